@@ -1,0 +1,140 @@
+"""``radscribe prepare``: raw data to a prepared dataset."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radscribe.data.prepare import Source, prepare
+from radscribe.study import SPLITS
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Raw data to a prepared dataset: a folder with films, reports, labels and a leak report.",
+)
+
+
+class Section(StrEnum):
+    """The part of a report that is labelled and learned."""
+
+    FINDINGS = "findings"
+    IMPRESSION = "impression"
+    BOTH = "both"
+
+
+Out = Annotated[Path, typer.Option(help="Folder of the prepared dataset; an interrupted one is resumed.")]
+Size = Annotated[int, typer.Option(min=32, max=2048, help="Side of the stored films, in pixels.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes that read films (default: one a core).")]
+SectionOption = Annotated[Section, typer.Option(help="The part of the report that a study must have.")]
+Reports = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz.")]
+
+
+@app.command("iu-xray")
+def iu_xray(
+    reports: Reports,
+    images: Annotated[Path, typer.Option(exists=True, help="Folder, NLMCXR_png.tgz or NLMCXR_dcm.tgz.")],
+    out: Out,
+    annotation: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="R2Gen's annotation.json, for its split.")
+    ] = None,
+    projections: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="indiana_projections.csv, for the views.")
+    ] = None,
+    section: SectionOption = Section.FINDINGS,
+    size: Size = 256,
+    workers: Workers = None,
+) -> None:
+    """Prepare IU X-Ray (OpenI): every report is a patient of its own.
+
+    \b
+    Example:
+      radscribe prepare iu-xray --reports NLMCXR_reports.tgz --images NLMCXR_png.tgz --out data/iu
+    """
+    from radscribe.data.sources.iu_xray import iu_xray_source
+
+    _run(iu_xray_source(reports, images, annotation, projections, size), out, size, section, workers)
+
+
+@app.command("table")
+def table(
+    table: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV table, UTF-8.")],
+    images: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that the images lie under.")],
+    out: Out,
+    size: Size = 256,
+    workers: Workers = None,
+) -> None:
+    """Prepare your own films and reports: columns image, report, patient_id, optional study_id, split, view.
+
+    \b
+    Example:
+      radscribe prepare table --table studies.csv --images films --out data/ours
+    """
+    from radscribe.data.sources.table import table_source
+
+    _run(table_source(table, images), out, size, Section.FINDINGS, workers)
+
+
+@app.command("phantom")
+def phantom(
+    out: Out,
+    studies: Annotated[int, typer.Option(min=1, help="How many studies.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other patients.")] = 0,
+    lateral_share: Annotated[float, typer.Option(min=0, max=1, help="Share of studies with a lateral film.")] = 0.25,
+    size: Size = 256,
+    workers: Workers = None,
+) -> None:
+    """Prepare phantoms: procedural chest radiographs with reports, true labels and lesion masks.
+
+    \b
+    Example:
+      radscribe prepare phantom --studies 2000 --seed 1 --out data/phantoms
+    """
+    from radscribe.data.sources.phantom_source import phantom_source
+
+    _run(phantom_source(studies, seed, lateral_share), out, size, Section.FINDINGS, workers)
+
+
+@app.command("unpaired")
+def unpaired(
+    images: Annotated[
+        list[Path],
+        typer.Option(
+            exists=True, help="labels.csv (image, labels, patient_id), or folders named by label; repeatable."
+        ),
+    ],
+    reports: Reports,
+    out: Out,
+    section: SectionOption = Section.FINDINGS,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other pairs.")] = 0,
+    size: Size = 256,
+    workers: Workers = None,
+) -> None:
+    """Prepare labelled films without reports, each weakly paired with a real report of the same findings.
+
+    \b
+    Example:
+      radscribe prepare unpaired --images nih/labels.csv --images kermany_pneumonia \\
+        --reports NLMCXR_reports.tgz --out data/weak
+    """
+    from radscribe.data.sources.unpaired import unpaired_source
+
+    _run(unpaired_source(images, reports, section.value, seed), out, size, section, workers)
+
+
+def _run(source: Source, out: Path, size: int, section: Section, workers: int | None) -> None:
+    manifest = prepare(source, out, size=size, section=section.value, workers=workers)
+    for split in SPLITS:
+        counts = manifest["counts"][split]
+        typer.echo(
+            f"{split:9}{counts['studies']:8,} studies{counts['patients']:8,} patients{counts['images']:8,} images"
+        )
+    if manifest["weakly_paired"]:
+        pairing = manifest["pairing"]
+        typer.echo(f"{manifest['notice']} ({pairing['exact']:,} exactly, {pairing['nearest']:,} nearest)")
+    if manifest["rejected"]:
+        typer.echo(f"{manifest['rejected']:,} set aside; reasons in {out / 'rejected.csv'}")
+    typer.echo(f"prepared dataset in {out}")

@@ -1,0 +1,112 @@
+"""A prepared dataset, opened to be read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from radscribe.data.prepare import PARTIAL
+from radscribe.data.schema import FORMAT
+from radscribe.imaging.levels import Pixels
+from radscribe.study import SPLITS, RadscribeError, Study, View
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedDataset:
+    """The studies, films and manifest of a prepared dataset folder.
+
+    ``pixels`` is uint8, images x size x size, memory-mapped and read-only; ``View.image_index`` is its row.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    table: pa.Table
+    pixels: Pixels
+
+    @classmethod
+    def open(cls, folder: str | Path) -> PreparedDataset:
+        """Open ``folder`` and check that its files belong together.
+
+        Raises:
+            RadscribeError: one line, for a missing, unfinished, damaged or foreign folder.
+        """
+        folder = Path(folder)
+        manifest = _read_manifest(folder)
+        try:
+            table = pq.read_table(folder / "studies.parquet")
+            pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError, pa.ArrowException) as error:
+            raise RadscribeError(f"{folder}: its files are missing or damaged; prepare it again") from error
+        counts = manifest["counts"].values()
+        images, studies = (sum(split[what] for split in counts) for what in ("images", "studies"))
+        size = manifest["settings"]["size"]
+        if table.num_rows != studies or pixels.shape != (images, size, size) or pixels.dtype != np.uint8:
+            raise RadscribeError(f"{folder}: its files do not agree with its manifest.json; prepare it again")
+        return cls(folder, manifest, table, pixels)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the content hashes of the manifest: two datasets with the same one are the same."""
+        return hashlib.sha256(json.dumps(self.manifest["hashes"], sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def studies(self) -> list[Study]:
+        """All studies, in the order of ``studies.parquet``."""
+        return [_study(row) for row in self.table.to_pylist()]
+
+    def split(self, name: str) -> list[Study]:
+        """The studies of the split "train", "validate" or "test"."""
+        if name not in SPLITS:
+            raise RadscribeError(f'"{name}" is no split; there are {", ".join(SPLITS)}')
+        return [study for study in self.studies if study.split == name]
+
+    def column(self, name: str) -> dict[str, Any]:
+        """A column that the source added (such as ``severities`` or ``image_labels``), by study id."""
+        if name not in self.table.column_names:
+            raise RadscribeError(f"{self.folder}: it has no column {name}")
+        ids: Sequence[str] = self.table["study_id"].to_pylist()
+        return dict(zip(ids, self.table[name].to_pylist(), strict=True))
+
+    def film(self, study: Study) -> Pixels:
+        """The film that a one-view model reads: uint8, size x size."""
+        film: Pixels = self.pixels[study.frontal.image_index]
+        return film
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    if not path.exists():
+        if (folder / PARTIAL).exists():
+            raise RadscribeError(f"{folder}: its preparation was interrupted; run the same prepare command again")
+        raise RadscribeError(f"{folder}: no prepared dataset is there; make one with radscribe prepare")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        found = manifest["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RadscribeError(f"{path}: it is damaged; prepare the dataset again") from error
+    if found != FORMAT:
+        raise RadscribeError(f"{path}: its format is {found}, this version reads {FORMAT}; prepare it again")
+    return manifest
+
+
+def _study(row: Mapping[str, Any]) -> Study:
+    return Study(
+        study_id=row["study_id"],
+        patient_id=row["patient_id"],
+        split=row["split"],
+        views=tuple(View(view["image_index"], view["view"], view["source"]) for view in row["views"]),
+        findings=row["findings"],
+        impression=row["impression"],
+        indication=row["indication"],
+        labels=tuple(row["labels"]),
+        triplets=tuple((entry["entity"], entry["place"], entry["present"]) for entry in row["triplets"]),
+    )

@@ -1,0 +1,38 @@
+"""The columns of ``studies.parquet``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+FORMAT = "radscribe-dataset/1"
+
+VIEW = pa.struct([("image_index", pa.int32()), ("view", pa.string()), ("source", pa.string())])
+TRIPLET = pa.struct([("entity", pa.int16()), ("place", pa.int16()), ("present", pa.int8())])
+STUDY_FIELDS: Mapping[str, pa.DataType] = {
+    "study_id": pa.string(),
+    "patient_id": pa.string(),
+    "split": pa.string(),
+    "views": pa.list_(VIEW),
+    "findings": pa.string(),
+    "impression": pa.string(),
+    "indication": pa.string(),
+    "labels": pa.list_(pa.int8()),
+    "triplets": pa.list_(TRIPLET),
+}
+# Columns of the shards only: one SHA-256 and one difference hash an image, in the order of the views.
+HASH_FIELDS: Mapping[str, pa.DataType] = {
+    "image_hashes": pa.list_(pa.string()),
+    "difference_hashes": pa.list_(pa.binary()),
+}
+
+
+def study_schema(extra_fields: Mapping[str, pa.DataType]) -> pa.Schema:
+    """The columns of every prepared dataset, then the ones that a source adds."""
+    return pa.schema([*STUDY_FIELDS.items(), *extra_fields.items()])
+
+
+def shard_schema(extra_fields: Mapping[str, pa.DataType]) -> pa.Schema:
+    """The columns of a shard: the study's own and the hashes of its images."""
+    return pa.schema([*STUDY_FIELDS.items(), *extra_fields.items(), *HASH_FIELDS.items()])

@@ -1,0 +1,127 @@
+"""Studies are read in shards, each on disk whole or not at all, so that an interrupted preparation resumes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import astuple, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from radscribe.data.files import written_whole
+from radscribe.data.raw import StudyTask
+from radscribe.data.reading import ReadStudy, Rejection, read_study
+from radscribe.data.schema import shard_schema
+from radscribe.imaging.levels import Pixels
+from radscribe.study import RadscribeError
+
+STUDIES_A_SHARD = 256
+TASKS_A_MESSAGE = 4
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The files of one shard; the table is written last, so that its presence means that the shard is whole."""
+
+    folder: Path
+    number: int
+
+    @property
+    def table_path(self) -> Path:
+        return self.folder / f"shard-{self.number:06d}.parquet"
+
+    @property
+    def pixels_path(self) -> Path:
+        return self.table_path.with_suffix(".npy")
+
+    @property
+    def rejected_path(self) -> Path:
+        return self.table_path.with_suffix(".json")
+
+    def table(self) -> pa.Table:
+        return pq.read_table(self.table_path)
+
+    def pixels(self) -> Pixels:
+        """uint8, images x size x size, in the order of the table's views."""
+        pixels: Pixels = np.load(self.pixels_path, mmap_mode="r", allow_pickle=False)
+        return pixels
+
+    def rejections(self) -> list[Rejection]:
+        return [Rejection(*entry) for entry in json.loads(self.rejected_path.read_text("utf-8"))]
+
+
+def write_shards(
+    tasks: Sequence[StudyTask],
+    folder: Path,
+    extra_fields: Mapping[str, pa.DataType],
+    size: int,
+    section: str,
+    workers: int | None,
+) -> list[Shard]:
+    """Read every study into shards under ``folder``, leaving alone the shards that are there already.
+
+    ``workers`` is the number of processes (default: one a core; 1 reads in this process). Shards hold the tasks
+    in their order, whatever the number of workers.
+    """
+    shards = [Shard(folder, number) for number in range(-(-len(tasks) // STUDIES_A_SHARD))]
+    missing = {shard: tasks[_positions(shard)] for shard in shards if not shard.table_path.exists()}
+    left = sum(map(len, missing.values()))
+    read = partial(read_study, size=size, section=section)
+    with ExitStack() as stack:
+        read_all = _reader(read, workers or os.cpu_count() or 1, stack) if missing else partial(map, read)
+        bar = stack.enter_context(
+            tqdm(total=len(tasks), initial=len(tasks) - left, unit="study", desc="reading films", disable=None)
+        )
+        for shard, members in missing.items():
+            studies = []
+            for study in read_all(members):
+                studies.append(study)
+                bar.update()
+            _write(shard, studies, extra_fields, size)
+    return shards
+
+
+def _positions(shard: Shard) -> slice:
+    return slice(shard.number * STUDIES_A_SHARD, (shard.number + 1) * STUDIES_A_SHARD)
+
+
+def _reader(
+    read: Callable[[StudyTask], ReadStudy], workers: int, stack: ExitStack
+) -> Callable[[Sequence[StudyTask]], Iterator[ReadStudy]]:
+    """A function that reads many studies in their order, in this process or in a pool that ``stack`` closes."""
+    if workers == 1:
+        return partial(map, read)
+    # Spawned, not forked: the caller may hold threads and locks of libraries that do not survive a fork.
+    pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
+
+    def read_all(tasks: Sequence[StudyTask]) -> Iterator[ReadStudy]:
+        try:
+            yield from pool.map(read, tasks, chunksize=TASKS_A_MESSAGE)
+        except BrokenProcessPool as error:
+            raise RadscribeError(
+                "a process that reads films was killed (out of memory?): run the same command again with fewer "
+                "--workers; it resumes where it stopped"
+            ) from error
+
+    return read_all
+
+
+def _write(shard: Shard, studies: Sequence[ReadStudy], extra_fields: Mapping[str, pa.DataType], size: int) -> None:
+    rows = [study.row for study in studies if study.row is not None]
+    rejections = [astuple(rejection) for study in studies for rejection in study.rejections]
+    with written_whole(shard.pixels_path) as file:
+        np.save(file, np.concatenate([study.pixels for study in studies]).reshape(-1, size, size), allow_pickle=False)
+    with written_whole(shard.rejected_path) as file:
+        file.write(json.dumps(rejections, ensure_ascii=False).encode())
+    with written_whole(shard.table_path) as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema=shard_schema(extra_fields)), file)

@@ -1,0 +1,182 @@
+"""Labelled real images without reports, each paired with a real report of the same findings.
+
+Nobody wrote the report for the film beside it: the pairs teach a model to say of a film what is on its label,
+in the words of real reports, and nothing more. Everything made from them carries the words "weakly paired".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from radscribe.data.files import sha256_of
+from radscribe.data.pairing import Conditions, Pair, pair
+from radscribe.data.prepare import Source
+from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
+from radscribe.data.sources.iu_reports import IuReport, read_reports
+from radscribe.data.sources.labelled_images import COMPARED, LabelledImage, is_ignored, labelled_images
+from radscribe.data.splits import split_of
+from radscribe.labels.conditions import CONDITIONS, POSITIVE, UNCERTAIN
+from radscribe.study import SPLITS, RadscribeError, WrongUse
+
+# A film either shows an airspace opacity or not; a report that says otherwise is never its neighbour.
+AIRSPACE = ("lung opacity", "consolidation", "pneumonia")
+MINIMUM_POOL = 60
+EXTRA_FIELDS = {
+    "report_id": pa.string(),
+    "pair_distance": pa.int8(),
+    "image_labels": pa.list_(pa.string()),
+    "image_source": pa.string(),
+    "image_view_position": pa.string(),
+}
+
+
+def unpaired_source(
+    places: Sequence[Path],
+    reports_archive: Path,
+    section: str = "findings",
+    seed: int = 0,
+    minimum_pool: int = MINIMUM_POOL,
+) -> Source:
+    """Pair the labelled images under ``places`` with the reports of the Indiana University collection.
+
+    Images are split by patient and reports by their id; an image only gets a report of its own split. A report
+    states a condition when its label is positive or uncertain: an uncertain pneumonia still describes one.
+    ``minimum_pool`` is the number of equally near reports, in the whole collection, under which the next
+    distance is let in, so that no handful of reports serves hundreds of films (each split has its share of it).
+
+    Raises:
+        RadscribeError: one line, for unreadable tables, images that share a name, or a split without reports.
+    """
+    images = [image for place in places for image in labelled_images(place)]
+    ids = _study_ids(images)
+    reports = [report for report in read_reports(reports_archive) if report.section(section)]
+    stated = [_stated(report.section(section)) for report in reports]
+    pairs = _pair_within_splits(images, reports, stated, minimum_pool, seed)
+    tasks = [
+        _study(image, study_id, reports[chosen.report], chosen)
+        for image, study_id, chosen in zip(images, ids, pairs, strict=True)
+    ]
+    return Source(
+        name="unpaired",
+        studies=lambda scratch: tasks,
+        settings={
+            "images": [place.resolve().name for place in places],
+            "seed": seed,
+            "uncertain": "positive",
+            "pneumonia_is_opacity": True,
+            "airspace_must_agree": list(AIRSPACE),
+            "minimum_pool": minimum_pool,
+            "compared": list(COMPARED),
+        },
+        inputs={
+            **{f"{place.resolve().parent.name}/{place.name}": sha256_of(place) for place in places if place.is_file()},
+            reports_archive.name: sha256_of(reports_archive),
+        },
+        notes={"pairing": _summary(images, reports, stated, pairs)},
+        extra_fields=EXTRA_FIELDS,
+        weakly_paired=True,
+    )
+
+
+def _study_ids(images: Sequence[LabelledImage]) -> list[str]:
+    ids = [Path(image.name).stem for image in images]
+    repeated = [study_id for study_id, count in Counter(ids).items() if count > 1]
+    if repeated:
+        raise WrongUse(f"{repeated[0]}: {len(repeated)} image names stand twice among --images; rename one of each")
+    return ids
+
+
+def _stated(text: str) -> Conditions:
+    from radscribe.labels.rules import label_report
+
+    compared = {CONDITIONS.index(name) for name in COMPARED}
+    states = label_report(text)
+    return frozenset(index for index in compared if states[index] in (POSITIVE, UNCERTAIN))
+
+
+def _pair_within_splits(
+    images: Sequence[LabelledImage],
+    reports: Sequence[IuReport],
+    stated: Sequence[Conditions],
+    minimum_pool: int,
+    seed: int,
+) -> list[Pair]:
+    pairs: dict[int, Pair] = {}
+    decisive = {CONDITIONS.index(name) for name in AIRSPACE}
+    for split in SPLITS:
+        films = [index for index, image in enumerate(images) if split_of(image.patient_id) == split]
+        texts = [index for index, report in enumerate(reports) if split_of(report.report_id) == split]
+        try:
+            chosen = pair(
+                [images[index].positive for index in films],
+                [stated[index] for index in texts],
+                decisive,
+                round(minimum_pool * len(texts) / len(reports)),
+                seed,
+            )
+        except ValueError as error:
+            raise RadscribeError(
+                f"the {split} split has no report for some of its images; give more reports"
+            ) from error
+        for film, found in zip(films, chosen, strict=True):
+            pairs[film] = replace(found, report=texts[found.report])
+    return [pairs[index] for index in range(len(images))]
+
+
+def _study(image: LabelledImage, study_id: str, report: IuReport, chosen: Pair) -> RawStudy:
+    load = FilmFile(image.path, image.name) if image.path else FilmRefused(image.name, "no image file found")
+    return RawStudy(
+        study_id=study_id,
+        patient_id=image.patient_id,
+        films=(RawFilm(load, image.name, image.view),),
+        findings=report.findings,
+        impression=report.impression,
+        extra={
+            "report_id": report.report_id,
+            "pair_distance": chosen.distance,
+            "image_labels": list(image.labels),
+            "image_source": image.source,
+            "image_view_position": image.view_position,
+        },
+    )
+
+
+def _summary(
+    images: Sequence[LabelledImage],
+    reports: Sequence[IuReport],
+    stated: Sequence[Conditions],
+    pairs: Sequence[Pair],
+) -> dict[str, Any]:
+    """What the pairing did, for the manifest: counts by distance, and for each set of labels in each split."""
+    distances = Counter(chosen.distance for chosen in pairs)
+    groups: dict[tuple[str, str], list[Pair]] = {}
+    for image, chosen in zip(images, pairs, strict=True):
+        names = " + ".join(CONDITIONS[index] for index in sorted(image.positive)) or "none"
+        groups.setdefault((names, split_of(image.patient_id)), []).append(chosen)
+    return {
+        "exact": distances[0],
+        "nearest": len(pairs) - distances[0],
+        "nearest_of_a_widened_pool": sum(chosen.widened for chosen in pairs),
+        "by_distance": {str(distance): count for distance, count in sorted(distances.items())},
+        "distinct_reports": len({chosen.report for chosen in pairs}),
+        "most_used_report": max(Counter(chosen.report for chosen in pairs).values()),
+        "ignored_labels": dict(
+            sorted(Counter(label for image in images for label in image.labels if is_ignored(label)).items())
+        ),
+        "label_sets": [
+            {
+                "labels": names,
+                "split": split,
+                "images": len(members),
+                "distinct_reports": len({chosen.report for chosen in members}),
+                "exact": sum(chosen.distance == 0 for chosen in members),
+            }
+            for (names, split), members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+        ],
+    }

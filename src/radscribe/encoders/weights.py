@@ -1,0 +1,116 @@
+"""Published weights into our modules: never pickle, strict about names and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import AutoTokenizer, BertModel, ResNetModel
+
+from radscribe.encoders.image import ImageEncoder
+from radscribe.encoders.text import TextEncoder, TextEncoderConfig
+from radscribe.study import RadscribeError
+
+
+class WeightsError(RadscribeError):
+    """A weights file that is missing, damaged or of another network."""
+
+
+def load_mobilenet_v2(encoder: ImageEncoder, path: Path) -> int:
+    """Reads MobileNetV2 1.0 weights with folded batch norm (``.npz``, TensorFlow layout) into ``encoder``.
+
+    The file holds ``NN_..._w`` and ``NN_..._b`` arrays in network order: convolutions (out, kh, kw, in), depthwise ones
+    (1, kh, kw, channels). A folded bias becomes the shift of an otherwise neutral batch norm. Returns the number of
+    convolutions filled; the file's last pair, the classifier, and what lies behind the encoder's cut are left out.
+    """
+    if encoder.config.architecture != "mobilenet_v2":
+        raise WeightsError(f"{path}: MobileNetV2 weights, but the recipe's image encoder is a {encoder.config.architecture}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in sorted(archive.files)}
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: no such weights file; name yours in image_encoder.weights") from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: not a readable .npz archive ({error})") from None
+    pairs = list(zip(_ending(arrays, "_w"), _ending(arrays, "_b"), strict=False))
+    layers = [module for module in encoder.blocks.modules() if hasattr(module, "convolution")]
+    if len(layers) > len(pairs):
+        raise WeightsError(f"{path}: holds {len(pairs)} weight pairs, the network has {len(layers)} convolutions")
+    for position, (layer, (weight, bias)) in enumerate(zip(layers, pairs, strict=False)):
+        convolution, normalization = layer.convolution, layer.normalization
+        depthwise = convolution.groups > 1
+        # (1, kh, kw, channels) -> (channels, 1, kh, kw); (out, kh, kw, in) -> (out, in, kh, kw)
+        value = torch.from_numpy(weight).permute((3, 0, 1, 2) if depthwise else (0, 3, 1, 2))
+        if value.shape != convolution.weight.shape:
+            found, wanted = tuple(value.shape), tuple(convolution.weight.shape)
+            raise WeightsError(f"{path}: weight {position} has shape {found}, the network wants {wanted}")
+        with torch.no_grad():
+            convolution.weight.copy_(value)
+            _neutral(normalization, torch.from_numpy(bias))
+    return len(layers)
+
+
+def _ending(arrays: dict[str, np.ndarray], suffix: str) -> list[np.ndarray]:
+    return [value for name, value in arrays.items() if name.endswith(suffix)]
+
+
+def _neutral(normalization: nn.BatchNorm2d, bias: Tensor) -> None:
+    assert normalization.running_mean is not None and normalization.running_var is not None
+    normalization.running_mean.zero_()
+    normalization.running_var.fill_(1.0 - normalization.eps)
+    normalization.weight.fill_(1.0)
+    normalization.bias.copy_(bias)
+
+
+def load_published_resnet(encoder: ImageEncoder, source: str, say: Callable[[str], None]) -> bool:
+    """Reads a ResNet in transformers' format (folder or hub id) into ``encoder``; says so where it cannot be had.
+
+    Returns whether it was read. Raises ``WeightsError`` where the network found is of another shape.
+    """
+    try:
+        network = ResNetModel.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        say(f"image encoder: {source} cannot be had ({_first_line(error)}); it starts from random weights")
+        return False
+    blocks = nn.ModuleList([network.embedder, *network.encoder.stages][: len(encoder.blocks)])
+    found, wanted = blocks.state_dict(), encoder.blocks.state_dict()
+    differing = [name for name in wanted if name not in found or found[name].shape != wanted[name].shape]
+    if differing:
+        raise WeightsError(f"{source}: its tensor {differing[0]} does not fit the recipe's image encoder; mend its sizes")
+    encoder.blocks.load_state_dict({name: found[name] for name in wanted})
+    return True
+
+
+def load_published_text_encoder(config: TextEncoderConfig, say: Callable[[str], None]) -> TextEncoder | None:
+    """The BERT (folder or hub id) that ``config.source`` names, with its vocabulary.
+
+    None, said so, where it cannot be had: the text encoder is then trained on the dataset's own sentences from random
+    weights. Raises ``WeightsError`` where the BERT found has another shape than the recipe says.
+    """
+    assert config.source is not None
+    try:
+        bert = BertModel.from_pretrained(config.source, add_pooling_layer=False)
+        backend: Tokenizer = AutoTokenizer.from_pretrained(config.source, use_fast=True).backend_tokenizer
+    except (OSError, ValueError) as error:
+        say(f"text encoder: {config.source} cannot be had ({_first_line(error)}); it starts from random weights")
+        return None
+    backend.no_padding()
+    backend.no_truncation()
+    found = bert.config
+    shape = (found.num_hidden_layers, found.hidden_size, found.num_attention_heads, found.intermediate_size)
+    wanted = (config.layers, config.width, config.heads, config.feed_forward)
+    if shape != wanted:
+        raise WeightsError(
+            f"{config.source}: layers, width, heads, feed_forward are {shape}, the recipe says {wanted}; mend the recipe"
+        )
+    encoder = TextEncoder(config, backend)
+    encoder.bert = bert
+    return encoder
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")

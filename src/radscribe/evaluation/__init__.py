@@ -1,0 +1,1 @@
+"""Scores of drafted reports: language, clinical content, evidence, each with its interval and its controls."""

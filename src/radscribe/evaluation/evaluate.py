@@ -1,0 +1,199 @@
+"""`radscribe evaluate`: a checkpoint on a prepared split, beside the controls that tell whether it looks at the film."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from radscribe.data.dataset import PreparedDataset
+from radscribe.evaluation.breakdown import agreement, agreement_by_group, by_frequency, by_severity
+from radscribe.evaluation.pixels_baseline import nearest_by_pixels, predict
+from radscribe.evaluation.scorecard import Scorecard, majority_report, score
+from radscribe.evaluation.significance import Figure, Resampling
+from radscribe.imaging.crop import centre_crop
+from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
+from radscribe.models.revtaf import FilmEntities, Sight
+from radscribe.reporter import Reporter
+from radscribe.study import RadscribeError, Study
+
+PARTS = ("patches", "states", "global", "local")
+BATCH = 48
+NOISE_FILMS = 8
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scorecard, the drafted reports by study id, and what they were drafted from."""
+
+    scorecard: Scorecard
+    reports: dict[str, str]
+    studies: list[Study]
+    sight: Sight
+    shuffled: NDArray[np.int64]  # for each study, the row of the other patient's film
+
+
+def evaluate(
+    reporter: Reporter, dataset: PreparedDataset, split: str = "test", limit: int | None = None, part_limit: int = 400
+) -> Evaluation:
+    """Drafts every study of ``split`` (the first ``limit``) and scores the drafts and the controls.
+
+    Controls: another patient's film of the same source through the whole pipeline; one part alone (patches, states,
+    global or local prompt; on the first ``part_limit`` studies) of that other film; noise; the commonest training
+    report; the report of the nearest training film by pixels; logistic regression on 32 x 32 pixels.
+    """
+    section = reporter.system.config.section
+    studies = dataset.split(split)[:limit]
+    if len(studies) < 2:
+        raise RadscribeError(f"{dataset.folder}: {len(studies)} studies in the {split} split; at least 2 are needed")
+    ids = [study.study_id for study in studies]
+    sight, reports = _see_and_write(reporter, dataset, studies)
+    references = {study.study_id: study.report(section) for study in studies}
+    true_labels = {study.study_id: study.labels for study in studies}
+    patients = {study.study_id: study.patient_id for study in studies}
+    weak = bool(dataset.manifest.get("weakly_paired"))
+    stored = dataset.manifest["settings"]["source"] == "phantom"  # their labels are true ones, not read from text
+
+    def scored(written: Iterable[str], rows: Sequence[int] | None = None, resamples: int = 1000) -> Scorecard:
+        names = ids if rows is None else [ids[row] for row in rows]
+        return score(
+            dict(zip(names, written, strict=True)),
+            {name: references[name] for name in names},
+            true_labels=true_labels if stored else None,
+            patients=patients,
+            split=split,
+            section=section,
+            notice="weakly paired" if weak else None,
+            resamples=resamples,
+        )
+
+    card = scored(reports)
+    shuffled = other_films(studies, _image_sources(dataset, studies))
+    card = card.with_control("shuffled_images", scored([reports[row] for row in shuffled]))
+    rows = list(range(min(part_limit, len(studies))))
+    own = scored([reports[row] for row in rows], rows)
+    parts = {}
+    for part in PARTS:
+        exchanged = sight.rows(torch.tensor(rows)).with_part_of(part, sight.rows(torch.from_numpy(shuffled[rows])))
+        written = _write(reporter, exchanged, f"other {part}")
+        parts[f"other_{part}"] = own.with_control(part, scored(written, rows)).controls[part]
+    card = replace(card, controls={**card.controls, **parts})
+    card = card.with_control("noise_image", scored(_noise_reports(reporter, len(studies))))
+    training = dataset.split("train")
+    training_reports = [study.report(section) for study in training]
+    card = card.with_control("majority_report", scored(majority_report(training_reports, ids).values()))
+    if training:
+        films, own_films = _pixels(dataset, training), _pixels(dataset, studies)
+        nearest = nearest_by_pixels(films, own_films)
+        card = card.with_control("nearest_neighbour", scored([training_reports[row] for row in nearest]))
+        targets = np.array([study.labels[:CHEXBERT_COUNT] for study in training]) == POSITIVE
+        predicted = predict(films, targets, own_films)
+        order = [ids.index(study_id) for study_id in card.per_study.study_ids]
+        card = card.with_predictions("pixels_32x32_logistic_regression", predicted[order])
+        card = _broken_down(card, dataset, np.array([study.labels for study in training]))
+    signature = {**card.signature, "model": reporter.system.config.name, "fingerprint": reporter.fingerprint}
+    signature |= {"dataset": dataset.fingerprint, "part_controls_on": len(rows)}
+    card = replace(card, signature=signature)
+    return Evaluation(card, dict(zip(ids, reports, strict=True)), studies, sight, shuffled)
+
+
+def other_films(studies: Sequence[Study], sources: Sequence[str], seed: int = 0) -> NDArray[np.int64]:
+    """For each study the row of another patient's study of the same image source, drawn with ``seed``."""
+    random = np.random.default_rng(seed)
+    patients = np.array([study.patient_id for study in studies])
+    names = np.array(sources)
+    chosen = np.empty(len(studies), dtype=np.int64)
+    for row in range(len(studies)):
+        others = np.nonzero((patients != patients[row]) & (names == names[row]))[0]
+        if not len(others):
+            others = np.nonzero(patients != patients[row])[0]
+        if not len(others):
+            raise RadscribeError("all studies are of one patient: there is no other film to shuffle with")
+        chosen[row] = random.choice(others)
+    return chosen
+
+
+def _see_and_write(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Study]) -> tuple[Sight, list[str]]:
+    config = reporter.system.config.film
+    seen: list[Sight] = []
+    reports: list[str] = []
+    for first in tqdm(range(0, len(studies), BATCH), desc="drafting", disable=None, leave=False):
+        views = [centre_crop(dataset.film(study), config) for study in studies[first : first + BATCH]]
+        seen.append(reporter.see(views))
+        reports += reporter.write(seen[-1])
+    return _joined(seen), reports
+
+
+def _write(reporter: Reporter, sight: Sight, what: str) -> list[str]:
+    starts = range(0, len(sight.states), BATCH)
+    reports: list[str] = []
+    for first in tqdm(starts, desc=what, disable=None, leave=False):
+        rows = torch.arange(first, min(first + BATCH, len(sight.states)))
+        reports += reporter.write(sight.rows(rows))
+    return reports
+
+
+def _joined(sights: Sequence[Sight]) -> Sight:
+    """One sight of all films; parts that a configuration lacks stay None."""
+    columns: dict[str, Any] = {}
+    for name, value in vars(sights[0]).items():
+        parts = [getattr(sight, name) for sight in sights]
+        if isinstance(value, FilmEntities):
+            columns[name] = FilmEntities(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        else:
+            columns[name] = None if value is None else torch.cat(parts)
+    return Sight(**columns)
+
+
+def _noise_reports(reporter: Reporter, count: int) -> list[str]:
+    size = reporter.system.config.film.crop
+    noise = np.random.default_rng(0).integers(0, 256, (NOISE_FILMS, size, size)).astype(np.uint8)
+    reports = reporter.write(reporter.see(noise))
+    return [reports[row % NOISE_FILMS] for row in range(count)]
+
+
+def _pixels(dataset: PreparedDataset, studies: Sequence[Study]) -> NDArray[np.uint8]:
+    return np.stack([dataset.film(study) for study in studies])
+
+
+def _image_sources(dataset: PreparedDataset, studies: Sequence[Study]) -> list[str]:
+    if "image_source" not in dataset.table.column_names:
+        return [""] * len(studies)
+    column = dataset.column("image_source")
+    return [column[study.study_id] for study in studies]
+
+
+def _broken_down(card: Scorecard, dataset: PreparedDataset, training_states: NDArray[np.integer]) -> Scorecard:
+    """The scorecard with F1 by severity and frequency, and agreement with the images' own labels, where known."""
+    rows, names = card.per_study, dataset.table.column_names
+    ids, resampling = rows.study_ids, rows.resampling
+    card = replace(
+        card, frequency=by_frequency(rows.hypothesis_states, rows.reference_states, training_states, resampling)
+    )
+    if "severities" in names:
+        column = dataset.column("severities")
+        severities = {study_id: json.loads(column[study_id]) for study_id in ids}
+        by = by_severity(ids, rows.hypothesis_states, rows.reference_states, severities, resampling)
+        card = replace(card, severity=by)
+    if "image_labels" in names:
+        card = replace(card, agreement=_agreement(card, dataset, resampling))
+    return card
+
+
+def _agreement(card: Scorecard, dataset: PreparedDataset, resampling: Resampling) -> dict[str, Figure | None]:
+    rows = card.per_study
+    labels, source, view = (dataset.column(name) for name in ("image_labels", "image_source", "image_view_position"))
+    positive = np.array(["pneumonia" in [label.lower() for label in labels[study_id]] for study_id in rows.study_ids])
+    sources = [source[study_id] for study_id in rows.study_ids]
+    views = [f"{source[study_id]}, {view[study_id]}" for study_id in rows.study_ids]
+    found: dict[str, Figure | None] = {"all films": agreement(rows.hypothesis_states, positive, resampling=resampling)}
+    found |= agreement_by_group(rows.hypothesis_states, positive, sources, resampling=resampling)
+    if any(view[study_id] for study_id in rows.study_ids):
+        found |= agreement_by_group(rows.hypothesis_states, positive, views, resampling=resampling)
+    return found

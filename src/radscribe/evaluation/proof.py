@@ -1,0 +1,151 @@
+"""Is the evidence true? Maps against the sides of lesions, retrieval against the true labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radscribe.data.dataset import PreparedDataset
+from radscribe.evaluation.clinical import micro, outcomes
+from radscribe.evaluation.evaluate import Evaluation
+from radscribe.evaluation.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
+from radscribe.evaluation.pixels_baseline import nearest_by_pixels
+from radscribe.knowledge.index import ReferenceIndex
+from radscribe.knowledge.retrieval import HyperbolicNetwork, label_distance
+from radscribe.labels.conditions import CONDITIONS, POSITIVE
+from radscribe.labels.rules import label_sentence
+from radscribe.reporter import Reporter
+
+
+@dataclass(frozen=True)
+class Proof:
+    """``pointing``: peaks of correct one-sided sentences on the lesion's side, with the film's own maps and with those
+    of another film; ``retrieval``: for each way to find the reference, how well its labels agree with the true ones."""
+
+    pointing: dict[str, Pointing] = field(default_factory=dict)
+    pointing_p_value: float | None = None
+    retrieval: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"evidence": {"pointing": {name: asdict(value) for name, value in self.pointing.items()},
+                             "p_value": self.pointing_p_value}, "retrieval": self.retrieval}  # fmt: skip
+
+    def markdown(self) -> str:
+        lines: list[str] = []
+        if self.pointing:
+            lines += ["", "| attention maps of correct one-sided sentences | sentences | peak on the lesion's side |", "|---|---:|---:|"]
+            lines += [f"| {name} | {value.n} | {value.rate:.3f} |" for name, value in self.pointing.items()]
+            lines += ["", f"Own film against another film: p = {self.pointing_p_value:.2g} (exact McNemar, one-sided)."]
+        if self.retrieval:
+            lines += ["", "| reference found by | micro-F1 of its labels | differing bits of 72 |", "|---|---:|---:|"]
+            lines += [f"| {name} | {row['micro_f1']:.3f} | {row['hamming']:.2f} |" for name, row in self.retrieval.items()]
+        return "\n".join(lines) + "\n"
+
+
+def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> Proof:
+    """What can be proved on this dataset: pointing needs the lesions' sides (phantoms), retrieval any labels."""
+    pointing_found: dict[str, Pointing] = {}
+    p_value = None
+    if "sides" in dataset.table.column_names:
+        own, other = _side_hits(reporter, dataset, evaluation)
+        pointing_found = {"own film": pointing(own), "another film": pointing(other)}
+        p_value = paired_hits_p_value(own, other)
+    return Proof(pointing_found, p_value, _retrieval(reporter, dataset, evaluation))
+
+
+def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> tuple[list[bool], list[bool]]:
+    """For each sentence that rightly states a finding of one side: does its map peak there, and with another film?"""
+    sides = dataset.column("sides")
+    model, search = reporter.system.model, reporter.system.config.search
+    sight = evaluation.sight
+    records: dict[str, list[PointingRecord]] = {"own": [], "other": []}
+    for row, study in enumerate(evaluation.studies):
+        known: dict[str, str] = json.loads(sides[study.study_id])
+        one_sided = {name: side for name, side in known.items() if side in ("left", "right")}
+        if not one_sided:
+            continue
+        pair = sight.rows(torch.tensor([row, int(evaluation.shuffled[row])]))
+        memory, _ = model.fuse(
+            pair.patches, pair.global_text, pair.global_mask, pair.local_text, pair.entities.presence
+        )
+        tokens = model.tokenizer.encode(evaluation.reports[study.study_id], search.max_new_tokens)[:-1]
+        spans = model.tokenizer.sentences(tokens)
+        sided = [(first, last, side) for text, first, last in spans if (side := _stated_side(text, study.labels, one_sided))]
+        if not sided:
+            continue
+        for name, film in (("own", 0), ("other", 1)):
+            # The same words and states are read from either film's memory: only the film differs.
+            _, attention = model.explain(tokens, memory[film : film + 1], pair.states[:1])
+            side_length = round(attention.shape[1] ** 0.5)
+            records[name] += [
+                PointingRecord(attention[first:last].mean(0).view(side_length, side_length).cpu().numpy(), side)
+                for first, last, side in sided
+            ]
+    return side_hits(records["own"]), side_hits(records["other"])
+
+
+def _stated_side(text: str, truth: Sequence[int], sides: dict[str, str]) -> Any:
+    """The side a sentence names, where it rightly states a one-sided condition as positive on that side; else None."""
+    words = set(text.lower().replace(".", " ").replace(",", " ").split())
+    named = [side for side in ("left", "right") if side in words]
+    if len(named) != 1:
+        return None
+    stated = [name for name, state in zip(CONDITIONS, label_sentence(text), strict=True) if state == POSITIVE]
+    right = [name for name in stated if truth[CONDITIONS.index(name)] == POSITIVE and sides.get(name) == named[0]]
+    return named[0] if right else None
+
+
+def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    """The learned ball beside the same layers untrained, the nearest film by pixels, and chance."""
+    system = reporter.system
+    if not system.model.config.retrieval:
+        return {}
+    training = {study.study_id: study for study in dataset.split("train")}
+    database = system.knowledge.database
+    if not set(database.study_ids) <= training.keys():
+        return {}  # the checkpoint's database is another dataset's
+    known = [training[study_id] for study_id in database.study_ids]
+    labels = torch.tensor([study.labels for study in known])
+    truth = torch.tensor([study.labels for study in evaluation.studies])
+    presence = evaluation.sight.entities.presence
+    assert evaluation.sight.references is not None
+    torch.manual_seed(0)
+    untrained = HyperbolicNetwork(system.model.config.retrieval).to(presence.device)
+    with torch.no_grad():
+        index = ReferenceIndex(untrained(_database_presence(reporter, dataset, known)), float(untrained.curvature), "")
+        by_untrained = index.search(untrained(presence))[1][:, 0]
+    films = np.stack([dataset.film(study) for study in known])
+    own = np.stack([dataset.film(study) for study in evaluation.studies])
+    by_pixels = torch.from_numpy(nearest_by_pixels(films, own))
+    chance = torch.from_numpy(np.random.default_rng(0).integers(0, len(known), len(truth)))
+    ways = {
+        "learned ball": evaluation.sight.references.cpu(),
+        "untrained layers": by_untrained.cpu(),
+        "nearest pixels": by_pixels,
+        "chance": chance,
+    }
+    return {name: _agreement(labels[rows], truth) for name, rows in ways.items()}
+
+
+def _database_presence(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Any]) -> Tensor:
+    from radscribe.imaging.crop import centre_crop
+
+    parts = []
+    for first in range(0, len(studies), 64):
+        views = [centre_crop(dataset.film(study), reporter.system.config.film) for study in studies[first : first + 64]]
+        films = torch.from_numpy(np.stack(views)).unsqueeze(1).float().to(reporter.device) / 255.0
+        with torch.no_grad():
+            parts.append(reporter.system.entity_model(films).presence)
+    return torch.cat(parts)
+
+
+def _agreement(found: Tensor, truth: Tensor) -> dict[str, float]:
+    f1 = float(micro(outcomes(found.numpy(), truth.numpy()).sum(0))[2])
+    hamming = float(torch.stack([label_distance(a[None], b[None])[0, 0] for a, b in zip(found, truth, strict=True)]).mean())
+    return {"micro_f1": f1, "hamming": hamming}

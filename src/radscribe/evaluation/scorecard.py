@@ -1,0 +1,295 @@
+"""The scorecard: reports against references, every figure with its interval, beside its controls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+import radscribe
+from radscribe.evaluation.breakdown import FrequencyBand, SeverityBand
+from radscribe.evaluation.clinical import (
+    Clinical,
+    Outcomes,
+    compare_micro_f1,
+    outcomes,
+    precision_recall_f1,
+    score_states,
+)
+from radscribe.evaluation.nlg import score_language, tokenize
+from radscribe.evaluation.significance import Figure, Floats, PairedTest, Resampling
+from radscribe.labels.conditions import CHEXBERT_COUNT
+from radscribe.labels.rules import label_report
+from radscribe.study import WrongUse
+
+FORMAT = "radscribe-scorecard/1"
+PROTOCOLS = ("full",)
+SHUFFLED_IMAGES = "shuffled_images"
+IDS_IN_MESSAGE = 10
+
+States = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PerStudy:
+    """What the figures are made of, a row a study in the order of ``study_ids`` (sorted).
+
+    ``hypothesis_states`` and ``reference_states`` are ``N x 14`` or ``N x 18``; ``language`` holds ``N`` values a
+    figure; ``resampling`` has the patients where they are known.
+    """
+
+    study_ids: tuple[str, ...]
+    hypothesis_states: States
+    reference_states: States
+    language: Mapping[str, Floats]
+    resampling: Resampling
+
+    def outcomes(self) -> Outcomes:
+        """True positives, false positives and false negatives: ``N x 14 x 3``."""
+        return outcomes(self.hypothesis_states, self.reference_states)
+
+    def table(self) -> pa.Table:
+        """The rows of ``scores.parquet``."""
+        counts = self.outcomes().sum(axis=1)
+        example = precision_recall_f1(counts)
+        columns: dict[str, Any] = {"study_id": self.study_ids, **self.language}
+        if self.resampling.clusters is not None:
+            columns["patient_id"] = self.resampling.clusters
+        columns |= {name: example[:, column] for column, name in enumerate(("precision", "recall", "f1"))}
+        names = ("true_positives", "false_positives", "false_negatives")
+        columns |= {name: counts[:, column] for column, name in enumerate(names)}
+        columns |= {"hypothesis_states": list(self.hypothesis_states), "reference_states": list(self.reference_states)}
+        return pa.table(columns)
+
+
+@dataclass(frozen=True)
+class Control:
+    """Another way to the same reports' place; ``micro_f1_drop`` is the system's micro-F1 less the control's."""
+
+    nlg: Mapping[str, Figure | None]
+    clinical: Clinical
+    micro_f1_drop: PairedTest
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """All figures of one system on one set of studies; ``severity``, ``frequency`` and ``agreement`` where known."""
+
+    nlg: Mapping[str, Figure | None]
+    missing: Mapping[str, str]
+    clinical: Clinical
+    distinct_reports: float
+    commonest_report: float
+    empty_hypotheses: int
+    studies: int
+    signature: Mapping[str, Any]
+    per_study: PerStudy
+    flags: tuple[str, ...] = ()
+    controls: Mapping[str, Control] = field(default_factory=dict)
+    severity: Mapping[str, SeverityBand] = field(default_factory=dict)
+    frequency: Mapping[str, FrequencyBand] = field(default_factory=dict)
+    agreement: Mapping[str, Figure | None] = field(default_factory=dict)
+    notice: str | None = None
+
+    def with_control(self, name: str, control: Scorecard) -> Scorecard:
+        """This scorecard with another one of the same studies as its control ``name``.
+
+        Under the name ``shuffled_images`` it is flagged when it is no better than that control.
+        """
+        card = self._with(name, control.nlg, control.per_study)
+        if name == SHUFFLED_IMAGES:
+            card = replace(card, flags=(*card.flags, *flag_if_no_better_than_shuffled(self, control)))
+        return card
+
+    def with_predictions(self, name: str, positive: NDArray[np.bool_]) -> Scorecard:
+        """This scorecard with a control that predicts conditions (``N x 14``, rows as ``study_ids``), not reports."""
+        states = np.asarray(positive, dtype=bool).astype(np.int64)
+        return self._with(name, dict.fromkeys(self.nlg), replace(self.per_study, hypothesis_states=states))
+
+    def _with(self, name: str, nlg: Mapping[str, Figure | None], rows: PerStudy) -> Scorecard:
+        clinical = score_states(rows.hypothesis_states, rows.reference_states, rows.resampling)
+        control = Control(nlg, clinical, _micro_f1_drop(self.per_study, rows))
+        return replace(self, controls={**self.controls, name: control})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of ``scorecard.json``."""
+        fields = asdict(self)
+        del fields["per_study"]  # its rows are scores.parquet
+        for optional in ("severity", "frequency", "agreement", "notice"):
+            if not fields[optional]:
+                del fields[optional]
+        return {"format": FORMAT, "radscribe_version": radscribe.__version__, **fields}
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def save(self, path: str | Path) -> Path:
+        """Write ``scorecard.json`` into a folder (or to a ``.json`` file) and ``scores.parquet`` beside it.
+
+        Each file appears whole or not at all. Returns the path of the JSON file; raises ``OSError`` as the disk does.
+        """
+        target = Path(path)
+        if target.suffix != ".json":
+            target = target / "scorecard.json"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        rows, text = target.with_name("scores.parquet.part"), target.with_name(target.name + ".part")
+        try:
+            pq.write_table(self.per_study.table(), rows)
+            text.write_text(self.to_json(), encoding="utf-8")
+            os.replace(rows, target.with_name("scores.parquet"))
+            os.replace(text, target)
+        finally:
+            rows.unlink(missing_ok=True)
+            text.unlink(missing_ok=True)
+        return target
+
+
+def score(
+    hypotheses: Mapping[str, str],
+    references: Mapping[str, str],
+    protocol: str = "full",
+    true_labels: Mapping[str, Sequence[int]] | None = None,
+    patients: Mapping[str, str] | None = None,
+    *,
+    split: str | None = None,
+    section: str | None = None,
+    notice: str | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Scorecard:
+    """Score drafted reports against reference reports, both by study id.
+
+    ``true_labels`` (14 or 18 states a study) replace the labels read from the references; ``patients`` make the
+    bootstrap draw patients instead of studies. Both may know more studies than are scored. ``notice`` is carried on,
+    as "weakly paired" is. Raises ``WrongUse`` for an unknown protocol and for ids that do not match.
+    """
+    if protocol not in PROTOCOLS:
+        raise WrongUse(f"protocol '{protocol}' is not known: choose one of {', '.join(PROTOCOLS)}")
+    if not hypotheses:
+        raise WrongUse("no hypotheses to score: give at least one report")
+    _require_ids("hypotheses without reference", hypotheses.keys() - references.keys())
+    _require_ids("references without hypothesis", references.keys() - hypotheses.keys())
+    # Sorted, so that the order in which reports come changes no interval.
+    ids = tuple(sorted(hypotheses))
+    clusters = None
+    if patients is not None:
+        _require_ids("studies without patient", hypotheses.keys() - patients.keys())
+        clusters = tuple(patients[study_id] for study_id in ids)
+    resampling = Resampling(clusters, resamples, seed)
+
+    hypothesis_states = _label([hypotheses[study_id] for study_id in ids])
+    if true_labels is None:
+        reference_states = _label([references[study_id] for study_id in ids])
+    else:
+        _require_ids("studies without true labels", hypotheses.keys() - true_labels.keys())
+        reference_states = _stack(true_labels, ids)
+
+    drafted = [tokenize(hypotheses[study_id]) for study_id in ids]
+    language = score_language(drafted, [tokenize(references[study_id]) for study_id in ids], resampling)
+    counts = Counter(drafted)
+    return Scorecard(
+        nlg=language.figures,
+        missing=language.missing,
+        clinical=score_states(hypothesis_states, reference_states, resampling),
+        distinct_reports=len(counts) / len(ids),
+        commonest_report=max(counts.values()) / len(ids),
+        empty_hypotheses=counts[""],
+        studies=len(ids),
+        signature={
+            "protocol": protocol,
+            "labeler": "radscribe.labels.rules",
+            "reference_labels": "labeler" if true_labels is None else "true labels",
+            "uncertain": "negative",
+            "averaging": "micro, macro, example-based; 0/0 = 0",
+            "tokenization": "words and single punctuation marks",
+            "casing": "lower",
+            "truncation": None,
+            "split": split,
+            "section": section,
+            "bootstrap": {"unit": "study" if patients is None else "patient", "resamples": resamples, "seed": seed},
+            "software": {
+                "python": platform.python_version(),
+                "radscribe": radscribe.__version__,
+                "numpy": np.__version__,
+                "pycocoevalcap": _version("pycocoevalcap"),
+            },
+            "hashes": {
+                "hypotheses": _hash({study_id: hypotheses[study_id] for study_id in ids}),
+                "references": _hash({study_id: references[study_id] for study_id in ids}),
+                "reference_states": _hash(dict(zip(ids, reference_states.tolist(), strict=True))),
+            },
+        },
+        per_study=PerStudy(ids, hypothesis_states, reference_states, language.per_study, resampling),
+        flags=(f"{counts['']} of {len(ids)} hypotheses are empty",) if counts[""] else (),
+        notice=notice,
+    )
+
+
+def majority_report(training_reports: Iterable[str], study_ids: Iterable[str]) -> dict[str, str]:
+    """The commonest training report for every study: what a system scores that never looks at a film."""
+    counts = Counter(" ".join(report.split()) for report in training_reports)
+    if not counts:
+        raise WrongUse("no training reports: the majority report needs at least one")
+    # Of equally common reports the first in the alphabet, whatever order they came in.
+    report = min(counts, key=lambda text: (-counts[text], text))
+    return dict.fromkeys(study_ids, report)
+
+
+def flag_if_no_better_than_shuffled(card: Scorecard, shuffled: Scorecard) -> tuple[str, ...]:
+    """One flag when micro-F1 is not above that of the same system on other patients' films, none when it is.
+
+    "Above" means that the 95 % interval of the paired difference is above zero.
+    """
+    drop = _micro_f1_drop(card.per_study, shuffled.per_study)
+    if drop.difference.low > 0:
+        return ()
+    own, other = card.clinical.micro.f1.value, shuffled.clinical.micro.f1.value
+    return (f"micro-F1 {own:.3f} is no better than {other:.3f} on shuffled images (paired p = {drop.p_value:.3f})",)
+
+
+def _micro_f1_drop(system: PerStudy, control: PerStudy) -> PairedTest:
+    _require_ids("studies scored once only", set(system.study_ids) ^ set(control.study_ids))
+    return compare_micro_f1(system.outcomes(), control.outcomes(), system.resampling)
+
+
+def _require_ids(what: str, ids: Iterable[str]) -> None:
+    named = sorted(ids)
+    if named:
+        more = f" and {len(named) - IDS_IN_MESSAGE} more" if len(named) > IDS_IN_MESSAGE else ""
+        raise WrongUse(f"{what}: {', '.join(named[:IDS_IN_MESSAGE])}{more}; ids must match")
+
+
+def _label(reports: Sequence[str]) -> States:
+    """States ``N x 18``; each distinct text is read once, since systems repeat themselves."""
+    found = {text: label_report(text) for text in set(reports)}
+    return np.array([found[text] for text in reports], dtype=np.int64)
+
+
+def _stack(labels: Mapping[str, Sequence[int]], ids: Sequence[str]) -> States:
+    width = len(labels[ids[0]])
+    uneven = [study_id for study_id in ids if len(labels[study_id]) != width or width < CHEXBERT_COUNT]
+    _require_ids("true labels that are not 14 or 18 states", uneven)
+    return np.array([labels[study_id] for study_id in ids], dtype=np.int64)
+
+
+def _hash(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,83 @@
+"""`radscribe generate`: files in, one JSON line out for each, drafted or refused; a bad file never stops the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import radscribe
+from radscribe.imaging.film import RefusedFilm, read_film
+from radscribe.picture import draw_draft
+from radscribe.reporter import Reporter
+from radscribe.study import Draft, WrongUse
+
+DRAFT_FORMAT = "radscribe-draft/1"
+FILM_SUFFIXES = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"}
+
+
+def draft_line(draft: Draft) -> dict[str, Any]:
+    """A draft as the JSON object that other programs read."""
+    return {"format": DRAFT_FORMAT, "radscribe_version": radscribe.__version__, **asdict(draft)}
+
+
+def generate_files(reporter: Reporter, paths: Sequence[Path], out: Path | None, pictures: Path | None) -> int:
+    """Drafts each file in order, writes each line as soon as it is known, and returns how many were refused."""
+    files = list(_films(paths))
+    names = study_ids(files)
+    refused = 0
+    with ExitStack() as stack:
+        if pictures:
+            pictures.mkdir(parents=True, exist_ok=True)
+        if out:
+            out.parent.mkdir(parents=True, exist_ok=True)
+        stream = stack.enter_context(out.open("w", encoding="utf-8")) if out else sys.stdout
+        for path, name in tqdm(list(zip(files, names, strict=True)), desc="drafting", disable=None, leave=False):
+            try:
+                view = reporter.view(read_film(path).pixels)
+            except RefusedFilm as refusal:
+                line = {
+                    "format": DRAFT_FORMAT,
+                    "radscribe_version": radscribe.__version__,
+                    "source": str(path),
+                    "refused": refusal.reason,
+                }
+                refused += 1
+                print(f"radscribe: {refusal}", file=sys.stderr)
+            else:
+                draft = reporter.drafts([view], [name])[0]
+                line = {**draft_line(draft), "source": str(path)}
+                if pictures:
+                    draw_draft(draft, view, pictures / f"{name}.png")
+            print(json.dumps(line, ensure_ascii=False), file=stream, flush=True)
+    return refused
+
+
+def study_ids(files: Sequence[Path]) -> list[str]:
+    """A name for each file: its own without the ending, numbered where it stands twice."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for path in files:
+        name, number = path.stem, 2
+        while name in taken:
+            name, number = f"{path.stem}-{number}", number + 1
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _films(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in FILM_SUFFIXES)
+            if not found:
+                raise WrongUse(f"{path}: no DICOM, PNG or JPEG file is in this folder; name the films themselves")
+            yield from found
+        else:
+            yield path

@@ -1,0 +1,1 @@
+"""Pure mathematics without state: hyperbolic geometry and optimal transport."""

@@ -1,0 +1,90 @@
+"""The classification branch of PromptMRG: similar reports, read by the film, help to state 18 conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, POSITIVE, STATES
+
+
+@dataclass(frozen=True)
+class ClassificationConfig:
+    width: int = 512
+    layers: int = 2
+    heads: int = 8
+    feed_forward: int = 2048
+    dropout: float = 0.1
+    neighbours: int = 21
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
+        if self.neighbours < 1:
+            raise ValueError("neighbours must be at least 1")
+
+
+class ClassificationBranch(nn.Module):
+    """Pooled film B x d_v and the vectors of k similar reports B x k x d_t -> logits B x 18 x 4.
+
+    ``positive_rates`` (18) is each class's relative frequency: its logarithm shifts the positive logit in training, so
+    that rare classes must be stated more firmly; 1 for the four auxiliary conditions.
+    """
+
+    positive_rates: Tensor
+
+    def __init__(self, config: ClassificationConfig, visual_width: int, text_width: int) -> None:
+        super().__init__()
+        self.project_film = nn.Linear(visual_width, config.width)
+        self.project_reports = nn.Linear(text_width, config.width)
+        self.reader = nn.Transformer(
+            config.width, config.heads, config.layers, config.layers, config.feed_forward, config.dropout, batch_first=True
+        )
+        self.head = nn.Linear(config.width + visual_width, len(CONDITIONS) * len(STATES))
+        self.register_buffer("positive_rates", torch.ones(len(CONDITIONS)))
+
+    def forward(self, pooled: Tensor, reports: Tensor) -> Tensor:
+        query = self.project_film(pooled)[:, None]  # B x 1 x width: the only query
+        read = self.reader(self.project_reports(reports), query)[:, 0]
+        logits: Tensor = self.head(torch.cat((read, pooled), -1))
+        return logits.float().unflatten(-1, (len(CONDITIONS), len(STATES)))
+
+    def loss(self, logits: Tensor, states: Tensor, known: Tensor | None = None) -> Tensor:
+        """Cross-entropy over the states (B x 18) with the long-tail shift; ``known`` (B x 18) masks missing labels."""
+        shift = torch.zeros_like(logits)
+        shift[..., POSITIVE] = self.positive_rates.log()
+        losses = functional.cross_entropy((logits + shift).flatten(0, 1), states.flatten(), reduction="none")
+        if known is None:
+            return losses.mean()
+        known = known.flatten().float()
+        return (losses * known).sum() / known.sum().clamp(min=1.0)
+
+
+def class_rates(states: Tensor) -> Tensor:
+    """Relative frequency of each condition's positive state (18): rate over the largest rate, 1 for the auxiliary four.
+
+    A class never positive takes the smallest rate seen, so that its logarithm stays finite.
+    """
+    return relative_rates((states == POSITIVE).float().mean(0), torch.ones(len(CONDITIONS)))
+
+
+def relative_rates(rates: Tensor, last: Tensor) -> Tensor:
+    """Rates (18, NaN or 0 where there is no positive) over the largest of the first 14; others keep ``last``."""
+    relative = last.clone()
+    first = rates[:CHEXBERT_COUNT]
+    seen = first > 0  # NaN compares false
+    if bool(seen.any()):
+        relative[:CHEXBERT_COUNT][seen] = (first / first[seen].max())[seen]
+        if bool((last == 1).all()):  # the first time there is no last value to keep
+            relative[:CHEXBERT_COUNT][~seen] = relative[:CHEXBERT_COUNT][seen].min()
+    return relative
+
+
+def refreshed_rates(probabilities: Tensor, states: Tensor, last: Tensor) -> Tensor:
+    """After a validation: the mean positive probability (N x 18) over true positives, relative; never NaN."""
+    positive = states == POSITIVE
+    mean = (probabilities * positive).sum(0) / positive.sum(0)  # NaN without positives: keeps its last value
+    return relative_rates(mean, last)

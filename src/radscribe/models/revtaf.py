@@ -1,0 +1,293 @@
+"""REVTAF (arXiv 2507.07568): learnable hyperbolic retrieval, transport-attention fusion, and a prompted decoder.
+
+Read ``Revtaf.forward`` for training and ``Revtaf.see`` with ``Revtaf.write`` for inference; the paper's figure is the
+order of their lines. A part that the configuration leaves out has no parameters and is never called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from radscribe.decoding.decoder import DecoderConfig, ReportDecoder
+from radscribe.decoding.search import SearchConfig, search
+from radscribe.decoding.tokenizer import ReportTokenizer
+from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.fusion.consistency import consistency_loss
+from radscribe.fusion.transport_attention import TransportAttention, TransportAttentionConfig
+from radscribe.knowledge.database import ReportDatabase
+from radscribe.knowledge.index import ReferenceIndex
+from radscribe.knowledge.prompts import local_prompts
+from radscribe.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, ranking_loss
+from radscribe.labels.conditions import CONDITIONS
+from radscribe.models.classification import ClassificationBranch, ClassificationConfig
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """FVTAF. ``local_marginal`` "presence" gives absent entities less mass; ``references`` joins several reports;
+    ``farthest_reference`` (ball distance) calls nothing near enough beyond it: options of ours, off by default."""
+
+    heads: int = 8
+    epsilon: float = 0.05
+    iterations: int = 20
+    mode: Literal["full", "degenerate"] = "full"
+    projection: Literal["linear", "block"] = "linear"
+    unbalanced: float | None = None
+    consistency: Literal["soft", "hard"] = "soft"
+    local_marginal: Literal["uniform", "presence"] = "uniform"
+    references: int = 1
+    farthest_reference: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.references < 1:
+            raise ValueError(f"references must be at least 1, not {self.references}")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """L = L_task + 4 L_cls + 2 L_rank + 0.5 L_fcc (Eq. 15 with the classification term its baseline carries)."""
+
+    classification: float = 4.0
+    rank: float = 2.0
+    consistency: float = 0.5
+    label_smoothing: float = 0.1
+
+
+@dataclass(frozen=True)
+class RevtafConfig:
+    """The paper's sizes by default; ``retrieval`` or ``fusion`` None is the part switched off (Table 3).
+
+    ``predicted_states`` is the share of state tokens that training takes from the branch instead of the truth, so that
+    the decoder learns to check them against the film; 0 in the paper.
+    """
+
+    width: int = 768
+    image_encoder: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
+    retrieval: RetrievalConfig | None = field(default_factory=RetrievalConfig)
+    fusion: FusionConfig | None = field(default_factory=FusionConfig)
+    classification: ClassificationConfig = field(default_factory=ClassificationConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    predicted_states: float = 0.0
+
+
+class FilmEntities(NamedTuple):
+    """What the frozen entity model says of B films; computed once a film and kept."""
+
+    presence: Tensor  # B x 75 probabilities
+    positions: Tensor  # B x 75 place indices
+    features: Tensor  # B x w pooled film features
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What the model looks things up in: the reference database, its index in the ball, the 75 x 51 x 2 triplet table."""
+
+    database: ReportDatabase
+    table: Tensor
+    report_vectors: Tensor
+    index: ReferenceIndex | None = None
+
+
+class Batch(NamedTuple):
+    """One training batch; ``references`` B x k and ``neighbours`` B x 21 index the database, -1 for none."""
+
+    films: Tensor  # B x 1 x H x W
+    entities: FilmEntities
+    labels: Tensor  # B x 18
+    groups: Tensor  # B patients
+    references: Tensor
+    neighbours: Tensor
+    tokens: Tensor  # B x L: report words and [SEP], padded
+
+
+@dataclass(frozen=True)
+class Sight:
+    """All that reaches the decoder about B films, part by part, so that a control can exchange one part alone."""
+
+    patches: Tensor  # F_v: B x P x d_v
+    state_logits: Tensor  # B x 18 x 4
+    states: Tensor  # B x 18
+    entities: FilmEntities
+    global_text: Tensor  # F_g: B x N x d_t
+    global_mask: Tensor  # B x N
+    local_text: Tensor  # F_l: B x 75 x d_t
+    references: Tensor | None  # B, database rows
+    distances: Tensor | None  # B, in the ball
+
+    def with_part_of(self, part: str, other: Sight) -> Sight:
+        """This sight with one part ("patches", "states", "global" or "local") of ``other``."""
+        names = {
+            "patches": ("patches",),
+            "states": ("states", "state_logits"),
+            "global": ("global_text", "global_mask"),
+            "local": ("local_text",),
+        }[part]
+        return replace(self, **{name: getattr(other, name) for name in names})
+
+    def rows(self, indices: Tensor) -> Sight:
+        """The sight of the films at ``indices``."""
+        taken = {name: value[indices] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, entities=FilmEntities(*(part[indices] for part in self.entities)), **taken)
+
+
+class Revtaf(nn.Module):
+    def __init__(self, config: RevtafConfig, text_width: int, tokenizer: ReportTokenizer) -> None:
+        super().__init__()
+        self.config, self.tokenizer = config, tokenizer
+        self.image_encoder = ImageEncoder(config.image_encoder)
+        visual = self.image_encoder.width
+        if config.retrieval:
+            self.retrieval = HyperbolicNetwork(config.retrieval)
+        if config.fusion:
+            attention = TransportAttentionConfig(
+                visual_width=visual,
+                text_width=text_width,
+                output_width=config.width,
+                heads=config.fusion.heads,
+                epsilon=config.fusion.epsilon,
+                iterations=config.fusion.iterations,
+                mode=config.fusion.mode,
+                projection=config.fusion.projection,
+                unbalanced=config.fusion.unbalanced,
+            )
+            self.global_branch = TransportAttention(attention)
+            self.local_branch = TransportAttention(attention)
+        else:
+            self.project = nn.Linear(visual, config.width)
+        self.classification = ClassificationBranch(config.classification, visual, text_width)
+        memory_width = 2 * config.width if config.fusion else config.width
+        self.decoder = ReportDecoder(config.decoder, len(tokenizer), memory_width)
+
+    def forward(self, batch: Batch, knowledge: Knowledge) -> dict[str, Tensor]:
+        """The losses of one training batch, their weighted sum under "loss" (Eq. 15)."""
+        weights = self.config.losses
+        patches = self.image_encoder(batch.films)  # F_v
+        reports = knowledge.database.neighbour_vectors(batch.neighbours, knowledge.report_vectors)
+        state_logits = self.classification(patches.mean(1), reports)
+        losses = {"classification": self.classification.loss(state_logits, batch.labels)}
+        total = weights.classification * losses["classification"]
+        if self.config.retrieval:
+            embeddings = self.retrieval(batch.entities.presence)  # H = HNN(F_logit)
+            curvature = self.retrieval.curvature
+            losses["rank"] = ranking_loss(embeddings, batch.labels, batch.groups, self.config.retrieval, curvature)
+            total = total + weights.rank * losses["rank"]
+        global_text, global_mask = knowledge.database.global_prompts(batch.references)
+        local_text = local_prompts(knowledge.table, batch.entities.presence, batch.entities.positions)
+        memory, consistency = self.fuse(patches, global_text, global_mask, local_text, batch.entities.presence)
+        if consistency is not None:
+            losses["consistency"], losses["mean_iou"] = consistency
+            total = total + weights.consistency * losses["consistency"]
+        states = batch.labels
+        if self.config.predicted_states:
+            drawn = torch.rand(states.shape, device=states.device) < self.config.predicted_states
+            states = torch.where(drawn, state_logits.argmax(-1), states)
+        losses["task"] = self.task_loss(memory, states, batch.tokens)
+        losses["loss"] = total + losses["task"]
+        return losses
+
+    def task_loss(self, memory: Tensor, states: Tensor, words: Tensor) -> Tensor:
+        """Eq. 2 with label smoothing: [DEC] and the 18 states are given, every word and [SEP] is a target."""
+        prompt = self.prompt(states)
+        logits = self.decoder(torch.cat((prompt, words), 1)[:, :-1], memory)[:, prompt.shape[1] - 1 :]
+        return functional.cross_entropy(
+            logits.float().flatten(0, 1),
+            words.flatten(),
+            ignore_index=self.tokenizer.padding,
+            label_smoothing=self.config.losses.label_smoothing,
+        )
+
+    def prompt(self, states: Tensor) -> Tensor:
+        """[DEC] and 18 state tokens, B x 19."""
+        start = states.new_full((len(states), 1), self.tokenizer.start)
+        return torch.cat((start, torch.tensor(self.tokenizer.states, device=states.device)[states]), 1)
+
+    def fuse(
+        self, patches: Tensor, global_text: Tensor, global_mask: Tensor, local_text: Tensor, presence: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """F_c (B x P x 2d), and the consistency loss with the mean pairwise IoU of the maps (Eq. 10-14)."""
+        fusion = self.config.fusion
+        if not fusion:
+            return self.project(patches), None
+        every = torch.ones(local_text.shape[:2], dtype=torch.bool, device=local_text.device)
+        marginal = presence if fusion.local_marginal == "presence" else None
+        with_reports = self.global_branch(patches, global_text, global_mask)
+        with_entities = self.local_branch(patches, local_text, every, marginal)
+        consistency = None
+        if self.training:
+            consistency = consistency_loss(
+                with_reports.maps, with_entities.maps, global_text, local_text, global_mask, fusion.consistency
+            )
+        return torch.cat((with_reports.fused, with_entities.fused), -1), consistency
+
+    def recall(
+        self, entities: FilmEntities, knowledge: Knowledge, groups: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """References (B x k), neighbours (B x 21) and the references' ball distances, found from the film alone.
+
+        ``groups`` names the films' patients where they are training patients, whose own studies are then passed over.
+        """
+        config, count = self.config, self.config.classification.neighbours
+        wanted = config.fusion.references if config.fusion else 1
+        neighbours = knowledge.database.nearest_films(entities.features, groups, count)
+        if not config.retrieval:
+            return neighbours[:, :wanted], neighbours, None
+        assert knowledge.index is not None, "the index is built before the ball is searched"
+        embeddings = self.retrieval(entities.presence)
+        distances, found = knowledge.index.search(embeddings, wanted if config.fusion else count, groups)
+        distances, found = distances.to(neighbours.device), found.to(neighbours.device)
+        if not config.fusion:
+            return found[:, :1], found, distances[:, :1]
+        if config.fusion.farthest_reference is not None:
+            found = found.masked_fill(distances > config.fusion.farthest_reference, -1)
+        return found, neighbours, distances
+
+    @torch.no_grad()
+    def see(self, films: Tensor, entities: FilmEntities, knowledge: Knowledge) -> Sight:
+        """Everything that B films tell, by themselves: no label and no report of theirs can reach this."""
+        patches = self.image_encoder(films)
+        references, neighbours, distances = self.recall(entities, knowledge)
+        reports = knowledge.database.neighbour_vectors(neighbours, knowledge.report_vectors)
+        state_logits = self.classification(patches.mean(1), reports)
+        global_text, global_mask = knowledge.database.global_prompts(references)
+        local_text = local_prompts(knowledge.table, entities.presence, entities.positions)
+        return Sight(
+            patches=patches,
+            state_logits=state_logits,
+            states=state_logits.argmax(-1),
+            entities=entities,
+            global_text=global_text,
+            global_mask=global_mask,
+            local_text=local_text,
+            references=references[:, 0],
+            distances=None if distances is None else distances[:, 0],
+        )
+
+    @torch.no_grad()
+    def write(self, sight: Sight, config: SearchConfig) -> tuple[list[list[int]], Tensor]:
+        """Report tokens for each film seen, and the fused memory they were read from (B x P x memory width)."""
+        memory, _ = self.fuse(
+            sight.patches, sight.global_text, sight.global_mask, sight.local_text, sight.entities.presence
+        )
+        prompt = self.prompt(sight.states)
+        banned: Sequence[int] = self.tokenizer.banned
+        return search(self.decoder, memory, prompt, config, self.tokenizer.end, banned), memory
+
+    @torch.no_grad()
+    def explain(self, tokens: Sequence[int], memory: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+        """For one film's report: the probability of each token (L) and its cross-attention map (L x P).
+
+        ``memory``: 1 x P x memory width; ``states``: 1 x 18.
+        """
+        words = torch.tensor([list(tokens)], device=memory.device)
+        prompt = self.prompt(states)
+        logits, weights = self.decoder.explain(torch.cat((prompt, words), 1)[:, :-1], memory)
+        written = slice(len(CONDITIONS), None)  # position 18 predicts the first word
+        probabilities = logits[0, written].float().softmax(-1)
+        return probabilities.gather(1, words[0][:, None])[:, 0], weights[0, written].float()

@@ -1,0 +1,95 @@
+"""Frozen dataclasses <-> plain mappings (YAML, JSON), strict: an unknown key or a wrong type is named by its path."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+import yaml
+
+from radscribe.study import RadscribeError
+
+Config = TypeVar("Config")
+
+
+class RecipeError(RadscribeError):
+    """A recipe that cannot be read: names the key, what stands there and what may stand there."""
+
+
+def from_mapping(kind: type[Config], mapping: Mapping[str, Any], path: str = "") -> Config:
+    """Builds the dataclass ``kind`` from ``mapping``, nested dataclasses included.
+
+    Raises ``RecipeError`` for an unknown key, a missing key or a value of the wrong type; what a dataclass refuses in
+    its own ``__post_init__`` (``ValueError``) is told with the path of the key.
+    """
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]
+    unknown = sorted(set(mapping) - set(fields))
+    if unknown:
+        raise RecipeError(f"{path or 'recipe'}: unknown key '{unknown[0]}'; it may be one of {', '.join(fields)}")
+    values = {name: _value(hints[name], mapping[name], f"{path}.{name}".lstrip(".")) for name in fields if name in mapping}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise RecipeError(f"{path or 'recipe'}: {error}".replace("__init__() ", "")) from None
+    except ValueError as error:
+        raise RecipeError(f"{path or 'recipe'}: {error}") from None
+
+
+def _value(hint: Any, value: Any, path: str) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise RecipeError(f"{path}: expected a mapping, found {value!r}")
+        return from_mapping(hint, value, path)  # type: ignore[arg-type]
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _value(next(argument for argument in arguments if argument is not type(None)), value, path)
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise RecipeError(f"{path}: {value!r} is not one of {', '.join(map(repr, arguments))}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise RecipeError(f"{path}: expected a list, found {value!r}")
+        return tuple(_value(arguments[0], item, f"{path}[{position}]") for position, item in enumerate(value))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    # PyYAML reads "5e-5" (no dot) as text; a number was meant.
+    if hint is float and isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            raise RecipeError(f"{path}: expected a number, found {value!r}") from None
+    if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
+        raise RecipeError(f"{path}: expected {hint.__name__}, found {value!r}")
+    return value
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """The plain mapping of a dataclass, tuples as lists, ready for JSON or YAML."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+    return {key: plain(value) for key, value in dataclasses.asdict(config).items()}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises ``RecipeError`` for a missing file or text that is no YAML mapping."""
+    try:
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such recipe; the ones that come with the source are in recipes/") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(mapping, dict):
+        raise RecipeError(f"{path}: expected a mapping of keys at the top")
+    return mapping

@@ -1,0 +1,192 @@
+"""Film in, draft out, with evidence: the only door to a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from huggingface_hub import ModelHubMixin, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from numpy.typing import NDArray
+from torch import Tensor
+
+from radscribe.checkpoint import CheckpointError, System, load_checkpoint, save_checkpoint
+from radscribe.imaging.crop import centre_crop
+from radscribe.imaging.film import Film, fit, read_film
+from radscribe.labels.conditions import BLANK, CONDITIONS, STATES
+from radscribe.labels.rules import label_sentence
+from radscribe.models.revtaf import FilmEntities, Sight
+from radscribe.study import Draft, DraftSentence, Finding, Reference, ReferenceSentence
+
+Pixels = NDArray[np.uint8]
+
+
+class Reporter(
+    ModelHubMixin,
+    library_name="radscribe",
+    tags=["radiology", "chest-x-ray", "report-generation"],
+    license="apache-2.0",
+):
+    """Drafts reports for films. ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` are huggingface_hub's."""
+
+    def __init__(self, system: System, about: dict[str, Any]) -> None:
+        self.system, self.about = system, about
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.about["fingerprint"])
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.system.parameters()).device
+
+    def draft(self, film: str | Path | Film | Pixels, study_id: str | None = None) -> Draft:
+        """The draft for one film: a path (DICOM, PNG, JPEG), or grey levels (height x width, uint8, bright = dense).
+
+        Raises ``RefusedFilm`` for a file that is no chest radiograph or cannot be read.
+        """
+        if isinstance(film, str | Path):
+            study_id = study_id or Path(film).stem
+            film = read_film(film)
+        pixels = film.pixels if isinstance(film, Film) else film
+        return self.drafts([self.view(pixels)], [study_id or "film"])[0]
+
+    def view(self, pixels: Pixels) -> Pixels:
+        """What the model sees of a film: a square of grey levels (crop x crop)."""
+        config = self.system.config.film
+        return centre_crop(fit(pixels, config.resize), config)
+
+    def see(self, views: Sequence[Pixels] | Pixels) -> Sight:
+        """All that the model takes from B views (crop x crop, uint8) before it writes."""
+        films = torch.from_numpy(np.stack(list(views))).unsqueeze(1).float().to(self.device) / 255.0
+        with torch.no_grad():
+            output = self.system.entity_model(films)
+        entities = FilmEntities(output.presence, output.position_logits.argmax(-1), output.pooled.float())
+        return self.system.model.see(films, entities, self.system.knowledge)
+
+    def write(self, sight: Sight) -> list[str]:
+        """The reports alone, for scoring."""
+        tokens, _ = self.system.model.write(sight, self.system.config.search)
+        return [self.system.model.tokenizer.decode(row) for row in tokens]
+
+    def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
+        """Drafts with evidence for B views (crop x crop, uint8)."""
+        sight = self.see(views)
+        tokens, memory = self.system.model.write(sight, self.system.config.search)
+        drafts = []
+        for row, (study_id, words) in enumerate(zip(study_ids, tokens, strict=True)):
+            one = slice(row, row + 1)
+            sentences = self._sentences(words, memory[one], sight.states[one])
+            drafts.append(
+                Draft(
+                    study_id=study_id,
+                    report=" ".join(sentence.text for sentence in sentences),
+                    sentences=tuple(sentences),
+                    findings=findings_of(sight.state_logits[row]),
+                    reference=self._reference(sight, row),
+                    model={"name": self.system.config.name, "fingerprint": self.fingerprint},
+                )
+            )
+        return drafts
+
+    def _sentences(self, words: list[int], memory: Tensor, states: Tensor) -> list[DraftSentence]:
+        """Each sentence with its confidence, its attention map and the nearest sentence of the training reports."""
+        model, database = self.system.model, self.system.knowledge.database
+        spans = model.tokenizer.sentences(words)
+        if not spans:
+            return []
+        probabilities, attention = model.explain(words, memory, states)
+        side = round(attention.shape[1] ** 0.5)
+        vectors = self.system.text_encoder.encode([text for text, _, _ in spans]).to(self.device)
+        nearest, similarity = database.nearest_sentence(vectors)
+        sentences = []
+        for position, (text, first, last) in enumerate(spans):
+            source = int(nearest[position])
+            looked_at = attention[first:last].mean(0).view(side, side)
+            stated = label_sentence(text)
+            sentences.append(
+                DraftSentence(
+                    text=text,
+                    conditions={
+                        name: STATES[state]
+                        for name, state in zip(CONDITIONS, stated, strict=True)
+                        if state != BLANK and name != "no finding"
+                    },
+                    confidence=float(probabilities[first:last].clamp(min=1e-9).log().mean().exp()),
+                    attention=tuple(tuple(round(value, 5) for value in line) for line in looked_at.tolist()),
+                    reference=ReferenceSentence(
+                        study_id=database.report_ids[database.study_of_sentence(source)],
+                        sentence=database.sentences[source] if database.sentences else None,
+                        similarity=float(similarity[position]),
+                    ),
+                )
+            )
+        return sentences
+
+    def _reference(self, sight: Sight, row: int) -> Reference | None:
+        if sight.references is None or sight.distances is None or int(sight.references[row]) < 0:
+            return None
+        study, database = int(sight.references[row]), self.system.knowledge.database
+        return Reference(database.report_ids[study], float(sight.distances[row]), database.report_text(study))
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        kept = {name: self.about[name] for name in ("recipe", "dataset", "measured") if name in self.about}
+        half = self.about.get("precision") == "float16"
+        texts = self.system.knowledge.database.sentences is not None
+        save_checkpoint(save_directory, self.system, kept, half, texts)
+
+    @classmethod
+    def _from_pretrained(  # type: ignore[override]
+        cls, *, model_id: str, map_location: str = "cpu", **download: Any
+    ) -> Reporter:
+        folder = Path(model_id)
+        if not folder.is_dir():
+            allowed = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+            kept = {name: value for name, value in download.items() if name in allowed}
+            try:
+                folder = Path(snapshot_download(model_id, **kept))
+            except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+                reason = str(error).strip().splitlines()[0]
+                raise CheckpointError(f"{model_id}: neither a checkpoint folder nor to be had from the hub ({reason})") from None
+        return cls(*load_checkpoint(folder, map_location))
+
+
+def packaged_checkpoint() -> Path:
+    """The checkpoint that comes with the package."""
+    return Path(str(files("radscribe"))) / "pretrained" / "revtaf-real-mini"
+
+
+def load_reporter(checkpoint: str | Path | None = None, device: str = "cpu") -> Reporter:
+    """A reporter from a checkpoint folder or hub id, or the packaged one."""
+    if checkpoint is None:
+        checkpoint = packaged_checkpoint()
+        if not checkpoint.is_dir():
+            raise CheckpointError("no checkpoint comes with this installation; name one with --checkpoint")
+    reporter: Reporter = Reporter.from_pretrained(str(checkpoint), map_location=device)
+    return reporter
+
+
+def findings_of(state_logits: Tensor) -> tuple[Finding, ...]:
+    """The 18 conditions with the state chosen and its probability, from logits 18 x 4."""
+    probabilities = state_logits.float().softmax(-1)
+    chosen = probabilities.argmax(-1).tolist()
+    return tuple(
+        Finding(name, STATES[state], round(float(probabilities[row, state]), 4))
+        for row, (name, state) in enumerate(zip(CONDITIONS, chosen, strict=True))
+    )
+
+
+def batches(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
+    """Items in lists of ``size``, the last one shorter."""
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""From a prepared dataset and a recipe to a checkpoint: cached steps, objectives, one loop."""

@@ -1,0 +1,123 @@
+"""The entity model's training: the training split's own triplets are the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from radscribe.encoders.entity import EntityModel
+from radscribe.labels.entities import ENTITIES
+from radscribe.training.films import Films
+
+IGNORED = -100
+# A rarer class never counts more than this against the commoner one.
+LARGEST_WEIGHT = 8.0
+
+
+class EntityBatch(NamedTuple):
+    films: Tensor  # B x 1 x H x W
+    presence: Tensor  # B x 75, 1 where the report states the entity as present
+    positions: Tensor  # B x 75, the place of a present and located entity, IGNORED elsewhere
+
+
+def targets(triplets: Sequence[Sequence[tuple[int, int, int]]]) -> tuple[Tensor, Tensor]:
+    """Presence and positions (N x 75 each) of the reports' triplets; an unmentioned entity is absent.
+
+    An entity at several places is given the first one stated: the head names one place.
+    """
+    presence = torch.zeros(len(triplets), len(ENTITIES), dtype=torch.long)
+    positions = torch.full((len(triplets), len(ENTITIES)), IGNORED)
+    for row, report in enumerate(triplets):
+        for entity, place, present in report:
+            if present:
+                presence[row, entity] = 1
+                if positions[row, entity] == IGNORED:
+                    positions[row, entity] = place
+    return presence, positions
+
+
+class EntityLoss(nn.Module):
+    """Cross-entropy of presence, weighted by class frequency, and of the position where there is one."""
+
+    weights: Tensor
+
+    def __init__(self, model: EntityModel, presence: Tensor) -> None:
+        super().__init__()
+        self.model = model
+        rate = presence.float().mean(0).clamp(min=1e-4, max=1 - 1e-4)
+        # The square root: full inverse frequency would call every entity present half of the time.
+        weights = torch.stack((rate / (1 - rate), (1 - rate) / rate), -1).sqrt().clamp(max=LARGEST_WEIGHT)
+        self.register_buffer("weights", weights.clamp(min=1.0), persistent=False)  # 75 x 2
+
+    def forward(self, batch: EntityBatch) -> dict[str, Tensor]:
+        output = self.model(batch.films)
+        losses = functional.cross_entropy(
+            output.presence_logits.float().flatten(0, 1), batch.presence.flatten(), reduction="none"
+        ).view_as(batch.presence)
+        weights = self.weights.gather(1, batch.presence.T).T
+        presence = (losses * weights).sum() / weights.sum()
+        located = batch.positions != IGNORED
+        logits = output.position_logits.float()[located]
+        position = functional.cross_entropy(logits, batch.positions[located]) if located.any() else logits.sum()
+        return {"loss": presence + position, "presence": presence, "position": position}
+
+
+class EntityObjective:
+    """Scored by the mean area under the ROC curve of entities that the validation split has and lacks 5 times."""
+
+    name = "entity model"
+    saves_within_epoch = True
+
+    def __init__(
+        self,
+        model: EntityModel,
+        films: Films,
+        triplets: Sequence[Sequence[tuple[int, int, int]]],
+        validation_films: Films,
+        validation_triplets: Sequence[Sequence[tuple[int, int, int]]],
+    ) -> None:
+        self.presence, self.positions = targets(triplets)
+        self.validation_presence, self.validation_positions = targets(validation_triplets)
+        self.module = EntityLoss(model, self.presence)
+        self.films, self.validation_films = films, validation_films
+        self.count = len(self.presence)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Nothing is kept between epochs."""
+
+    def load(self, indices: list[int], epoch: int) -> EntityBatch:
+        return EntityBatch(self.films.augmented(indices, epoch), self.presence[indices], self.positions[indices])
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        device = next(self.module.parameters()).device
+        presence, right, located = [], 0, 0
+        for first in range(0, len(self.validation_presence), 64):
+            indices = list(range(first, min(first + 64, len(self.validation_presence))))
+            output = self.module.model(self.validation_films.plain(indices).to(device))
+            presence.append(output.presence.cpu())
+            wanted = self.validation_positions[indices]
+            known = wanted != IGNORED
+            right += int((output.position_logits.argmax(-1).cpu() == wanted)[known].sum())
+            located += int(known.sum())
+        area = mean_area(torch.cat(presence), self.validation_presence)
+        return {"area": area, "position_accuracy": right / max(located, 1), "score": area}
+
+
+def mean_area(scores: Tensor, truth: Tensor) -> float:
+    """Mean ROC area over columns with at least 5 of each kind (by the rank sum); 0.5 where there is none.
+
+    ``scores``, ``truth``: N x columns.
+    """
+    areas = []
+    for score, positive in zip(scores.double().T, truth.bool().T, strict=True):
+        hits, misses = int(positive.sum()), int((~positive).sum())
+        if min(hits, misses) >= 5:
+            above = (score[positive][:, None] > score[~positive]).double().mean()
+            level = (score[positive][:, None] == score[~positive]).double().mean()
+            areas.append(float(above + level / 2))
+    return sum(areas) / len(areas) if areas else 0.5

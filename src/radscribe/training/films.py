@@ -1,0 +1,56 @@
+"""Films for the networks: uint8 rows of the memory map to tensors, augmented by Pillow, loaded ahead in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from radscribe.imaging.crop import FilmConfig, augmented, centre_crop
+
+Item = TypeVar("Item")
+Loaded = TypeVar("Loaded")
+
+
+def to_tensor(crops: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """B x 1 x crop x crop in [0, 1]."""
+    return torch.from_numpy(np.stack(crops)).unsqueeze(1).float() / 255.0
+
+
+@dataclass(frozen=True)
+class Films:
+    """The films of a list of studies: ``rows`` of the dataset's ``pixels``. ``seed`` fixes every augmentation."""
+
+    pixels: NDArray[np.uint8]
+    rows: Sequence[int]
+    config: FilmConfig
+    seed: int = 0
+
+    def plain(self, indices: Sequence[int]) -> Tensor:
+        return to_tensor([centre_crop(self.pixels[self.rows[index]], self.config) for index in indices])
+
+    def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:
+        """Each film's augmentation depends on seed, epoch and film alone: an interrupted run repeats it exactly."""
+        crops = []
+        for index in indices:
+            random = np.random.default_rng((self.seed, epoch, index))
+            crops.append(augmented(self.pixels[self.rows[index]], self.config, random))
+        return to_tensor(crops)
+
+
+def ahead(items: Iterable[Item], load: Callable[[Item], Loaded], depth: int = 2) -> Iterator[Loaded]:
+    """``load`` of each item in order, up to ``depth`` of them loading while the caller computes."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = []
+        for item in items:
+            waiting.append(pool.submit(load, item))
+            if len(waiting) > depth:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()

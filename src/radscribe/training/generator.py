@@ -1,0 +1,178 @@
+"""The generator's training: references chosen by labels, losses of the model, validation by the reports it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from radscribe.decoding.search import SearchConfig
+from radscribe.evaluation.clinical import micro, outcomes
+from radscribe.knowledge.index import IndexConfig, ReferenceIndex
+from radscribe.knowledge.retrieval import choose_references
+from radscribe.labels.rules import label_report
+from radscribe.models.classification import refreshed_rates
+from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Revtaf
+from radscribe.training.films import Films
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """``references``: where training takes the reference report from, nearest by "labels" (the paper) or in the "ball"
+    as inference does. ``validation_studies`` bounds the reports written after each epoch."""
+
+    references: Literal["labels", "ball"] = "labels"
+    max_words: int = 150
+    validation_studies: int = 300
+    validation_beams: int = 1
+
+
+@dataclass(frozen=True)
+class Split:
+    """Studies of one split for the generator: films, what the entity model says of them, labels and reports."""
+
+    films: Films
+    entities: FilmEntities
+    labels: Tensor  # N x 18
+    reports: Sequence[str]
+
+    def entities_of(self, indices: Sequence[int]) -> FilmEntities:
+        return FilmEntities(*(part[list(indices)] for part in self.entities))
+
+
+class ModelWithKnowledge(nn.Module):
+    """Revtaf and what it looks things up in, as one module for the loop; knowledge is no parameter."""
+
+    def __init__(self, model: Revtaf, knowledge: Knowledge) -> None:
+        super().__init__()
+        self.model, self.knowledge = model, knowledge
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = self.model(batch, self.knowledge)
+        return losses
+
+
+def build_index(model: Revtaf, knowledge: Knowledge, presence: Tensor, fingerprint: str) -> Knowledge:
+    """``knowledge`` with the training studies (entity ``presence``, N x 75) where the model now puts them in the ball.
+
+    Kept in half precision, so that a stored index ranks as this one does.
+    """
+    if model.config.retrieval is None:
+        return knowledge
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        ball = model.retrieval(presence.to(device)).half().float()
+    return with_index(model, knowledge, ball, fingerprint)
+
+
+def with_index(model: Revtaf, knowledge: Knowledge, ball: Tensor, fingerprint: str) -> Knowledge:
+    """``knowledge`` with an index over the given ball embeddings (N x width)."""
+    database = knowledge.database.with_ball(ball)
+    curvature = float(model.retrieval.curvature)
+    index = ReferenceIndex(ball, curvature, fingerprint, database.groups.to(ball.device), IndexConfig())
+    return replace(knowledge, database=database, index=index)
+
+
+class GeneratorObjective:
+    """Chooses the epoch by the micro-F1 over 14 conditions of the reports written for the validation split."""
+
+    name = "generator"
+
+    def __init__(
+        self,
+        model: Revtaf,
+        knowledge: Knowledge,
+        training: Split,
+        validation: Split,
+        config: GeneratorConfig,
+        search: SearchConfig,
+        seed: int,
+    ) -> None:
+        self.module = ModelWithKnowledge(model, knowledge)
+        self.training, self.validation, self.config, self.seed = training, validation, config, seed
+        self.count = len(training.reports)
+        self.search = replace(search, beams=config.validation_beams)
+        self.neighbours = knowledge.database.nearest_films(
+            training.entities.features, knowledge.database.groups, model.config.classification.neighbours
+        )
+        self.references: Tensor | None = None
+
+    @property
+    def model(self) -> Revtaf:
+        return self.module.model
+
+    @property
+    def searches_ball(self) -> bool:
+        """Whether training itself searches the ball, which then is rebuilt every epoch."""
+        config = self.model.config
+        return config.retrieval is not None and (config.fusion is None or self.config.references == "ball")
+
+    @property
+    def saves_within_epoch(self) -> bool:
+        return not self.searches_ball
+
+    def begin_epoch(self, epoch: int) -> None:
+        config, database = self.model.config, self.module.knowledge.database
+        self.references = self.neighbours[:, : config.fusion.references] if config.fusion else self.neighbours[:, :1]
+        if self.searches_ball:
+            self.rebuild_index()
+            self.model.eval()
+            with torch.no_grad():
+                device = next(self.model.parameters()).device
+                entities = FilmEntities(*(part.to(device) for part in self.training.entities))
+                knowledge = self.module.knowledge
+                references, neighbours, _ = self.model.recall(entities, knowledge, database.groups.to(device))
+            self.references, self.neighbours = references.cpu(), neighbours.cpu()
+        elif config.retrieval is not None:
+            self.references = None  # chosen by labels, batch by batch
+
+    def load(self, indices: list[int], epoch: int) -> Batch:
+        database, labels = self.module.knowledge.database, self.training.labels[indices]
+        groups = database.groups.cpu()[indices]
+        if self.references is None:
+            key = np.random.SeedSequence((self.seed, epoch, indices[0])).generate_state(1)
+            generator = torch.Generator().manual_seed(int(key[0]))
+            wanted = self.model.config.fusion.references if self.model.config.fusion else 1
+            draws = [
+                choose_references(labels, groups, database.labels.cpu(), database.groups.cpu(), generator)
+                for _ in range(wanted)
+            ]
+            references = torch.stack(draws, 1)
+        else:
+            references = self.references[indices]
+        tokenizer = self.model.tokenizer
+        words = [tokenizer.encode(self.training.reports[index], self.config.max_words) for index in indices]
+        longest = max(map(len, words))
+        tokens = torch.tensor([row + [tokenizer.padding] * (longest - len(row)) for row in words])
+        films = self.training.films.augmented(indices, epoch)
+        entities = self.training.entities_of(indices)
+        return Batch(films, entities, labels, groups, references, self.neighbours[indices], tokens)
+
+    def rebuild_index(self, fingerprint: str = "") -> None:
+        presence = self.training.entities.presence
+        self.module.knowledge = build_index(self.model, self.module.knowledge, presence, fingerprint)
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        self.rebuild_index()
+        count = min(self.config.validation_studies, len(self.validation.reports))
+        reports, probabilities = [], []
+        device = next(self.model.parameters()).device
+        for first in range(0, count, 64):
+            indices = list(range(first, min(first + 64, count)))
+            entities = FilmEntities(*(part.to(device) for part in self.validation.entities_of(indices)))
+            sight = self.model.see(self.validation.films.plain(indices).to(device), entities, self.module.knowledge)
+            written, _ = self.model.write(sight, self.search)
+            reports += [self.model.tokenizer.decode(tokens) for tokens in written]
+            probabilities.append(sight.state_logits.softmax(-1)[..., 1].cpu())
+        truth = self.validation.labels[:count]
+        rates = self.model.classification.positive_rates
+        rates.copy_(refreshed_rates(torch.cat(probabilities), truth, rates.cpu()))
+        stated = np.array([label_report(report) for report in reports])
+        score = float(micro(outcomes(stated, truth.numpy()).sum(0))[2])
+        return {"score": score, "micro_f1": score, "distinct": len(set(reports)) / max(count, 1)}
+

@@ -1,0 +1,37 @@
+"""The whole recipe of a training: the system, and how each of its steps is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from radscribe.checkpoint import SystemConfig
+from radscribe.recipe import RecipeError, from_mapping, read_yaml
+from radscribe.training.generator import GeneratorConfig
+from radscribe.training.schedule import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(SystemConfig):
+    """``half_precision`` stores the checkpoint's weights in 16 bits; ``store_reports`` its reference reports as text
+    (for data whose licence allows it)."""
+
+    seed: int = 0
+    half_precision: bool = False
+    store_reports: bool = False
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    text_training: TrainingConfig = field(default_factory=TrainingConfig)
+    entity_training: TrainingConfig = field(default_factory=TrainingConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def system(self) -> SystemConfig:
+        """The part that a checkpoint carries on."""
+        return SystemConfig(**{entry.name: getattr(self, entry.name) for entry in fields(SystemConfig)})
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a YAML file. Raises ``RecipeError`` naming file, key and mend."""
+    try:
+        return from_mapping(Recipe, read_yaml(path))
+    except RecipeError as error:
+        raise error if str(error).startswith(str(path)) else RecipeError(f"{path}: {error}") from None

@@ -1,0 +1,31 @@
+"""`radscribe index build`: the reference database anew for weights that stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radscribe.checkpoint import load_networks, save_checkpoint, triplet_table
+from radscribe.data.dataset import PreparedDataset
+from radscribe.knowledge.database import build_database
+from radscribe.models.revtaf import Knowledge
+from radscribe.training.films import Films
+from radscribe.training.generator import build_index
+from radscribe.training.pipeline import entities_of
+
+
+def rebuild_index(checkpoint: Path, dataset: PreparedDataset, out: Path, texts: bool) -> int:
+    """Writes to ``out`` the weights of ``checkpoint`` with ``dataset``'s training split as database; returns its size."""
+    system, about = load_networks(checkpoint)
+    studies = dataset.split("train")
+    rows = [study.frontal.image_index for study in studies]
+    films = Films(dataset.pixels, rows, system.config.film)
+    entities = entities_of(system.entity_model, films, len(studies), next(system.parameters()).device)
+    ids = dataset.column("report_id") if "report_id" in dataset.table.column_names else None
+    report_ids = [ids[study.study_id] for study in studies] if ids else None
+    database = build_database(studies, system.config.section, entities.features, system.text_encoder, report_ids)
+    table = triplet_table(system.text_encoder, system.config.triplet_template)
+    knowledge = Knowledge(database, table, database.report_vectors)
+    system.knowledge = build_index(system.model, knowledge, entities.presence, about["fingerprint"])
+    kept = {name: about[name] for name in ("recipe", "dataset", "measured") if name in about}
+    save_checkpoint(out, system, kept, about["precision"] == "float16", texts)
+    return len(studies)

@@ -1,0 +1,76 @@
+"""The optimiser's settings: AdamW without decay on biases and norms, linear warm-up, cosine descent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The paper's generator settings by default. ``save_every`` counts steps between resumable states.
+
+    ``film_rate`` multiplies the learning rate of image encoders (a started network needs less than a new one).
+    """
+
+    epochs: int = 6
+    batch_size: int = 18
+    learning_rate: float = 5e-5
+    final_learning_rate: float = 5e-6
+    warmup_steps: int = 2000
+    warmup_learning_rate: float = 5e-7
+    betas: tuple[float, ...] = (0.9, 0.999)
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    film_rate: float = 1.0
+    save_every: int = 500
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.batch_size < 1 or self.save_every < 1:
+            raise ValueError("epochs must be at least 0, batch_size and save_every at least 1")
+        if len(self.betas) != 2:
+            raise ValueError("betas are two numbers")
+
+
+def learning_rate(config: TrainingConfig, step: int, total: int) -> float:
+    """The rate of ``step`` (from 0) of ``total``: warm-up, then half a cosine down to the final rate."""
+    warmup = min(config.warmup_steps, max(total // 4, 1))  # a short run still leaves most of its steps to the cosine
+    if step < warmup:
+        return config.warmup_learning_rate + (config.learning_rate - config.warmup_learning_rate) * (step + 1) / warmup
+    progress = (step - warmup) / max(total - warmup, 1)
+    span = config.learning_rate - config.final_learning_rate
+    return config.final_learning_rate + span * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+
+
+def parameter_groups(module: nn.Module, config: TrainingConfig) -> list[dict[str, object]]:
+    """Decayed and undecayed parameters, those of image encoders apart; "scale" multiplies the scheduled rate."""
+    film_parameters = {
+        id(parameter)
+        for name, part in module.named_modules()
+        if name.rpartition(".")[2] == "image_encoder"
+        for parameter in part.parameters()
+    }
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((id(parameter) in film_parameters, parameter.dim() > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "weight_decay": config.weight_decay if decayed else 0.0,
+            "scale": config.film_rate if of_films else 1.0,
+        }
+        for (of_films, decayed), parameters in groups.items()
+    ]
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    groups: Iterable[dict[str, float]] = optimizer.param_groups
+    for group in groups:
+        group["lr"] = rate * group["scale"]

@@ -1,0 +1,140 @@
+"""IU X-Ray in each of the forms in which people have it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from makers import NORMAL, report_xml, write_archive, write_film, write_reports, write_table
+from radscribe.data.dataset import PreparedDataset
+from radscribe.data.prepare import prepare
+from radscribe.data.sources.iu_reports import read_reports
+from radscribe.data.sources.iu_xray import film_key, iu_xray_source
+from radscribe.study import RadscribeError, Study, WrongUse
+
+FIRST, SECOND, THIRD = "CXR1_IM-0001-3001", "CXR1_IM-0001-4001", "CXR20_IM-0653-1001"
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    return write_reports(
+        tmp_path / "NLMCXR_reports.tgz",
+        [
+            report_xml(20, NORMAL, [THIRD]),
+            report_xml(1, f"{NORMAL} Old   rib\nfracture.", [FIRST, SECOND]),
+            report_xml(3, "", ["CXR3_IM-1384-1001"]),
+            report_xml(4, NORMAL, []),
+        ],
+    )
+
+
+def prepared(tmp_path: Path, reports: Path, images: Path, **options: Path) -> dict[str, Study]:
+    prepare(iu_xray_source(reports, images, **options), tmp_path / "out", workers=1)
+    return {study.study_id: study for study in PreparedDataset.open(tmp_path / "out").studies}
+
+
+def rejected(tmp_path: Path) -> list[str]:
+    return (tmp_path / "out" / "rejected.csv").read_text().splitlines()[1:]
+
+
+def folder(tmp_path: Path, names: Mapping[str, int]) -> Path:
+    for name, seed in names.items():
+        write_film(tmp_path / "images" / name, seed)
+    return tmp_path / "images"
+
+
+def test_reports_are_read_by_number_with_their_sections(reports: Path) -> None:
+    read = read_reports(reports)
+    assert [report.report_id for report in read] == ["CXR1", "CXR3", "CXR4", "CXR20"]
+    assert read[0].findings == f"{NORMAL} Old rib fracture."
+    assert read[0].indication == "Chest < pain"
+    assert read[0].images == (FIRST, SECOND)
+    assert read[0].section("both").endswith("Old rib fracture. No acute disease.")
+
+
+def test_without_projections_the_first_image_is_read_and_views_are_unknown(tmp_path: Path, reports: Path) -> None:
+    images = folder(tmp_path, {f"deep/{SECOND}.png": 1, f"{FIRST}.png": 2, f"{THIRD}.png": 3})
+    studies = prepared(tmp_path, reports, images)
+    assert set(studies) == {"CXR1", "CXR20"}
+    assert studies["CXR1"].patient_id == "CXR1"
+    assert studies["CXR1"].frontal.source == FIRST
+    assert {view.view for view in studies["CXR1"].views} == {"unknown"}
+    assert rejected(tmp_path) == ["CXR3,no image file found", "CXR4,no image file found"]
+
+
+def test_a_report_without_the_section_is_set_aside(tmp_path: Path, reports: Path) -> None:
+    images = folder(tmp_path, {f"{THIRD}.png": 3, "CXR3_IM-1384-1001.png": 4})
+    assert set(prepared(tmp_path, reports, images)) == {"CXR20"}
+    assert "CXR3,no findings section" in rejected(tmp_path)
+
+
+def test_projections_name_the_views(tmp_path: Path, reports: Path) -> None:
+    images = folder(tmp_path, {f"{FIRST}.png": 1, f"{SECOND}.png": 2})
+    rows = [
+        {"uid": "1", "filename": "1_IM-0001-3001.dcm.png", "projection": "Lateral"},
+        {"uid": "1", "filename": "1_IM-0001-4001.dcm.png", "projection": "Frontal"},
+    ]
+    studies = prepared(tmp_path, reports, images, projections=write_table(tmp_path / "projections.csv", rows))
+    assert studies["CXR1"].frontal.source == SECOND
+
+
+def test_the_annotation_gives_the_split_and_numbers_the_folders(tmp_path: Path, reports: Path) -> None:
+    images = folder(tmp_path, {"CXR1_IM-0001/0.png": 1, "CXR1_IM-0001/1.png": 2, "CXR4_IM-0009/0.png": 3})
+    annotation = tmp_path / "annotation.json"
+    lists = {"train": [], "val": [{"id": "CXR1_IM-0001"}], "test": [{"id": "CXR20_IM-0653"}]}
+    annotation.write_text(json.dumps(lists))
+    studies = prepared(tmp_path, reports, images, annotation=annotation)
+    assert studies["CXR1"].split == "validate"
+    assert [view.source for view in studies["CXR1"].views] == ["CXR1/0", "CXR1/1"]
+    assert rejected(tmp_path) == [
+        "CXR3,it is not in the annotation file",
+        "CXR4,it is not in the annotation file",
+        "CXR20,no image file found",
+    ]
+
+
+def test_an_archive_gives_the_same_films_as_its_folder(tmp_path: Path, reports: Path) -> None:
+    images = folder(tmp_path, {f"{FIRST}.png": 1, f"{SECOND}.png": 2})
+    files = {f"NLMCXR_png/{path.name}": path.read_bytes() for path in sorted(images.iterdir())}
+    archive = write_archive(tmp_path / "NLMCXR_png.tgz", {**files, f"{THIRD}.png": b"broken"})
+    prepare(iu_xray_source(reports, images), tmp_path / "folder", workers=1)
+    prepare(iu_xray_source(reports, archive), tmp_path / "out", workers=1)
+    assert (tmp_path / "out" / "pixels.npy").read_bytes() == (tmp_path / "folder" / "pixels.npy").read_bytes()
+    assert f'{THIRD},"it is no DICOM, PNG or JPEG file"' in rejected(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("NLMCXR_png/CXR25_IM-1024-2001.png", "CXR25_IM-1024-2001"),
+        ("images_normalized/25_IM-1024-2001.dcm.png", "CXR25_IM-1024-2001"),
+        ("NLMCXR_dcm/25/25_IM-1024-2001.dcm", "CXR25_IM-1024-2001"),
+        ("iu_xray/images/CXR2384_IM-0942/0.png", "CXR2384/0"),
+    ],
+)
+def test_the_names_of_each_copy_have_one_key(name: str, key: str) -> None:
+    assert film_key(name) == key
+
+
+def test_files_of_another_kind_are_one_line(tmp_path: Path, reports: Path) -> None:
+    other = tmp_path / "other.tgz"
+    other.write_bytes(b"garbage" * 100)
+    images = folder(tmp_path, {f"{FIRST}.png": 1})
+    with pytest.raises(RadscribeError, match="cannot be read as NLMCXR_reports"):
+        read_reports(other)
+    with pytest.raises(RadscribeError, match="no report is in it"):
+        read_reports(write_archive(tmp_path / "empty.tgz", {"a.txt": b""}))
+    with pytest.raises(RadscribeError, match="the archive is damaged"):
+        prepare(iu_xray_source(reports, other), tmp_path / "out", workers=1)
+    with pytest.raises(WrongUse, match="no annotation of R2Gen"):
+        iu_xray_source(reports, images, annotation=other)
+
+
+def test_the_whole_collection_is_read(shared_data: Path) -> None:
+    read = read_reports(shared_data / "iu_xray" / "NLMCXR_reports.tgz")
+    assert len(read) == 3955
+    assert sum(bool(report.findings) for report in read) == 3425
+    assert sum(len(report.images) for report in read) == 7470

@@ -1,0 +1,113 @@
+"""A user's own table: what is read, and each mistake a newcomer makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from makers import NORMAL, OPACITY, write_film, write_table
+from radscribe.data.dataset import PreparedDataset
+from radscribe.data.prepare import prepare
+from radscribe.data.sources.table import table_source
+from radscribe.study import WrongUse
+
+ROW = {"image": "0.png", "report": NORMAL, "patient_id": "a"}
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    for number in range(4):
+        write_film(tmp_path / "films" / f"{number}.png", number)
+    return tmp_path / "films"
+
+
+def test_rows_of_one_study_are_its_views(tmp_path: Path, films: Path) -> None:
+    rows = [
+        {**ROW, "study_id": "s1", "split": "val", "view": "PA"},
+        {**ROW, "image": "1.png", "study_id": "s1", "split": "val", "view": "Lateral"},
+        {**ROW, "image": "2.png", "study_id": "s2", "patient_id": "b", "split": "train", "view": ""},
+        {**ROW, "image": "3.png", "study_id": "s3", "patient_id": "b", "split": "", "view": "AP", "report": OPACITY},
+    ]
+    prepare(table_source(write_table(tmp_path / "table.csv", rows), films), tmp_path / "out", workers=1)
+    studies = {study.study_id: study for study in PreparedDataset.open(tmp_path / "out").studies}
+    assert [view.view for view in studies["s1"].views] == ["frontal", "lateral"]
+    assert studies["s2"].views[0].view == "unknown"
+    # A study without a split goes where its patient is.
+    assert {study_id: study.split for study_id, study in studies.items()} == {
+        "s1": "validate",
+        "s2": "train",
+        "s3": "train",
+    }
+
+
+def test_an_empty_report_or_a_missing_image_sets_aside_that_study_alone(tmp_path: Path, films: Path) -> None:
+    rows = [ROW, {**ROW, "image": "1.png", "report": " "}, {**ROW, "image": "none.png"}]
+    prepare(table_source(write_table(tmp_path / "table.csv", rows), films), tmp_path / "out", workers=1)
+    assert [study.study_id for study in PreparedDataset.open(tmp_path / "out").studies] == ["0"]
+    rejected = (tmp_path / "out" / "rejected.csv").read_text().splitlines()
+    assert rejected[1:] == [
+        "1,its report is empty",
+        "none.png,no image file found",
+        "none,no film of it could be read",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([{"image": "0.png", "text": "x"}], "column report, patient_id is missing"),
+        ([ROW, ROW], "0.png is listed twice"),
+        ([ROW, {**ROW, "image": "./0.png"}], "0.png is listed twice"),
+        ([{**ROW, "patient_id": ""}], "row 1 has no patient_id"),
+        ([{**ROW, "image": ""}], "row 1 has no image"),
+        (
+            [{**ROW, "split": "train"}, {**ROW, "image": "1.png", "split": "test"}],
+            r"1 patient\(s\) stand in two splits",
+        ),
+        ([{**ROW, "split": "holdout"}], '"holdout" of 0.png is not known'),
+        (
+            [{**ROW, "study_id": "s"}, {**ROW, "image": "1.png", "study_id": "s", "report": OPACITY}],
+            "study_id s stands on rows with a different report",
+        ),
+        (
+            [{**ROW, "study_id": "s"}, {**ROW, "image": "1.png", "study_id": "s", "patient_id": "b"}],
+            "study_id s stands on rows with a different patient_id",
+        ),
+    ],
+)
+def test_a_table_that_contradicts_itself_is_wrong_use(
+    tmp_path: Path, films: Path, rows: list[dict[str, str]], reason: str
+) -> None:
+    with pytest.raises(WrongUse, match=reason) as error:
+        table_source(write_table(tmp_path / "table.csv", rows), films)
+    assert str(error.value).startswith(str(tmp_path / "table.csv"))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"image,report,patient_id\n", "a header and no rows"),
+        ("image,report,patient_id\n0.png,Épanchement,a\n".encode("latin-1"), "not UTF-8"),
+        (b"image,report,patient_id\n0.png,clear, no effusion,a\n", "line 2 has more cells"),
+        (b'image,report,patient_id\n0.png,"' + b"x" * 200_000 + b'",a\n', "no CSV table"),
+    ],
+)
+def test_a_file_that_is_no_table_is_wrong_use(tmp_path: Path, films: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(WrongUse, match=reason):
+        table_source(tmp_path / "table.csv", films)
+
+
+def test_a_byte_order_mark_and_spaces_in_the_header_are_forgiven(tmp_path: Path, films: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(b"\xef\xbb\xbfimage, report ,patient_id\n0.png,Clear lungs.,a\n")
+    assert len(table_source(tmp_path / "table.csv", films).studies(tmp_path)) == 1
+
+
+def test_a_missing_table_or_folder_is_wrong_use(tmp_path: Path, films: Path) -> None:
+    with pytest.raises(WrongUse, match="cannot be opened"):
+        table_source(tmp_path / "none.csv", films)
+    with pytest.raises(WrongUse, match="no such folder"):
+        table_source(write_table(tmp_path / "table.csv", [ROW]), tmp_path / "none")

@@ -1,0 +1,90 @@
+"""Language figures against pycocoevalcap itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pycocoevalcap.bleu.bleu import Bleu
+from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.rouge.rouge import Rouge
+
+from radscribe.evaluation.nlg import BLEU, EXTRA_REASON, METEOR_REASON, score_language, tokenize
+from radscribe.evaluation.significance import Resampling
+from radscribe.study import WrongUse
+
+FEW = Resampling(resamples=30)
+REFERENCES = [
+    "the heart is normal in size . the lungs are clear .",
+    "small left pleural effusion with adjacent atelectasis .",
+    "no acute cardiopulmonary abnormality .",
+    "stable cardiomegaly . no focal consolidation , effusion or pneumothorax .",
+]
+HYPOTHESES = [
+    "the heart is normal . the lungs are clear . no pneumothorax .",
+    "left pleural effusion .",
+    "",
+    "no focal consolidation , effusion or pneumothorax . stable cardiomegaly .",
+]
+
+
+def test_tokenize_sets_punctuation_apart_and_folds_space() -> None:
+    assert tokenize("  No  X-ray\nchange; 5.2 cm (XXXX).") == "no x - ray change ; 5 . 2 cm ( xxxx ) ."
+    assert tokenize(" \n") == ""
+
+
+def test_figures_are_pycocoevalcaps() -> None:
+    ours = score_language(HYPOTHESES, REFERENCES, FEW)
+    references, hypotheses = ({i: [text] for i, text in enumerate(t)} for t in (REFERENCES, HYPOTHESES))
+    bleu, bleu_each = Bleu(4).compute_score(references, hypotheses, verbose=0)
+    rouge, rouge_each = Rouge().compute_score(references, hypotheses)
+    cider, cider_each = Cider().compute_score(references, hypotheses)
+    for order, name in enumerate(BLEU):
+        assert ours.figures[name].value == pytest.approx(bleu[order], rel=1e-12)
+        assert np.allclose(ours.per_study[name], bleu_each[order])
+    assert ours.figures["rouge_l"].value == pytest.approx(rouge)
+    assert np.allclose(ours.per_study["rouge_l"], rouge_each)
+    assert ours.figures["cider"].value == pytest.approx(cider)
+    assert np.allclose(ours.per_study["cider"], cider_each)
+
+
+def test_bleu_interval_is_that_of_rescored_resamples() -> None:
+    drawn = np.random.default_rng(0).integers(0, 4, (30, 4))
+    rescored = []
+    for rows in drawn:
+        references, hypotheses = ({i: [t[row]] for i, row in enumerate(rows)} for t in (REFERENCES, HYPOTHESES))
+        rescored.append(Bleu(4).compute_score(references, hypotheses, verbose=0)[0][1])
+    figure = score_language(HYPOTHESES, REFERENCES, FEW).figures["bleu_2"]
+    assert [figure.low, figure.high] == pytest.approx(list(np.quantile(rescored, [0.025, 0.975])))
+
+
+def test_perfect_reports_score_one_and_meteor_says_why_it_is_missing() -> None:
+    ours = score_language(REFERENCES, REFERENCES, FEW)
+    assert ours.figures["bleu_4"].value == pytest.approx(1)
+    assert ours.figures["rouge_l"].value == pytest.approx(1)
+    assert ours.figures["meteor"] is None
+    assert ours.missing == {"meteor": METEOR_REASON}
+
+
+def test_empty_hypotheses_alone_score_zero() -> None:
+    ours = score_language(["", ""], REFERENCES[:2], FEW)
+    assert ours.figures["bleu_1"].value == pytest.approx(0, abs=1e-9)
+    assert ours.figures["rouge_l"].value == 0
+
+
+def test_wordless_references_leave_cider_out() -> None:
+    ours = score_language(["clear", "clear"], ["", ""], FEW)
+    assert ours.figures["cider"] is None
+    assert "cider" in ours.missing
+
+
+def test_without_the_extra_every_figure_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("radscribe.evaluation.nlg.find_spec", lambda name: None)
+    ours = score_language(HYPOTHESES, REFERENCES, FEW)
+    assert set(ours.figures.values()) == {None}
+    assert ours.missing.keys() == ours.figures.keys()
+    assert ours.missing["bleu_1"] == EXTRA_REASON
+
+
+def test_lists_of_different_length_are_refused() -> None:
+    with pytest.raises(WrongUse, match="1 hypotheses for 2 references"):
+        score_language(["clear"], ["clear", "clear"])

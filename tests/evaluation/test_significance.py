@@ -1,0 +1,91 @@
+"""The bootstrap against brute force, and the properties an interval and a paired test must have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score
+
+from radscribe.evaluation.significance import Resampling, balanced_accuracy, interval, paired_test, ratio
+from radscribe.study import WrongUse
+
+FEW = Resampling(resamples=50)
+
+
+def test_sums_are_those_of_the_drawn_studies() -> None:
+    counts = np.random.default_rng(0).integers(0, 9, (7, 3))
+    drawn = np.random.default_rng(5).integers(0, 7, (20, 7))
+    sums = Resampling(resamples=20, seed=5).sums(counts)
+    assert np.array_equal(sums, np.concatenate([[counts.sum(0)], counts[drawn].sum(1)]))
+
+
+def test_blocks_change_nothing_but_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = np.arange(12.0).reshape(6, 2)
+    whole = Resampling(resamples=31).sums(counts)
+    monkeypatch.setattr("radscribe.evaluation.significance.DRAWS_PER_BLOCK", 24)
+    assert np.array_equal(Resampling(resamples=31).sums(counts), whole)
+
+
+def test_clusters_are_drawn_whole() -> None:
+    counts = np.array([[1, 0], [1, 0], [0, 1]])
+    sums = Resampling(("p", "p", "q"), resamples=200).sums(counts)
+    assert {tuple(row) for row in sums[1:]} == {(4, 0), (2, 1), (0, 2)}
+
+
+def test_order_of_studies_changes_no_cluster_bootstrap() -> None:
+    counts, order = np.random.default_rng(1).integers(0, 5, (30, 2)), np.random.default_rng(2).permutation(30)
+    names = tuple(f"p{row % 11}" for row in range(30))
+    shuffled = Resampling(tuple(names[row] for row in order)).sums(counts[order])
+    assert np.array_equal(Resampling(names).sums(counts), shuffled)
+
+
+def test_interval_of_a_mean_is_as_wide_as_theory_says() -> None:
+    values = np.random.default_rng(3).normal(size=(2000, 1))
+    figure = interval(Resampling(resamples=2000).sums(values)[:, 0] / 2000)
+    assert figure.high - figure.low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(2000), rel=0.08)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=12), st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_interval_holds_its_value(rows: list[tuple[bool, bool]], seed: int) -> None:
+    sums = Resampling(resamples=30, seed=seed).sums(np.array(rows, dtype=int))
+    figure = interval(ratio(sums[:, 0], sums[:, 1]))
+    assert figure.low <= figure.value <= figure.high
+
+
+def test_paired_test_is_symmetric_and_never_zero() -> None:
+    rng = np.random.default_rng(4)
+    first, second = (FEW.sums(rng.random((40, 1)) + shift)[:, 0] / 40 for shift in (0.0, 0.5))
+    forth, back = paired_test(first, second), paired_test(second, first)
+    assert forth.p_value == back.p_value == pytest.approx(1 / 51)
+    assert forth.difference.value == -back.difference.value
+    assert forth.difference.low == pytest.approx(-back.difference.high)
+    assert paired_test(first, first).p_value == 1
+
+
+def test_balanced_accuracy_is_scikit_learns() -> None:
+    rng = np.random.default_rng(6)
+    said, truth = rng.random(60) < 0.5, rng.random(60) < 0.2
+    figure = balanced_accuracy(said, truth, FEW)
+    assert figure.value == pytest.approx(balanced_accuracy_score(truth, said))
+    assert figure.low < figure.value < figure.high
+
+
+def test_balanced_accuracy_survives_resamples_of_one_class() -> None:
+    figure = balanced_accuracy([True, False, False], [True, False, False], FEW)
+    assert (figure.value, figure.low, figure.high) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(("said", "truth"), [([True], [True]), ([True, False], [True])])
+def test_balanced_accuracy_refuses_what_has_no_meaning(said: list[bool], truth: list[bool]) -> None:
+    with pytest.raises(WrongUse):
+        balanced_accuracy(said, truth)
+
+
+def test_nothing_to_resample_is_refused() -> None:
+    with pytest.raises(WrongUse, match="no study"):
+        Resampling().sums(np.zeros((0, 3)))
+    with pytest.raises(WrongUse, match="2 cluster names for 3 studies"):
+        Resampling(("a", "b")).sums(np.zeros((3, 1)))

@@ -1,0 +1,64 @@
+"""Small real-shaped sources for the tests."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+NORMAL = "The heart is normal in size. The lungs are clear. No pleural effusion or pneumothorax."
+OPACITY = "There is a patchy opacity in the right lower lobe. No pleural effusion or pneumothorax."
+
+
+def write_film(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (24, 20), np.uint8)
+    Image.fromarray(pixels).resize((80, 96)).save(path)
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def small_table(folder: Path, studies: int = 12) -> tuple[Path, Path]:
+    """A table of ``studies`` studies of as many patients, and the folder of its images."""
+    rows = []
+    for number in range(studies):
+        write_film(folder / "films" / f"{number}.png", number)
+        rows.append(
+            {"image": f"{number}.png", "report": f"{NORMAL} Study {number}.", "patient_id": f"patient-{number}"}
+        )
+    return write_table(folder / "table.csv", rows), folder / "films"
+
+
+def report_xml(number: int, findings: str, images: Sequence[str], impression: str = "No acute disease.") -> str:
+    parents = "".join(f'<parentImage id="{image}"/>' for image in images)
+    return f"""<?xml version="1.0" encoding="utf-8"?>
+        <eCitation><uId id="CXR{number}"/><MedlineCitation><Article><Abstract>
+        <AbstractText Label="COMPARISON">None.</AbstractText>
+        <AbstractText Label="INDICATION">Chest &lt; pain</AbstractText>
+        <AbstractText Label="FINDINGS">{findings}</AbstractText>
+        <AbstractText Label="IMPRESSION">{impression}</AbstractText>
+        </Abstract></Article></MedlineCitation>{parents}</eCitation>"""
+
+
+def write_archive(path: Path, files: Mapping[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def write_reports(path: Path, reports: Sequence[str]) -> Path:
+    return write_archive(path, {f"ecgen-radiology/{number}.xml": text.encode() for number, text in enumerate(reports)})

@@ -1,0 +1,36 @@
+"""``radscribe prepare`` on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from makers import small_table
+from radscribe.cli_prepare import app
+
+
+@pytest.mark.parametrize("verb", ["iu-xray", "table", "phantom", "unpaired"])
+def test_every_verb_shows_an_example(verb: str) -> None:
+    result = CliRunner().invoke(app, [verb, "--help"])
+    assert result.exit_code == 0
+    assert f"radscribe prepare {verb} " in result.output
+
+
+def test_a_table_is_prepared_and_summed_up(tmp_path: Path) -> None:
+    table, films = small_table(tmp_path, 12)
+    (films / "3.png").write_bytes(b"broken")
+    arguments = ["--table", str(table), "--images", str(films), "--out", str(tmp_path / "out"), "--workers", "1"]
+    result = CliRunner().invoke(app, ["table", *arguments])
+    assert result.exit_code == 0, result.output
+    assert "train" in result.output
+    assert f"2 set aside; reasons in {tmp_path / 'out' / 'rejected.csv'}" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["phantom", "--studies", "0", "--out", "x"], ["phantom"], ["table", "--table", "none.csv", "--out", "x"], ["mri"]],
+)
+def test_wrong_use_exits_with_two(arguments: list[str]) -> None:
+    assert CliRunner().invoke(app, arguments).exit_code == 2
