@@ -19,6 +19,7 @@ class DecoderConfig:
     feed_forward: int = 3072
     max_positions: int = 512
     dropout: float = 0.1
+    attention_dropout: float = 0.1
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -44,11 +45,20 @@ class Attention(nn.Module):
         return self.split(self.key(x)), self.split(self.value(x))
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, causal: bool = False) -> Tensor:
-        attended = functional.scaled_dot_product_attention(
-            self.split(self.query(x)), keys, values, dropout_p=self.dropout if self.training else 0.0, is_causal=causal
-        )
+        attended = self._attend(self.split(self.query(x)), keys, values, causal)
         output: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         return output
+
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, causal: bool) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
+        if not (self.training and queries.device.type == "cpu"):
+            return functional.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout, is_causal=causal)
+        # On a CPU the fused kernel's backward pass takes over three times as long as these products.
+        scores = queries / queries.shape[-1] ** 0.5 @ keys.transpose(-1, -2)
+        if causal:
+            future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+            scores = scores.masked_fill(future, float("-inf"))
+        return functional.dropout(scores.softmax(-1), dropout).to(values.dtype) @ values
 
     def weights(self, x: Tensor, keys: Tensor) -> Tensor:
         """The attention weights alone: B x heads x L x keys."""
@@ -60,9 +70,9 @@ class DecoderLayer(nn.Module):
     def __init__(self, config: DecoderConfig, memory_width: int) -> None:
         super().__init__()
         width = config.width
-        self.self_attention = Attention(width, width, config.heads, config.dropout)
+        self.self_attention = Attention(width, width, config.heads, config.attention_dropout)
         self.self_norm = nn.LayerNorm(width, eps=1e-12)
-        self.cross_attention = Attention(width, memory_width, config.heads, config.dropout)
+        self.cross_attention = Attention(width, memory_width, config.heads, config.attention_dropout)
         self.cross_norm = nn.LayerNorm(width, eps=1e-12)
         self.expand = nn.Linear(width, config.feed_forward)
         self.contract = nn.Linear(config.feed_forward, width)
@@ -126,8 +136,11 @@ class ReportDecoder(nn.Module):
         return functional.linear(transformed, self.words.weight, self.bias)
 
     def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
-        hidden, _ = self._hidden(tokens, memory, with_weights=False)
-        return self.head(hidden)
+        return self.head(self.hidden(tokens, memory))
+
+    def hidden(self, tokens: Tensor, memory: Tensor) -> Tensor:
+        """What the head reads: B x L x width."""
+        return self._hidden(tokens, memory, with_weights=False)[0]
 
     def explain(self, tokens: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, and the cross-attention weights B x L x P, mean over layers and heads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from radscribe.study import RadscribeError
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 START = "[DEC]"
 STATE_TOKENS = ("[BLA]", "[POS]", "[NEG]", "[UNC]")
+
+_NUMBER = re.compile(r"(\d)\. (\d)")
 
 
 def train_word_pieces(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
@@ -91,5 +94,5 @@ def _as_written(text: str) -> str:
         text = text.replace(f" {mark}", mark)
     for mark in (" - ", " / "):
         text = text.replace(mark, mark.strip())
-    text = text.replace("( ", "(").replace(" ' ", "'").strip()
+    text = _NUMBER.sub(r"\1.\2", text.replace("( ", "(").replace(" ' ", "'")).strip()
     return text[:1].upper() + text[1:]

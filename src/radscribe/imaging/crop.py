@@ -20,8 +20,8 @@ class FilmConfig:
     def __post_init__(self) -> None:
         if not 32 <= self.crop <= self.resize:
             raise ValueError(f"crop {self.crop} must lie between 32 and resize {self.resize}")
-        if self.crop % 32:
-            raise ValueError(f"crop {self.crop} must be a multiple of 32, the stride of the image encoder")
+        if self.crop % 16:
+            raise ValueError(f"crop {self.crop} must be a multiple of the image encoder's stride, 16 or 32")
 
 
 def centre_crop(film: NDArray[np.uint8], config: FilmConfig) -> NDArray[np.uint8]:

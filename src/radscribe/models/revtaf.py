@@ -195,13 +195,10 @@ class Revtaf(nn.Module):
     def task_loss(self, memory: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Eq. 2 with label smoothing: [DEC] and the 18 states are given, every word and [SEP] is a target."""
         prompt = self.prompt(states)
-        logits = self.decoder(torch.cat((prompt, words), 1)[:, :-1], memory)[:, prompt.shape[1] - 1 :]
-        return functional.cross_entropy(
-            logits.float().flatten(0, 1),
-            words.flatten(),
-            ignore_index=self.tokenizer.padding,
-            label_smoothing=self.config.losses.label_smoothing,
-        )
+        hidden = self.decoder.hidden(torch.cat((prompt, words), 1)[:, :-1], memory)[:, prompt.shape[1] - 1 :]
+        written = words != self.tokenizer.padding  # padding never reaches the head
+        logits = self.decoder.head(hidden[written]).float()
+        return functional.cross_entropy(logits, words[written], label_smoothing=self.config.losses.label_smoothing)
 
     def prompt(self, states: Tensor) -> Tensor:
         """[DEC] and 18 state tokens, B x 19."""

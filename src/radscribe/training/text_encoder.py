@@ -17,15 +17,16 @@ from radscribe.training.films import Films
 
 MASKED_SHARE = 0.15
 CONTRAST_WIDTH = 128
+SENTENCES = 4
 IGNORED = -100
 
 
 class SentenceBatch(NamedTuple):
     films: Tensor  # B x 1 x H x W
-    words: Tensor  # B x L, some masked
-    targets: Tensor  # B x L, the masked words, IGNORED elsewhere
-    mask: Tensor  # B x L
-    sentences: Tensor  # B, equal where the sentence is the same
+    words: Tensor  # S x L, the distinct sentences of the batch, some words masked
+    targets: Tensor  # S x L, the masked words, IGNORED elsewhere
+    mask: Tensor  # S x L
+    belongs: Tensor  # S x B, 1 where the sentence stands in the film's report
 
 
 class SentenceFilmModel(nn.Module):
@@ -51,19 +52,24 @@ class SentenceFilmModel(nn.Module):
         logits = functional.linear(self.transform(hidden[masked]), embeddings, self.word_bias)
         words = functional.cross_entropy(logits.float(), batch.targets[masked]) if masked.any() else logits.sum()
         text = functional.normalize(self.project_text(hidden[:, 0]), dim=-1)
-        film = functional.normalize(self.project_film(self.image_encoder(batch.films).mean(1)), dim=-1)
+        # Contrast needs no finer detail than half the film's resolution, at a quarter of the work.
+        patches = self.image_encoder(functional.avg_pool2d(batch.films, 2))
+        film = functional.normalize(self.project_film(patches.mean(1)), dim=-1)
         similarity = text.float() @ film.float().T * self.log_scale.exp().clamp(max=100)
-        # The same sentence stands in many reports: all its films are right answers.
-        same = (batch.sentences[:, None] == batch.sentences).float()
-        target = same / same.sum(1, keepdim=True)
-        contrast = (
-            functional.cross_entropy(similarity, target) + functional.cross_entropy(similarity.T, target)
-        ) / 2
+        # The same sentence stands in many reports: all its films are right answers, and all sentences of a film.
+        contrast = (_shared_target(similarity, batch.belongs) + _shared_target(similarity.T, batch.belongs.T)) / 2
         return {"loss": words + contrast, "words": words, "contrast": contrast}
 
 
+def _shared_target(logits: Tensor, belongs: Tensor) -> Tensor:
+    """Cross-entropy of rows against a target shared by all columns that belong; rows without one are left out."""
+    rows = belongs.sum(1) > 0
+    target = belongs[rows] / belongs[rows].sum(1, keepdim=True)
+    return functional.cross_entropy(logits[rows], target)
+
+
 class TextEncoderObjective:
-    """One sentence of each study, another every epoch; scored by the loss on the validation split."""
+    """Up to ``SENTENCES`` of each report, others every epoch; scored by the loss on the validation split."""
 
     name = "text encoder"
     saves_within_epoch = True
@@ -87,8 +93,8 @@ class TextEncoderObjective:
         """Nothing is kept between epochs."""
 
     def load(self, indices: list[int], epoch: int) -> SentenceBatch:
-        chosen = self._choose(self.sentences, indices, (self.seed, epoch))
-        return self._batch(chosen, self.films.augmented(indices, epoch), (self.seed, epoch, indices[0]))
+        random = np.random.default_rng((self.seed, epoch, indices[0]))
+        return self._batch([self.sentences[index] for index in indices], self.films.augmented(indices, epoch), random)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -97,22 +103,20 @@ class TextEncoderObjective:
         # At least a batch of a few: contrast means nothing for one pair.
         for first in range(0, len(self.validation_sentences), 64):
             indices = list(range(first, min(first + 64, len(self.validation_sentences))))
-            chosen = self._choose(self.validation_sentences, indices, (self.seed,))
-            batch = self._batch(chosen, self.validation_films.plain(indices), (self.seed, first))
+            reports = [self.validation_sentences[index] for index in indices]
+            batch = self._batch(reports, self.validation_films.plain(indices), np.random.default_rng((self.seed, first)))
             losses = self.module(SentenceBatch(*(part.to(device) for part in batch)))
             for name, value in losses.items():
                 sums.setdefault(name, []).append(float(value))
         means = {name: float(np.mean(values)) for name, values in sums.items()}
         return {**means, "score": -means["loss"]}
 
-    def _choose(self, sentences: list[list[str]], indices: list[int], key: tuple[int, ...]) -> list[str]:
-        random = np.random.default_rng((*key, indices[0]))
-        return [str(random.choice(sentences[index])) if sentences[index] else "" for index in indices]
-
-    def _batch(self, sentences: list[str], films: Tensor, key: tuple[int, ...]) -> SentenceBatch:
+    def _batch(self, reports: list[list[str]], films: Tensor, random: np.random.Generator) -> SentenceBatch:
         encoder = self.module.text_encoder
-        ids, mask = encoder.tokenize(sentences)
-        random = np.random.default_rng(key)
+        drawn = [random.permutation(len(report))[:SENTENCES] for report in reports]
+        sentences = list(dict.fromkeys(report[at] for report, places in zip(reports, drawn, strict=True) for at in places))
+        ids, mask = encoder.tokenize(sentences or [""])
+        belongs = torch.tensor([[float(sentence in report) for report in reports] for sentence in sentences or [""]])
         special = torch.tensor([encoder.tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]", "[PAD]")])
         draws = torch.from_numpy(random.random(ids.shape))
         chosen = (draws < MASKED_SHARE) & ~torch.isin(ids, special)
@@ -122,6 +126,4 @@ class TextEncoderObjective:
         replaced = torch.from_numpy(random.integers(0, encoder.tokenizer.get_vocab_size(), ids.shape))
         words = torch.where(chosen & (rank < 0.8), torch.tensor(encoder.tokenizer.token_to_id("[MASK]")), ids)
         words = torch.where(chosen & (rank >= 0.8) & (rank < 0.9), replaced, words)
-        known: dict[str, int] = {}
-        same = torch.tensor([known.setdefault(sentence, len(known)) for sentence in sentences])
-        return SentenceBatch(films, words, targets, mask, same)
+        return SentenceBatch(films, words, targets, mask, belongs)

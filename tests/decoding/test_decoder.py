@@ -1,0 +1,167 @@
+"""The decoder against transformers' BERT, its cache against the full forward pass, search against brute force."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import BertConfig, BertLMHeadModel
+
+from radscribe.decoding.decoder import DecoderConfig, ReportDecoder
+from radscribe.decoding.search import SearchConfig, search
+
+VOCABULARY = 7
+END = 1
+
+
+def small_decoder(layers: int = 2, vocabulary: int = VOCABULARY) -> ReportDecoder:
+    torch.manual_seed(0)
+    config = DecoderConfig(layers=layers, width=16, heads=4, feed_forward=32, max_positions=32)
+    decoder = ReportDecoder(config, vocabulary, memory_width=12).eval()
+    # Far from uniform, so that search has something to choose between.
+    torch.nn.init.normal_(decoder.words.weight, std=1.0)
+    return decoder
+
+
+def memory(studies: int) -> Tensor:
+    return torch.randn(studies, 9, 12, generator=torch.Generator().manual_seed(1))
+
+
+def test_logits_equal_those_of_bert_with_the_same_weights() -> None:
+    decoder = small_decoder(vocabulary=30)
+    config = BertConfig(
+        vocab_size=30, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=32,
+        max_position_embeddings=32, is_decoder=True, add_cross_attention=True, hidden_act="gelu",
+    )  # fmt: skip
+    bert = BertLMHeadModel(config).eval()
+    with torch.no_grad():
+        embeddings = bert.bert.embeddings
+        embeddings.word_embeddings.weight.copy_(decoder.words.weight)
+        embeddings.position_embeddings.weight.copy_(decoder.positions.weight)
+        embeddings.token_type_embeddings.weight.zero_()
+        embeddings.LayerNorm.load_state_dict(decoder.embedding_norm.state_dict())
+        for theirs, ours in zip(bert.bert.encoder.layer, decoder.layers, strict=True):
+            for block, attention, norm in (
+                (theirs.attention, ours.self_attention, ours.self_norm),
+                (theirs.crossattention, ours.cross_attention, ours.cross_norm),
+            ):
+                for name in ("key", "value"):
+                    layer = getattr(attention, name)
+                    setattr(block.self, name, torch.nn.Linear(layer.in_features, layer.out_features))
+                    getattr(block.self, name).load_state_dict(layer.state_dict())
+                block.self.query.load_state_dict(attention.query.state_dict())
+                block.output.dense.load_state_dict(attention.output.state_dict())
+                block.output.LayerNorm.load_state_dict(norm.state_dict())
+            theirs.intermediate.dense.load_state_dict(ours.expand.state_dict())
+            theirs.output.dense.load_state_dict(ours.contract.state_dict())
+            theirs.output.LayerNorm.load_state_dict(ours.feed_norm.state_dict())
+        head = bert.cls.predictions
+        head.transform.dense.load_state_dict(decoder.transform.state_dict())
+        head.transform.LayerNorm.load_state_dict(decoder.transform_norm.state_dict())
+        head.decoder.weight.copy_(decoder.words.weight)
+        head.decoder.bias.copy_(decoder.bias)
+    bert.eval()
+    tokens = torch.randint(0, 30, (2, 10))
+    expected = bert(input_ids=tokens, encoder_hidden_states=memory(2), use_cache=False).logits
+    torch.testing.assert_close(decoder(tokens, memory(2)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_cached_steps_equal_the_full_forward_pass_for_every_beam() -> None:
+    decoder, beams = small_decoder(), 3
+    tokens = torch.randint(0, VOCABULARY, (2 * beams, 8))
+    tokens[:, :4] = tokens[::beams, :4].repeat_interleave(beams, 0)  # the prompt is a study's
+    seen = memory(2)
+    expected = decoder(tokens, seen.repeat_interleave(beams, 0))
+    cache = decoder.start(seen, beams, 8)
+    logits = [decoder.step(tokens[:, :4], cache)] + [decoder.step(tokens[:, at : at + 1], cache) for at in range(4, 8)]
+    for position, found in zip(range(3, 8), logits, strict=True):
+        torch.testing.assert_close(found, expected[:, position], rtol=1e-4, atol=1e-5)
+
+
+def test_reordered_rows_continue_from_the_rows_they_name() -> None:
+    decoder = small_decoder()
+    prompt = torch.tensor([[2, 3], [4, 5]])
+    seen = memory(1)
+    cache = decoder.start(seen, 2, 4)
+    decoder.step(prompt, cache)
+    cache.reorder(torch.tensor([1, 1]))
+    found = decoder.step(torch.tensor([[6], [0]]), cache)
+    expected = decoder(torch.tensor([[4, 5, 6], [4, 5, 0]]), seen.expand(2, -1, -1))[:, -1]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_cross_attention_keys_are_computed_once_a_study() -> None:
+    decoder = small_decoder()
+    calls = []
+    for layer in decoder.layers:
+        layer.cross_attention.key.register_forward_hook(lambda *arguments: calls.append(arguments[1][0].shape[0]))
+    search(decoder, memory(2), torch.tensor([[2], [3]]), SearchConfig(beams=3, max_new_tokens=6), END)
+    assert calls == [2, 2]  # once a layer, for both studies, not for their beams and not at each step
+
+
+def test_explained_weights_are_a_distribution_over_patches_and_logits_are_the_same() -> None:
+    decoder = small_decoder()
+    tokens = torch.tensor([[2, 3, 4]])
+    logits, weights = decoder.explain(tokens, memory(1))
+    torch.testing.assert_close(logits, decoder(tokens, memory(1)))
+    torch.testing.assert_close(weights.sum(-1), torch.ones(1, 3))
+
+
+def log_probability(decoder: ReportDecoder, seen: Tensor, prompt: list[int], words: list[int]) -> float:
+    logits = decoder(torch.tensor([prompt + words]), seen).log_softmax(-1)[0]
+    return sum(float(logits[len(prompt) - 1 + at, word]) for at, word in enumerate(words))
+
+
+def greedy(decoder: ReportDecoder, seen: Tensor, prompt: list[int], limit: int) -> list[int]:
+    words: list[int] = []
+    while len(words) < limit:
+        word = int(decoder(torch.tensor([prompt + words]), seen)[0, -1].argmax())
+        if word == END:
+            break
+        words.append(word)
+    return words
+
+
+@pytest.mark.parametrize("limit", [1, 4, 9])
+def test_one_beam_is_greedy_search(limit: int) -> None:
+    decoder, seen = small_decoder(), memory(5)
+    prompts = torch.tensor([[2], [3], [4], [5], [6]])
+    found = search(decoder, seen, prompts, SearchConfig(beams=1, max_new_tokens=limit), END)
+    assert found == [greedy(decoder, seen[row : row + 1], [row + 2], limit) for row in range(5)]
+
+
+def test_a_wide_beam_finds_the_best_of_all_continuations() -> None:
+    decoder, seen, limit = small_decoder(), memory(1), 3
+    words = [word for word in range(VOCABULARY) if word != END]
+    ended = [
+        [*body, END] for length in range(limit) for body in itertools.product(words, repeat=length)
+    ]
+    best = max(ended, key=lambda words: log_probability(decoder, seen, [2], list(words)) / len(words))
+    found = search(decoder, seen, torch.tensor([[2]]), SearchConfig(beams=60, max_new_tokens=limit), END)
+    assert found == [list(best)[:-1]]
+
+
+def test_a_study_is_written_alike_alone_and_in_a_batch() -> None:
+    decoder, seen = small_decoder(), memory(4)
+    prompts = torch.tensor([[2], [3], [4], [5]])
+    config = SearchConfig(beams=3, max_new_tokens=12)
+    together = search(decoder, seen, prompts, config, END)
+    alone = [search(decoder, seen[row : row + 1], prompts[row : row + 1], config, END)[0] for row in range(4)]
+    assert together == alone
+
+
+def test_limits_count_new_tokens_and_banned_words_are_never_written() -> None:
+    decoder, seen = small_decoder(), memory(3)
+    prompts = torch.tensor([[2, 3], [3, 4], [4, 5]])
+    config = SearchConfig(beams=2, max_new_tokens=8, min_new_tokens=6)
+    for words in search(decoder, seen, prompts, config, END, banned=[5, 6]):
+        assert 5 <= len(words) <= 8  # the sixth new token may be the end
+        assert not {5, 6, END} & set(words)
+
+
+@pytest.mark.parametrize("setting", [{"beams": 0}, {"max_new_tokens": 3, "min_new_tokens": 3}])
+def test_impossible_limits_are_refused(setting: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        SearchConfig(**setting)
