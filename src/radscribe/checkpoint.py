@@ -33,6 +33,7 @@ from radscribe.study import RadscribeError
 
 FORMAT = "radscribe-checkpoint/1"
 INDEX_FORMAT = "radscribe-index/1"
+TRIPLETS = "triplets.safetensors"
 
 
 class CheckpointError(RadscribeError):
@@ -127,6 +128,7 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
     if tokenizers["tokenizer.json"] == tokenizers["text_tokenizer.json"]:
         (folder / "text_tokenizer.json").unlink()
     save_index(folder / "index", system.knowledge.database, fingerprint, texts)
+    write_tensors(folder / "index" / TRIPLETS, {"table": system.knowledge.table.half()})
     # Last: a folder whose config.json names this fingerprint has all the rest.
     write_json(
         folder / "config.json",
@@ -182,20 +184,20 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> tuple[System, dict[str
             "rebuild it with `radscribe index build`"
         )
     system.to(device)
-    system.knowledge = attach_index(system, database, fingerprint)
+    table = read_tensors(folder / "index" / TRIPLETS)["table"].float()
+    system.knowledge = _knowledge(system, database, table, fingerprint)
     return system, about
 
 
-def attach_index(system: System, database: ReportDatabase, fingerprint: str) -> Knowledge:
-    """The knowledge of a loaded system on its device: database, triplet table and the index in the ball."""
+def _knowledge(system: System, database: ReportDatabase, table: Tensor, fingerprint: str) -> Knowledge:
+    """The knowledge of a loaded system, on its device: database, triplet table and the index in the ball."""
     device = next(system.parameters()).device
-    table = triplet_table(system.text_encoder, system.config.triplet_template).to(device)
     database = database.to(device)
     index = None
     if system.model.config.retrieval is not None:
         curvature = float(system.model.retrieval.curvature)
         index = ReferenceIndex(database.ball, curvature, fingerprint, database.groups, IndexConfig())
-    return Knowledge(database, table, database.report_vectors, index)
+    return Knowledge(database, table.to(device), database.report_vectors, index)
 
 
 def _full_precision(value: Tensor) -> Tensor:

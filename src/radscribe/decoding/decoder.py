@@ -100,10 +100,11 @@ class Cache:
     length: int = field(default=0)
 
     def reorder(self, rows: Tensor) -> None:
-        """Continues row ``i`` from what was row ``rows[i]``; only the filled part moves."""
-        filled = slice(0, self.length)
-        self.self_keys[:, :, :, filled] = self.self_keys[:, rows, :, filled]
-        self.self_values[:, :, :, filled] = self.self_values[:, rows, :, filled]
+        """Continues row ``i`` from what was row ``rows[i]``; only rows that change, and only their filled part, move."""
+        changed = (rows != torch.arange(len(rows), device=rows.device)).nonzero()[:, 0]
+        if len(changed):
+            for cached in (self.self_keys, self.self_values):
+                cached[:, changed, :, : self.length] = cached[:, rows[changed], :, : self.length]
 
 
 class ReportDecoder(nn.Module):

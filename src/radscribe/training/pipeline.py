@@ -219,7 +219,7 @@ class Pipeline:
 
         def build(folder: Path) -> dict[str, Any]:
             sources.append(database(None))
-            table = triplet_table(text_encoder, self.recipe.triplet_template)
+            table = triplet_table(text_encoder, self.recipe.triplet_template).half().float()  # as it is stored
             write_tensors(folder / "vectors.safetensors", {"sentences": sources[0].sentence_vectors, "table": table})
             return {"sentences": len(sources[0].sentence_vectors)}
 
