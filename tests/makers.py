@@ -14,6 +14,38 @@ from PIL import Image
 NORMAL = "The heart is normal in size. The lungs are clear. No pleural effusion or pneumothorax."
 OPACITY = "There is a patchy opacity in the right lower lobe. No pleural effusion or pneumothorax."
 
+_ENCODER = {
+    "embedding_size": 4,
+    "hidden_sizes": [4, 4, 8, 8],
+    "depths": [1, 1, 1, 1],
+    "layer_type": "basic",
+    "stride": 16,
+    "start": "previous",
+}
+_TRAINING = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "warmup_steps": 2, "save_every": 2}
+# The smallest recipe that has every part.
+TINY = {
+    "name": "tiny",
+    "store_reports": True,
+    "half_precision": True,
+    "film": {"resize": 72, "crop": 64},
+    "text_encoder": {"layers": 1, "width": 16, "heads": 2, "feed_forward": 16, "vocabulary_size": 300},
+    "entity_model": {"width": 8, "layers": 1, "heads": 2, "feed_forward": 16, "image_encoder": _ENCODER},
+    "model": {
+        "width": 8,
+        "image_encoder": _ENCODER,
+        "retrieval": {"width": 8},
+        "classification": {"width": 8, "layers": 1, "heads": 2, "feed_forward": 16, "neighbours": 4},
+        "decoder": {"layers": 1, "width": 16, "heads": 2, "feed_forward": 16},
+        "predicted_states": 0.2,
+    },
+    "generator": {"max_words": 60, "validation_studies": 4},
+    "search": {"beams": 2, "max_new_tokens": 12, "min_new_tokens": 6},
+    "text_training": _TRAINING,
+    "entity_training": _TRAINING,
+    "training": _TRAINING,
+}
+
 
 def write_film(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 import radscribe
@@ -47,6 +46,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Prepared dataset, a folder made by `radscribe prepare`.")],
     out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
     cache: Annotated[Path | None, typer.Option(help="Folder of cached steps (default: cache/ beside OUT).")] = None,
+    weights: Annotated[Path, typer.Option(help="Folder of the weights files that the recipe names.")] = Path("weights"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run where it stopped.")] = False,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Bound every stage's training steps, to try a recipe.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the recipe's.")] = None,
@@ -66,7 +66,7 @@ def train(
 
     plan = read_recipe(recipe)
     plan = plan if seed is None else replace(plan, seed=seed)
-    options = Options(cache or out.parent / "cache", resume, max_steps, accelerator, devices)
+    options = Options(cache or out.parent / "cache", resume, max_steps, accelerator, devices, weights)
     run(plan, PreparedDataset.open(data), out, options)
 
 
@@ -132,17 +132,12 @@ def evaluate(
 def main() -> None:
     """Runs the command line; a fault the user can mend is one line on the error stream, never a traceback."""
     try:
-        app(standalone_mode=False)
+        app()  # wrong options leave here with exit code 2
     except WrongUse as error:
         _fail(str(error), 2)
     except RadscribeError as error:
         _fail(str(error), 1)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         _fail("stopped; what was finished is kept", 1)
     except OSError as error:
         _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 1)

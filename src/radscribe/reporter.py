@@ -149,7 +149,7 @@ class Reporter(
             kept = {name: value for name, value in download.items() if name in allowed}
             try:
                 folder = Path(snapshot_download(model_id, **kept))
-            except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+            except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
                 reason = str(error).strip().splitlines()[0]
                 raise CheckpointError(f"{model_id}: neither a checkpoint folder nor to be had from the hub ({reason})") from None
         return cls(*load_checkpoint(folder, map_location))
@@ -166,7 +166,10 @@ def load_reporter(checkpoint: str | Path | None = None, device: str = "cpu") -> 
         checkpoint = packaged_checkpoint()
         if not checkpoint.is_dir():
             raise CheckpointError("no checkpoint comes with this installation; name one with --checkpoint")
-    reporter: Reporter = Reporter.from_pretrained(str(checkpoint), map_location=device)
+    try:
+        reporter: Reporter = Reporter.from_pretrained(str(checkpoint), map_location=device)
+    except HFValidationError:  # a path, then, and nothing there
+        raise CheckpointError(f"{checkpoint}: no such checkpoint folder; name one made by `radscribe train`") from None
     return reporter
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -85,7 +87,9 @@ class EntityObjective:
         triplets: Sequence[Sequence[tuple[int, int, int]]],
         validation_films: Films,
         validation_triplets: Sequence[Sequence[tuple[int, int, int]]],
+        strata: NDArray[np.int64] | None = None,
     ) -> None:
+        self.strata = strata
         self.presence, self.positions = targets(triplets)
         self.validation_presence, self.validation_positions = targets(validation_triplets)
         self.module = EntityLoss(model, self.presence)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from radscribe.decoding.search import SearchConfig
@@ -91,7 +92,9 @@ class GeneratorObjective:
         config: GeneratorConfig,
         search: SearchConfig,
         seed: int,
+        strata: NDArray[np.int64] | None = None,
     ) -> None:
+        self.strata = strata
         self.module = ModelWithKnowledge(model, knowledge)
         self.training, self.validation, self.config, self.seed = training, validation, config, seed
         self.count = len(training.reports)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -31,6 +32,7 @@ class Objective(Protocol):
     name: str
     count: int  # training studies
     saves_within_epoch: bool  # false where an epoch begins with something that later steps of it cannot rebuild
+    strata: NDArray[np.int64] | None  # a source for each study, to be drawn equally often; None takes each study once
 
     @property
     def module(self) -> nn.Module: ...
@@ -111,7 +113,7 @@ def fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any
             epoch = counters["epoch"]
             objective.begin_epoch(epoch)
             objective.module.train()
-            order = _order(objective.count, config.batch_size * fabric.world_size, run.seed, epoch)
+            order = epoch_order(objective, config.batch_size * fabric.world_size, run.seed, epoch)
             mine = [batch[fabric.global_rank :: fabric.world_size] for batch in order[counters["in_epoch"] :]]
             for batch in _loaded(mine, objective, epoch):
                 set_learning_rate(optimizer, learning_rate(config, counters["step"], total))
@@ -165,10 +167,26 @@ def _loaded(batches: list[list[int]], objective: Objective, epoch: int) -> Itera
     return ahead(batches, lambda indices: objective.load(indices, epoch))
 
 
-def _order(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
-    """The epoch's batches; the last, short one is kept."""
-    order = np.random.default_rng((seed, epoch)).permutation(count).tolist()
-    return [order[first : first + size] for first in range(0, count, size)]
+def epoch_order(objective: Objective, size: int, seed: int, epoch: int) -> list[list[int]]:
+    """The epoch's batches; the last, short one is kept.
+
+    With strata every source gives the same share of the epoch: a small one comes round several times, a large one gives
+    other studies in each epoch.
+    """
+    random = np.random.default_rng((seed, epoch))
+    if objective.strata is None:
+        order = random.permutation(objective.count)
+    else:
+        names = np.unique(objective.strata)
+        parts = []
+        for position, name in enumerate(names):
+            members = np.nonzero(objective.strata == name)[0]
+            share = (objective.count * (position + 1)) // len(names) - (objective.count * position) // len(names)
+            rounds = -(-share // len(members))
+            parts.append(np.concatenate([random.permutation(members) for _ in range(rounds)])[:share])
+        order = random.permutation(np.concatenate(parts))
+    indices: list[int] = order.tolist()
+    return [indices[first : first + size] for first in range(0, len(indices), size)]
 
 
 class _Log:

@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import nn
 
 from radscribe.checkpoint import System, save_checkpoint, triplet_table
 from radscribe.data.dataset import PreparedDataset
+from radscribe.data.files import sha256_of
 from radscribe.decoding.tokenizer import ReportTokenizer, read_tokenizer, train_word_pieces
 from radscribe.encoders.descriptions import DESCRIPTIONS
 from radscribe.encoders.entity import EntityModel
@@ -49,6 +52,7 @@ class Options:
     max_steps: int | None = None
     accelerator: str = "auto"
     devices: int = 1
+    weights: Path = Path("weights")
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
 
 
@@ -114,6 +118,13 @@ class Pipeline:
         rows = [study.frontal.image_index for study in self.studies(split)]
         return Films(self.dataset.pixels, rows, self.recipe.film, self.recipe.seed)
 
+    def strata(self) -> NDArray[np.int64] | None:
+        """The image source of each training study as a number, where the recipe balances them."""
+        if not self.recipe.balance_sources or "image_source" not in self.dataset.table.column_names:
+            return None
+        sources = self.dataset.column("image_source")
+        return np.unique([sources[study.study_id] for study in self.studies("train")], return_inverse=True)[1]
+
     def text_encoder(self) -> tuple[Step, TextEncoder, ImageEncoder | None]:
         """A published BERT where the recipe names one that can be had, else a small one trained here."""
         recipe, config = self.recipe, self.recipe.text_encoder
@@ -172,7 +183,7 @@ class Pipeline:
             self._start(model.image_encoder, film_encoder)
             triplets = {name: [study.triplets for study in self.studies(name)] for name in ("train", "validate")}
             objective = EntityObjective(
-                model, self.films("train"), triplets["train"], self.films("validate"), triplets["validate"]
+                model, self.films("train"), triplets["train"], self.films("validate"), triplets["validate"], self.strata()
             )
             summary = fit(objective, recipe.entity_training, self._run(folder, recipe.entity_training))
             write_tensors(folder / "entity_model.safetensors", dict(model.state_dict()))
@@ -270,7 +281,14 @@ class Pipeline:
                 report_vectors=knowledge.report_vectors.to(run.fabric.device),
             )
             objective = GeneratorObjective(
-                model, on_device, splits["train"], splits["validate"], recipe.generator, recipe.search, recipe.seed
+                model,
+                on_device,
+                splits["train"],
+                splits["validate"],
+                recipe.generator,
+                recipe.search,
+                recipe.seed,
+                self.strata(),
             )
             summary = fit(objective, recipe.training, run)
             write_tensors(folder / "generator.safetensors", dict(model.state_dict()))
@@ -304,10 +322,17 @@ class Pipeline:
         elif config.weights is None:
             self.options.say(f"image encoder: no weights named, a {config.architecture} starts from random ones")
         elif config.weights.endswith(".npz"):
-            load_mobilenet_v2(encoder, Path(config.weights))
+            load_mobilenet_v2(encoder, self._weights(config))
         else:
             load_published_resnet(encoder, config.weights, self.options.say)
         return encoder
+
+    def _weights(self, config: ImageEncoderConfig) -> Path:
+        """The weights file that the recipe names, in the folder of weights unless its path is whole."""
+        path = self.options.weights / str(config.weights)
+        if not path.is_file():
+            raise RadscribeError(f"{path}: no such weights file; name its folder with --weights")
+        return path
 
     def _training_inputs(self, config: TrainingConfig, encoder: ImageEncoderConfig) -> dict[str, Any]:
         return {
@@ -315,6 +340,8 @@ class Pipeline:
             "film": to_mapping(self.recipe.film),
             "image_encoder": to_mapping(encoder),
             "seed": self.recipe.seed,
+            "balance_sources": self.recipe.balance_sources,
+            "weights": sha256_of(self._weights(encoder)) if (encoder.weights or "").endswith(".npz") else None,
             "max_steps": self.options.max_steps,
         }
 

@@ -14,11 +14,12 @@ from radscribe.training.schedule import TrainingConfig
 @dataclass(frozen=True, kw_only=True)
 class Recipe(SystemConfig):
     """``half_precision`` stores the checkpoint's weights in 16 bits; ``store_reports`` its reference reports as text
-    (for data whose licence allows it)."""
+    (for data whose licence allows it); ``balance_sources`` draws each image source equally often."""
 
     seed: int = 0
     half_precision: bool = False
     store_reports: bool = False
+    balance_sources: bool = False
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     text_training: TrainingConfig = field(default_factory=TrainingConfig)
     entity_training: TrainingConfig = field(default_factory=TrainingConfig)

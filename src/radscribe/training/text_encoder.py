@@ -73,6 +73,7 @@ class TextEncoderObjective:
 
     name = "text encoder"
     saves_within_epoch = True
+    strata = None
 
     def __init__(
         self,

@@ -1,0 +1,76 @@
+"""Evaluation with its controls, on a checkpoint that has hardly learned."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radscribe.data.dataset import PreparedDataset
+from radscribe.evaluation.evaluate import Evaluation, evaluate, other_films
+from radscribe.evaluation.proof import proof_of
+from radscribe.reporter import load_reporter
+from radscribe.study import RadscribeError, Study, View
+
+
+@pytest.fixture(scope="module")
+def found(checkpoint: Path, phantoms: PreparedDataset) -> Evaluation:
+    return evaluate(load_reporter(checkpoint), phantoms)
+
+
+def studies_of(patients: str) -> list[Study]:
+    views = (View(0, "frontal", "f"),)
+    return [Study(f"s{row}", patient, "test", views) for row, patient in enumerate(patients)]
+
+
+def test_the_other_film_is_another_patients_of_the_same_source() -> None:
+    studies = studies_of("aabbccdd")
+    chosen = other_films(studies, ["x", "x", "x", "y", "y", "y", "x", "y"])
+    for row, other in enumerate(chosen):
+        assert studies[row].patient_id != studies[other].patient_id
+        assert (row in (3, 4, 5, 7)) == (other in (3, 4, 5, 7))
+    with pytest.raises(RadscribeError, match="one patient"):
+        other_films(studies_of("aaa"), [""] * 3)
+
+
+def test_every_control_is_there_and_true_labels_are_used(found: Evaluation) -> None:
+    card = json.loads(found.scorecard.to_json())
+    assert set(card["controls"]) == {
+        "shuffled_images", "other_patches", "other_states", "other_global", "other_local", "noise_image",
+        "majority_report", "nearest_neighbour", "pixels_32x32_logistic_regression",
+    }  # fmt: skip
+    assert card["signature"]["reference_labels"] == "true labels"
+    assert card["severity"] and card["frequency"]
+    assert card["nlg"]["meteor"] is None and "meteor" in card["missing"]
+    assert card["studies"] == len(found.reports)
+
+
+def test_the_shuffled_report_is_the_one_drafted_for_the_other_film(
+    found: Evaluation, checkpoint: Path, phantoms: PreparedDataset
+) -> None:
+    reporter = load_reporter(checkpoint)
+    other = found.studies[int(found.shuffled[0])]
+    view = reporter.view(phantoms.film(other))
+    assert reporter.drafts([view], ["x"])[0].report == found.reports[other.study_id]
+
+
+def test_the_proof_holds_sides_and_ways_of_retrieval(
+    found: Evaluation, checkpoint: Path, phantoms: PreparedDataset
+) -> None:
+    proof = proof_of(load_reporter(checkpoint), phantoms, found)
+    assert set(proof.retrieval) == {"learned ball", "untrained layers", "nearest pixels", "chance"}
+    assert all(0 <= row["micro_f1"] <= 1 and 0 <= row["hamming"] <= 36 for row in proof.retrieval.values())
+    assert proof.pointing["own film"].n == proof.pointing["another film"].n
+    json.dumps(proof.to_dict(), allow_nan=False)
+
+
+def test_a_split_of_one_study_is_too_small(checkpoint: Path, phantoms: PreparedDataset) -> None:
+    with pytest.raises(RadscribeError, match="at least 2"):
+        evaluate(load_reporter(checkpoint), phantoms, limit=1)
+
+
+def test_shuffling_is_the_same_each_time() -> None:
+    studies = studies_of("abcdefgh")
+    assert np.array_equal(other_films(studies, [""] * 8), other_films(studies, [""] * 8))

@@ -1,0 +1,70 @@
+"""The classification branch: long-tail rates and masked labels."""
+
+from __future__ import annotations
+
+import torch
+
+from radscribe.models.classification import (
+    ClassificationBranch,
+    ClassificationConfig,
+    class_rates,
+    refreshed_rates,
+)
+
+SMALL = ClassificationConfig(width=8, layers=1, heads=2, feed_forward=8, neighbours=3)
+
+
+def states_with(positives: dict[int, int], studies: int = 10) -> torch.Tensor:
+    states = torch.zeros(studies, 18, dtype=torch.long)
+    for condition, count in positives.items():
+        states[:count, condition] = 1
+    return states
+
+
+def test_rates_are_relative_to_the_commonest_and_one_for_the_auxiliary_conditions() -> None:
+    rates = class_rates(states_with({0: 8, 1: 2, 15: 1}))
+    assert rates[0] == 1.0
+    assert rates[1] == 0.25
+    assert (rates[14:] == 1.0).all()
+
+
+def test_a_class_never_positive_has_a_finite_logarithm() -> None:
+    assert torch.isfinite(class_rates(states_with({0: 8, 1: 2})).log()).all()
+    assert torch.isfinite(class_rates(states_with({})).log()).all()
+
+
+def test_refreshed_rates_keep_the_last_value_where_validation_has_no_positive() -> None:
+    last = class_rates(states_with({0: 8, 1: 2, 2: 4}))
+    states = states_with({0: 5, 1: 2})
+    probabilities = torch.full((10, 18), 0.9)
+    probabilities[:, 1] = 0.3
+    fresh = refreshed_rates(probabilities, states, last)
+    torch.testing.assert_close(fresh[:2], torch.tensor([1.0, 1 / 3]))
+    assert fresh[2] == last[2]
+    assert torch.isfinite(fresh).all()
+
+
+def test_the_shift_makes_the_loss_of_a_rare_positive_larger_and_leaves_other_states() -> None:
+    branch = ClassificationBranch(SMALL, visual_width=6, text_width=5)
+    logits = torch.zeros(1, 18, 4)
+    positive = torch.ones(1, 18, dtype=torch.long)
+    plain = branch.loss(logits, positive)
+    branch.positive_rates[0] = 0.01
+    assert branch.loss(logits, positive) > plain
+    assert branch.loss(logits, torch.zeros_like(positive)) < plain  # the others gain what the positive loses
+
+
+def test_unknown_labels_have_no_gradient() -> None:
+    branch = ClassificationBranch(SMALL, visual_width=6, text_width=5)
+    logits = torch.randn(2, 18, 4, requires_grad=True)
+    known = torch.ones(2, 18, dtype=torch.bool)
+    known[:, 14:] = False
+    branch.loss(logits, torch.ones(2, 18, dtype=torch.long), known).backward()
+    assert logits.grad is not None
+    assert (logits.grad[:, 14:] == 0).all() and (logits.grad[:, :14] != 0).any()
+
+
+def test_the_order_of_the_similar_reports_does_not_matter() -> None:
+    branch = ClassificationBranch(SMALL, visual_width=6, text_width=5).eval()
+    film, reports = torch.randn(2, 6), torch.randn(2, 3, 5)
+    torch.testing.assert_close(branch(film, reports), branch(film, reports[:, [2, 0, 1]]), rtol=1e-4, atol=1e-5)

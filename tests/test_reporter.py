@@ -1,0 +1,100 @@
+"""Film in, draft out; files in, lines out."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from radscribe.data.dataset import PreparedDataset
+from radscribe.generate import study_ids
+from radscribe.labels.conditions import CONDITIONS
+from radscribe.reporter import load_reporter
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def film(phantoms: PreparedDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("films") / "film.png"
+    Image.fromarray(phantoms.film(phantoms.split("test")[0])).save(path)
+    return path
+
+
+def test_a_draft_carries_its_evidence(checkpoint: Path, film: Path) -> None:
+    draft = load_reporter(checkpoint).draft(film)
+    assert draft.study_id == "film" and draft.notice == "Research use only. Not for diagnosis."
+    assert [finding.condition for finding in draft.findings] == list(CONDITIONS)
+    assert draft.sentences and draft.report == " ".join(sentence.text for sentence in draft.sentences)
+    for sentence in draft.sentences:
+        weights = np.array(sentence.attention)
+        assert weights.shape == (4, 4) and math.isclose(weights.sum(), 1.0, abs_tol=1e-3)
+        assert 0 < sentence.confidence <= 1
+        assert sentence.reference and -1.001 <= sentence.reference.similarity <= 1.001
+    assert draft.reference and draft.reference.distance >= 0
+    json.dumps(asdict(draft), allow_nan=False)
+
+
+def test_a_film_is_drafted_alike_alone_and_among_others(checkpoint: Path, phantoms: PreparedDataset) -> None:
+    reporter = load_reporter(checkpoint)
+    views = [reporter.view(phantoms.film(study)) for study in phantoms.split("test")[:4]]
+    together = reporter.drafts(views, list("abcd"))
+    for view, name, draft in zip(views, "abcd", together, strict=True):
+        assert reporter.drafts([view], [name])[0].report == draft.report
+
+
+def test_no_word_depends_on_the_dataset_once_trained(
+    checkpoint: Path, phantoms: PreparedDataset, film: Path, tmp_path: Path
+) -> None:
+    """A film's own report and labels cannot reach its draft: they need not even be on the disk."""
+    expected = load_reporter(checkpoint).draft(film)
+    alone = Path(shutil.copytree(checkpoint, tmp_path / "alone"))
+    hidden = phantoms.folder.rename(phantoms.folder.with_name("hidden"))
+    try:
+        assert load_reporter(alone).draft(film) == expected
+    finally:
+        hidden.rename(phantoms.folder)
+
+
+def test_generate_writes_a_line_for_each_file_and_goes_on_past_bad_ones(
+    checkpoint: Path, film: Path, tmp_path: Path, run: Run
+) -> None:
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    text = tmp_path / "text.jpg"
+    text.write_text("no film")
+    files = [str(path) for path in (cut, film, text, tmp_path / "absent.dcm", film)]
+    out, pictures = tmp_path / "drafts.jsonl", tmp_path / "pictures"
+    code, _, error = run(
+        "generate", *files, "--checkpoint", str(checkpoint), "--out", str(out), "--picture", str(pictures)
+    )
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert code == 1
+    assert ["refused" in line for line in lines] == [True, False, True, True, False]
+    assert [line["study_id"] for line in lines if "study_id" in line] == ["film", "film-2"]
+    assert all(line["format"] == "radscribe-draft/1" for line in lines)
+    assert {path.name for path in pictures.iterdir()} == {"film.png", "film-2.png"}
+    assert "Traceback" not in error and "cut.png" in error
+
+
+def test_a_good_batch_exits_with_0_and_prints_to_the_screen(checkpoint: Path, film: Path, run: Run) -> None:
+    code, output, _ = run("generate", str(film), "--checkpoint", str(checkpoint))
+    assert code == 0
+    assert json.loads(output)["model"]["name"] == "tiny"
+
+
+def test_wrong_use_exits_with_2(checkpoint: Path, tmp_path: Path, run: Run) -> None:
+    assert run("generate")[0] == 2
+    assert run("generate", str(tmp_path), "--checkpoint", str(checkpoint))[0] == 2  # a folder without films
+    assert run("paint")[0] == 2
+
+
+def test_names_that_stand_twice_are_numbered() -> None:
+    assert study_ids([Path("a/1.png"), Path("b/1.png"), Path("1-2.dcm")]) == ["1", "1-2", "1-2-2"]

@@ -1,0 +1,140 @@
+"""Training end to end, tiny: cached steps, resume after kill -9, the index from the training split alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from makers import TINY
+from radscribe.checkpoint import load_index
+from radscribe.data.dataset import PreparedDataset
+from radscribe.reporter import load_reporter
+from radscribe.study import RadscribeError
+from radscribe.training.pipeline import Options, train
+from radscribe.training.plan import Recipe
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def test_finished_steps_are_found_again_and_a_change_redoes_only_what_depends_on_it(
+    phantoms: PreparedDataset, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    options = Options(tmp_path / "cache", max_steps=1, accelerator="cpu", say=said.append)
+    train(tiny_recipe, phantoms, tmp_path / "first", options)
+    said.clear()
+    train(tiny_recipe, phantoms, tmp_path / "second", options)
+    assert sum("cached" in line for line in said) == 5
+    said.clear()
+    losses = replace(tiny_recipe.model.losses, rank=1.0)
+    train(replace(tiny_recipe, model=replace(tiny_recipe.model, losses=losses)), phantoms, tmp_path / "third", options)
+    assert sum("cached" in line for line in said) == 4
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("first", "second", "third")]
+    assert weights[0] == weights[1] != weights[2]
+
+
+def test_the_reference_database_is_the_training_split_and_nothing_else(
+    phantoms: PreparedDataset, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    """Validation and test studies taken off the disk leave the index as it is."""
+    options = Options(tmp_path / "cache", max_steps=1, accelerator="cpu", say=lambda line: None)
+    folder = train(tiny_recipe, phantoms, tmp_path / "whole", options)
+    database, _ = load_index(folder / "index")
+    assert set(database.study_ids) == {study.study_id for study in phantoms.split("train")}
+    reporter = load_reporter(folder)
+    bare = Path(shutil.copytree(phantoms.folder, tmp_path / "bare"))
+    table = pq.read_table(bare / "studies.parquet")
+    keep = [split == "train" for split in table["split"].to_pylist()]
+    trained = replace(phantoms, folder=bare, table=table.filter(keep))
+    from radscribe.training.rebuild import rebuild_index
+
+    rebuild_index(folder, trained, tmp_path / "rebuilt", texts=True)
+    rebuilt = load_reporter(tmp_path / "rebuilt")
+    assert rebuilt.fingerprint == reporter.fingerprint
+    again, _ = load_index(tmp_path / "rebuilt" / "index")
+    assert again.study_ids == database.study_ids and again.hashes == database.hashes
+    assert float((again.ball - database.ball).abs().max()) < 1e-2
+    assert again.sentences == database.sentences
+
+
+def test_data_prepared_for_another_section_is_refused(
+    phantoms: PreparedDataset, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    options = Options(tmp_path, max_steps=1, say=lambda line: None)
+    with pytest.raises(RadscribeError, match="prepared for the section findings, the recipe wants impression"):
+        train(replace(tiny_recipe, section="impression"), phantoms, tmp_path / "out", options)
+
+
+def test_missing_weights_are_named(phantoms: PreparedDataset, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    encoder = replace(tiny_recipe.entity_model.image_encoder, weights="absent.npz", start="weights")
+    recipe = replace(tiny_recipe, entity_model=replace(tiny_recipe.entity_model, image_encoder=encoder))
+    with pytest.raises(RadscribeError, match=r"absent\.npz: no such weights file"):
+        train(recipe, phantoms, tmp_path / "out", Options(tmp_path, max_steps=1, say=lambda line: None))
+
+
+@pytest.mark.slow
+def test_kill_9_and_resume_give_the_same_bits(phantoms: PreparedDataset, tmp_path: Path) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(yaml.safe_dump(TINY))
+
+    def command(out: str, *more: str) -> list[str]:
+        program = "from radscribe.cli import main; main()"
+        return [sys.executable, "-c", program, "train", str(recipe), "--data", str(phantoms.folder),
+                "--out", str(tmp_path / out / "checkpoint"), "--accelerator", "cpu", *more]  # fmt: skip
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command("whole"), check=True, env=environment, capture_output=True)
+    kills = 0
+    # Kill it each time soon after a new state is on the disk, until it gets through.
+    for attempt in range(12):
+        more = ["--resume"] if attempt else []
+        process = subprocess.Popen(
+            command("cut", *more), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        before = set((tmp_path / "cut").rglob("state-*/optimizer.safetensors"))
+        while process.poll() is None:
+            if set((tmp_path / "cut").rglob("state-*/optimizer.safetensors")) - before:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.01)
+        if process.wait() == 0:
+            break
+    else:
+        subprocess.run(command("cut", "--resume"), check=True, env=environment, capture_output=True)
+    assert kills >= 3
+    for name in ("model.safetensors", "index/vectors.safetensors", "index/index.json"):
+        whole, cut = (tmp_path / run / "checkpoint" / name for run in ("whole", "cut"))
+        assert whole.read_bytes() == cut.read_bytes(), name
+
+
+def test_the_command_line_trains_evaluates_and_inspects(
+    phantoms: PreparedDataset, tmp_path: Path, run: Run
+) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(yaml.safe_dump(TINY))
+    out = tmp_path / "checkpoint"
+    options = ["--data", str(phantoms.folder), "--out", str(out), "--max-steps", "1", "--accelerator", "cpu"]
+    assert run("train", str(recipe), *options)[0] == 0
+    code, output, _ = run("index", "inspect", "--checkpoint", str(out))
+    assert code == 0 and "attached" in output
+    scores = tmp_path / "scores"
+    code, output, error = run(
+        "evaluate", "--checkpoint", str(out), "--data", str(phantoms.folder), "--out", str(scores)
+    )
+    assert code == 0, error
+    assert {path.name for path in scores.iterdir()} == {"scorecard.json", "scorecard.md", "scores.parquet", "reports.jsonl"}
+    assert "shuffled images" in output and "learned ball" in output
+    code, _, error = run("train", str(recipe), "--data", str(tmp_path), "--out", str(out))
+    assert code == 1 and error.count("\n") == 1 and "radscribe prepare" in error
