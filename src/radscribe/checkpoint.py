@@ -72,7 +72,9 @@ class System(nn.Module):
     @property
     def knowledge(self) -> Knowledge:
         if self._knowledge is None:
-            raise CheckpointError(f"{self.config.name}: no reference database yet; build one with `radscribe index build`")
+            raise CheckpointError(
+                f"{self.config.name}: no reference database yet; build one with `radscribe index build`"
+            )
         return self._knowledge
 
     @knowledge.setter
@@ -108,7 +110,7 @@ def fingerprint_of(tensors: dict[str, Tensor], config: dict[str, Any]) -> str:
 def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: bool, texts: bool) -> str:
     """Writes ``system`` to ``folder`` and returns its fingerprint.
 
-    ``about`` (recipe, dataset fingerprint, what was measured) goes into ``config.json``; ``half`` stores weights in half
+    ``about`` (recipe, dataset, what was measured) goes into ``config.json``; ``half`` stores weights in half
     precision; ``texts`` stores the reports of the reference database too. Raises ``RadscribeError`` where a file cannot
     be written; what stood there before is then still whole.
     """
@@ -277,7 +279,9 @@ def write_table(path: Path, table: pa.Table) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise CheckpointError(f"{path}: could not be saved ({error}); free some space or choose another folder") from None
+        raise CheckpointError(
+            f"{path}: could not be saved ({error}); free some space or choose another folder"
+        ) from None
 
 
 def copy_beside(source: Path, target: Path) -> None:

@@ -35,7 +35,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Drafts chest X-ray reports with the evidence for each sentence."""
 
@@ -48,7 +50,9 @@ def train(
     cache: Annotated[Path | None, typer.Option(help="Folder of cached steps (default: cache/ beside OUT).")] = None,
     weights: Annotated[Path, typer.Option(help="Folder of the weights files that the recipe names.")] = Path("weights"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run where it stopped.")] = False,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Bound every stage's training steps, to try a recipe.")] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, help="Bound every stage's training steps, to try a recipe.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the recipe's.")] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many devices.")] = 1,
@@ -73,7 +77,9 @@ def train(
 @app.command()
 def generate(
     files: Annotated[list[Path], typer.Argument(help="Films: DICOM, PNG or JPEG; a folder stands for its files.")],
-    checkpoint: Annotated[str | None, typer.Option(help="Checkpoint folder or hub id (default: the packaged one).")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Checkpoint folder or hub id (default: the packaged one).")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Drafts, one JSON object a line (default: the screen).")] = None,
     picture: Annotated[Path | None, typer.Option(help="Folder for a picture of each draft.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or another torch device.")] = "cpu",
@@ -98,7 +104,9 @@ def generate(
 def evaluate(
     data: Annotated[Path, typer.Option(help="Prepared dataset.")],
     out: Annotated[Path, typer.Option(help="Folder for scorecard.json, scores.parquet and reports.jsonl.")],
-    checkpoint: Annotated[str | None, typer.Option(help="Checkpoint folder or hub id (default: the packaged one).")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Checkpoint folder or hub id (default: the packaged one).")
+    ] = None,
     split: Annotated[str, typer.Option(help="train, validate or test.")] = "test",
     limit: Annotated[int | None, typer.Option(min=2, help="Only the first studies.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or another torch device.")] = "cpu",

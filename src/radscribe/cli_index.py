@@ -33,8 +33,10 @@ def inspect(checkpoint: Checkpoint = None) -> None:
     database, fingerprint = load_index(folder / "index")
     attached = "attached" if database.sentences is not None else "not attached (radscribe index attach)"
     typer.echo(f"model       {fingerprint[:16]}")
-    typer.echo(f"studies     {len(database):,} of {len(database.groups.unique()):,} patients")
-    typer.echo(f"reports     {len(database.sentences_of_report):,} distinct, {len(database.sentence_vectors):,} sentences")
+    typer.echo(f"studies     {len(database):,} of {len(set(database.groups.tolist())):,} patients")
+    typer.echo(
+        f"reports     {len(database.sentences_of_report):,} distinct, {len(database.sentence_vectors):,} sentences"
+    )
     typer.echo(f"ball        {database.ball.shape[-1] if database.ball.numel() else 0} dimensions")
     typer.echo(f"texts       {attached}")
 
@@ -44,7 +46,9 @@ def attach(
     reports: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz, for a model trained on it.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="The prepared dataset it was trained on.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="The prepared dataset it was trained on.")
+    ] = None,
     checkpoint: Checkpoint = None,
 ) -> None:
     """Attach the texts of the reference reports, once; drafts then show them. No drafted word changes.

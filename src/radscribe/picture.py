@@ -36,7 +36,10 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
             reference = f"nearest {sentence.reference.study_id} ({sentence.reference.similarity:.2f}){told}"
             lines.append(textwrap.fill(reference, 52))
         axis.set_title("\n".join(lines), fontsize=8, loc="left", va="top", y=-0.02)
-    figure.suptitle(f"{draft.study_id}   ·   {draft.model['name']} {draft.model['fingerprint'][:12]}   ·   {draft.notice}", fontsize=9)
+    figure.suptitle(
+        f"{draft.study_id}   ·   {draft.model['name']} {draft.model['fingerprint'][:12]}   ·   {draft.notice}",
+        fontsize=9,
+    )
     figure.savefig(path, dpi=100)
 
 
@@ -53,7 +56,9 @@ def heat_over_film(attention: NDArray[np.float64], view: NDArray[np.uint8]) -> N
 
 
 def _film_title(draft: Draft) -> str:
-    stated = [f"{finding.condition} {finding.probability:.2f}" for finding in draft.findings if finding.state == "positive"]
+    stated = [
+        f"{finding.condition} {finding.probability:.2f}" for finding in draft.findings if finding.state == "positive"
+    ]
     lines = ["positive: " + (", ".join(stated) or "none")]
     if draft.reference:
         report = f": “{draft.reference.report}”" if draft.reference.report else ""

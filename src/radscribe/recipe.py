@@ -31,7 +31,9 @@ def from_mapping(kind: type[Config], mapping: Mapping[str, Any], path: str = "")
     unknown = sorted(set(mapping) - set(fields))
     if unknown:
         raise RecipeError(f"{path or 'recipe'}: unknown key '{unknown[0]}'; it may be one of {', '.join(fields)}")
-    values = {name: _value(hints[name], mapping[name], f"{path}.{name}".lstrip(".")) for name in fields if name in mapping}
+    values = {
+        name: _value(hints[name], mapping[name], f"{path}.{name}".lstrip(".")) for name in fields if name in mapping
+    }
     try:
         return kind(**values)
     except TypeError as error:

@@ -134,24 +134,26 @@ class Reporter(
         return Reference(database.report_ids[study], float(sight.distances[row]), database.report_text(study))
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        kept = {name: self.about[name] for name in ("recipe", "dataset", "measured") if name in self.about}
+        kept: dict[str, Any] = {
+            name: self.about[name] for name in ("recipe", "dataset", "measured") if name in self.about
+        }
         half = self.about.get("precision") == "float16"
         texts = self.system.knowledge.database.sentences is not None
         save_checkpoint(save_directory, self.system, kept, half, texts)
 
     @classmethod
-    def _from_pretrained(  # type: ignore[override]
-        cls, *, model_id: str, map_location: str = "cpu", **download: Any
-    ) -> Reporter:
+    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **download: Any) -> Reporter:
         folder = Path(model_id)
         if not folder.is_dir():
             allowed = ("revision", "cache_dir", "force_download", "local_files_only", "token")
-            kept = {name: value for name, value in download.items() if name in allowed}
+            kept: dict[str, Any] = {name: value for name, value in download.items() if name in allowed}
             try:
                 folder = Path(snapshot_download(model_id, **kept))
             except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
                 reason = str(error).strip().splitlines()[0]
-                raise CheckpointError(f"{model_id}: neither a checkpoint folder nor to be had from the hub ({reason})") from None
+                raise CheckpointError(
+                    f"{model_id}: neither a checkpoint folder nor to be had from the hub ({reason})"
+                ) from None
         return cls(*load_checkpoint(folder, map_location))
 
 

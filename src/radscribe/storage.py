@@ -55,4 +55,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _cannot_write(path: Path, error: Exception) -> RadscribeError:
-    return RadscribeError(f"{path}: could not be saved ({error}); free some space or choose another folder, then resume")
+    return RadscribeError(
+        f"{path}: could not be saved ({error}); free some space or choose another folder, then resume"
+    )

@@ -135,9 +135,7 @@ def test_one_beam_is_greedy_search(limit: int) -> None:
 def test_a_wide_beam_finds_the_best_of_all_continuations() -> None:
     decoder, seen, limit = small_decoder(), memory(1), 3
     words = [word for word in range(VOCABULARY) if word != END]
-    ended = [
-        [*body, END] for length in range(limit) for body in itertools.product(words, repeat=length)
-    ]
+    ended = [[*body, END] for length in range(limit) for body in itertools.product(words, repeat=length)]
     best = max(ended, key=lambda words: log_probability(decoder, seen, [2], list(words)) / len(words))
     found = search(decoder, seen, torch.tensor([[2]]), SearchConfig(beams=60, max_new_tokens=limit), END)
     assert found == [list(best)[:-1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_sentences_partition_the_tokens_and_numbers_keep_their_stop(tokenizer: R
     ]  # fmt: skip
     edges = [(first, last) for _, first, last in sentences]
     assert edges[0][0] == 0 and edges[-1][1] == len(ids) - 1
-    assert all(before[1] == after[0] for before, after in zip(edges, edges[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(edges))
 
 
 def test_an_end_token_is_kept_within_the_limit(tokenizer: ReportTokenizer) -> None:
@@ -59,3 +60,11 @@ def test_a_missing_or_damaged_tokenizer_is_named(tmp_path: Path, content: str | 
         path.write_text(content)
     with pytest.raises(RadscribeError, match=r"tokenizer\.json"):
         read_tokenizer(path)
+
+
+def test_a_vocabulary_is_the_same_every_time_and_spells_what_it_has_not_seen() -> None:
+    texts = ["b a b a", "c d c d", "rare"]
+    first, second = train_word_pieces(texts, 60), train_word_pieces(reversed(texts), 60)
+    assert first.get_vocab() == second.get_vocab()
+    assert first.encode("rare").tokens == ["r", "##a", "##r", "##e"]
+    assert first.get_vocab_size() <= 60

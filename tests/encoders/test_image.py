@@ -33,9 +33,9 @@ def test_a_later_step_starts_from_the_blocks_it_shares() -> None:
     middle, last = ImageEncoder(SMALL, stage="middle"), ImageEncoder(SMALL)
     shared = blocks_in_common(middle, last)
     assert shared.keys() == middle.state_dict().keys()
-    assert not blocks_in_common(middle, ImageEncoder(ImageEncoderConfig(**{**vars(SMALL), "embedding_size": 5}))).keys() & {
-        "blocks.0.embedder.convolution.weight"
-    }
+    assert not blocks_in_common(
+        middle, ImageEncoder(ImageEncoderConfig(**{**vars(SMALL), "embedding_size": 5}))
+    ).keys() & {"blocks.0.embedder.convolution.weight"}
 
 
 def mobilenet_file(path: Path, last: int = 1280) -> Path:
@@ -55,7 +55,9 @@ def mobilenet_file(path: Path, last: int = 1280) -> Path:
         fan = shape[1] * shape[2] * (1 if depthwise else shape[3])
         kind = "depthwise_conv_2d" if depthwise else "conv_2d"
         arrays[f"{position:02d}_{kind}_w"] = random.normal(0, 1 / np.sqrt(fan), shape).astype(np.float32)
-        arrays[f"{position:02d}_{kind}_b"] = random.normal(0, 0.1, shape[3] if depthwise else shape[0]).astype(np.float32)
+        arrays[f"{position:02d}_{kind}_b"] = random.normal(0, 0.1, shape[3] if depthwise else shape[0]).astype(
+            np.float32
+        )
     np.savez(path, **arrays)
     return path
 

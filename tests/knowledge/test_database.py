@@ -71,7 +71,12 @@ def test_the_nearest_sentence_knows_a_study_that_holds_it() -> None:
 
 
 def test_sentences_end_at_stops_but_not_inside_numbers() -> None:
-    assert split_sentences("A 5.2 cm mass. 1. No effusion?  Clear.\nEnd") == ["A 5.2 cm mass.", "No effusion?", "Clear.", "End"]
+    assert split_sentences("A 5.2 cm mass. 1. No effusion?  Clear.\nEnd") == [
+        "A 5.2 cm mass.",
+        "No effusion?",
+        "Clear.",
+        "End",
+    ]
     assert split_sentences(" . ") == []
 
 

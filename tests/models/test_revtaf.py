@@ -109,7 +109,9 @@ def test_each_part_exchanged_alone_changes_only_itself_and_reaches_the_memory(ch
     sight = reporter.see(views)
     other = sight.rows(torch.tensor([1, 0]))
     # Untrained layers see both films alike: make the parts differ.
-    other = replace(other, states=(other.states + 1) % 4, global_text=other.global_text + 1, local_text=-other.local_text)
+    other = replace(
+        other, states=(other.states + 1) % 4, global_text=other.global_text + 1, local_text=-other.local_text
+    )
     model = reporter.system.model
 
     def memory_of(parts):  # type: ignore[no-untyped-def]

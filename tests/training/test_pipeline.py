@@ -119,9 +119,7 @@ def test_kill_9_and_resume_give_the_same_bits(phantoms: PreparedDataset, tmp_pat
         assert whole.read_bytes() == cut.read_bytes(), name
 
 
-def test_the_command_line_trains_evaluates_and_inspects(
-    phantoms: PreparedDataset, tmp_path: Path, run: Run
-) -> None:
+def test_the_command_line_trains_evaluates_and_inspects(phantoms: PreparedDataset, tmp_path: Path, run: Run) -> None:
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text(yaml.safe_dump(TINY))
     out = tmp_path / "checkpoint"
@@ -134,7 +132,12 @@ def test_the_command_line_trains_evaluates_and_inspects(
         "evaluate", "--checkpoint", str(out), "--data", str(phantoms.folder), "--out", str(scores)
     )
     assert code == 0, error
-    assert {path.name for path in scores.iterdir()} == {"scorecard.json", "scorecard.md", "scores.parquet", "reports.jsonl"}
+    assert {path.name for path in scores.iterdir()} == {
+        "scorecard.json",
+        "scorecard.md",
+        "scores.parquet",
+        "reports.jsonl",
+    }
     assert "shuffled images" in output and "learned ball" in output
     code, _, error = run("train", str(recipe), "--data", str(tmp_path), "--out", str(out))
     assert code == 1 and error.count("\n") == 1 and "radscribe prepare" in error

@@ -39,7 +39,7 @@ class Attention(nn.Module):
 
     def split(self, x: Tensor) -> Tensor:
         """B x L x width -> B x heads x L x width / heads."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self.split(self.key(x)), self.split(self.value(x))
@@ -58,12 +58,14 @@ class Attention(nn.Module):
         if causal:
             future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
             scores = scores.masked_fill(future, float("-inf"))
-        return functional.dropout(scores.softmax(-1), dropout).to(values.dtype) @ values
+        weights = functional.dropout(scores.softmax(-1), dropout).to(values.dtype)
+        return weights @ values
 
     def weights(self, x: Tensor, keys: Tensor) -> Tensor:
         """The attention weights alone: B x heads x L x keys."""
         queries = self.split(self.query(x))
-        return (queries @ keys.transpose(-1, -2) / queries.shape[-1] ** 0.5).softmax(-1)
+        scores: Tensor = queries @ keys.transpose(-1, -2) / queries.shape[-1] ** 0.5
+        return scores.softmax(-1)
 
 
 class DecoderLayer(nn.Module):
@@ -100,7 +102,7 @@ class Cache:
     length: int = field(default=0)
 
     def reorder(self, rows: Tensor) -> None:
-        """Continues row ``i`` from what was row ``rows[i]``; only rows that change, and only their filled part, move."""
+        """Continues row ``i`` from what was row ``rows[i]``; only the filled part of rows that change moves."""
         changed = (rows != torch.arange(len(rows), device=rows.device)).nonzero()[:, 0]
         if len(changed):
             for cached in (self.self_keys, self.self_values):

@@ -13,7 +13,7 @@ from radscribe.decoding.decoder import ReportDecoder
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Limits count new tokens, [SEP] included. A finished beam scores log-probability / length ** ``length_penalty``."""
+    """Limits count new tokens, [SEP] too. A finished beam scores log-probability / length ** ``length_penalty``."""
 
     beams: int = 3
     max_new_tokens: int = 150
@@ -48,7 +48,7 @@ def search(
     finished = [0] * studies
     first_row = torch.arange(studies, device=device)[:, None] * beams
     for length in range(1, limit + 1):
-        log_probabilities = logits.float().log_softmax(-1).unflatten(0, (studies, beams))
+        log_probabilities = logits.float().log_softmax(-1).view(studies, beams, -1)
         log_probabilities[..., list(banned)] = float("-inf")
         if length < config.min_new_tokens:
             log_probabilities[..., end] = float("-inf")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from radscribe.study import RadscribeError
 
@@ -19,15 +20,22 @@ _NUMBER = re.compile(r"(\d)\. (\d)")
 
 
 def train_word_pieces(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
-    """An uncased WordPiece vocabulary of at most ``vocabulary_size`` pieces, special tokens included."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=60))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    """An uncased WordPiece vocabulary of at most ``vocabulary_size`` pieces, special tokens included.
+
+    Every word seen twice, the commonest first, then single characters to spell the rest. The trainer of ``tokenizers``
+    breaks ties at random, so that no training with it could be repeated bit by bit.
+    """
+    normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    counts = Counter(word for text in texts for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)))
+    characters = sorted({character for word in counts for character in word})
+    pieces = [*SPECIAL, START, *STATE_TOKENS, *characters, *(f"##{character}" for character in characters)]
+    words = [word for word, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if count > 1]
+    vocabulary = dict.fromkeys([*pieces, *words[: max(vocabulary_size - len(pieces), 0)]])
+    ids = {piece: position for position, piece in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=60))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
     tokenizer.decoder = decoders.WordPiece(cleanup=False)
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary_size, min_frequency=2, special_tokens=[*SPECIAL, START, *STATE_TOKENS], show_progress=False
-    )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_special_tokens([*SPECIAL, START, *STATE_TOKENS])
     return tokenizer
 
 
@@ -47,14 +55,18 @@ class ReportTokenizer:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.backend = tokenizer
         self.backend.add_special_tokens([START, *STATE_TOKENS])
-        self.padding, self.unknown, self.end, self.start = (
-            tokenizer.token_to_id(name) for name in ("[PAD]", "[UNK]", "[SEP]", START)
+        self.padding, self.unknown, self.end, self.start, self.stop = (
+            self._id(name) for name in ("[PAD]", "[UNK]", "[SEP]", START, ".")
         )
-        self.states: tuple[int, ...] = tuple(tokenizer.token_to_id(name) for name in STATE_TOKENS)
-        words_never_drafted = (*SPECIAL, START, *STATE_TOKENS)
-        self.banned: tuple[int, ...] = tuple(
-            tokenizer.token_to_id(name) for name in words_never_drafted if name != "[SEP]"
-        )
+        self.states = tuple(self._id(name) for name in STATE_TOKENS)
+        # Never drafted: everything special but the end.
+        self.banned = tuple(self._id(name) for name in (*SPECIAL, START, *STATE_TOKENS) if name != "[SEP]")
+
+    def _id(self, token: str) -> int:
+        found = self.backend.token_to_id(token)
+        if found is None:
+            raise RadscribeError(f"tokenizer: its vocabulary lacks {token}; it is no BERT vocabulary")
+        return found
 
     def __len__(self) -> int:
         return int(self.backend.get_vocab_size())
@@ -71,12 +83,11 @@ class ReportTokenizer:
         """
         found: list[tuple[str, int, int]] = []
         first = 0
-        stop = self.backend.token_to_id(".")
         special = {self.end, *self.banned} - {self.unknown}
         length = next((position for position, token in enumerate(ids) if token in special), len(ids))
         for position in range(length):
-            following = self.backend.id_to_token(ids[position + 1]) if position + 1 < length else ""
-            ends = ids[position] == stop and not following[:1].isdigit()
+            following = (self.backend.id_to_token(ids[position + 1]) or "") if position + 1 < length else ""
+            ends = ids[position] == self.stop and not following[:1].isdigit()
             if ends or position == length - 1:
                 text = _as_written(self.backend.decode(list(ids[first : position + 1])))
                 if any(character.isalnum() for character in text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,7 @@ class ImageEncoder(nn.Module):
         super().__init__()
         self.config, self.stage = config, stage
         if config.architecture == "resnet":
-            network = ResNetModel(
+            network: Any = ResNetModel(
                 ResNetConfig(
                     embedding_size=config.embedding_size,
                     hidden_sizes=list(config.hidden_sizes),
@@ -93,7 +93,9 @@ class ImageEncoder(nn.Module):
             blocks = blocks[: 1 + MOBILENET_MIDDLE_BLOCKS] if stage == "middle" else blocks
             mean, deviation = (0.5,) * 3, (0.5,) * 3
         self.blocks = nn.ModuleList(blocks)
-        self.projection = nn.Linear(config.last_width, config.projection) if config.projection and stage == "last" else None
+        self.projection = (
+            nn.Linear(config.last_width, config.projection) if config.projection and stage == "last" else None
+        )
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1), persistent=False)
         for block in self.blocks[: config.frozen_blocks]:

@@ -13,7 +13,7 @@ from transformers import BertConfig, BertModel
 
 @dataclass(frozen=True)
 class TextEncoderConfig:
-    """``source`` names a BERT folder or hub id; without it a BERT of this shape is trained on the dataset's sentences."""
+    """``source`` names a BERT folder or hub id; without it a BERT of this shape is trained on the dataset."""
 
     source: str | None = None
     layers: int = 12

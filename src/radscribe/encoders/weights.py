@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,9 @@ def load_mobilenet_v2(encoder: ImageEncoder, path: Path) -> int:
     convolutions filled; the file's last pair, the classifier, and what lies behind the encoder's cut are left out.
     """
     if encoder.config.architecture != "mobilenet_v2":
-        raise WeightsError(f"{path}: MobileNetV2 weights, but the recipe's image encoder is a {encoder.config.architecture}")
+        raise WeightsError(
+            f"{path}: MobileNetV2 weights, but the recipe's image encoder is a {encoder.config.architecture}"
+        )
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in sorted(archive.files)}
@@ -37,7 +40,7 @@ def load_mobilenet_v2(encoder: ImageEncoder, path: Path) -> int:
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: not a readable .npz archive ({error})") from None
     pairs = list(zip(_ending(arrays, "_w"), _ending(arrays, "_b"), strict=False))
-    layers = [module for module in encoder.blocks.modules() if hasattr(module, "convolution")]
+    layers: list[Any] = [module for module in encoder.blocks.modules() if hasattr(module, "convolution")]
     if len(layers) > len(pairs):
         raise WeightsError(f"{path}: holds {len(pairs)} weight pairs, the network has {len(layers)} convolutions")
     for position, (layer, (weight, bias)) in enumerate(zip(layers, pairs, strict=False)):
@@ -80,7 +83,9 @@ def load_published_resnet(encoder: ImageEncoder, source: str, say: Callable[[str
     found, wanted = blocks.state_dict(), encoder.blocks.state_dict()
     differing = [name for name in wanted if name not in found or found[name].shape != wanted[name].shape]
     if differing:
-        raise WeightsError(f"{source}: its tensor {differing[0]} does not fit the recipe's image encoder; mend its sizes")
+        raise WeightsError(
+            f"{source}: its tensor {differing[0]} does not fit the recipe's image encoder; mend its sizes"
+        )
     encoder.blocks.load_state_dict({name: found[name] for name in wanted})
     return True
 
@@ -105,7 +110,7 @@ def load_published_text_encoder(config: TextEncoderConfig, say: Callable[[str], 
     wanted = (config.layers, config.width, config.heads, config.feed_forward)
     if shape != wanted:
         raise WeightsError(
-            f"{config.source}: layers, width, heads, feed_forward are {shape}, the recipe says {wanted}; mend the recipe"
+            f"{config.source}: layers, width, heads, feed_forward are {shape}, not {wanted}; mend the recipe"
         )
     encoder = TextEncoder(config, backend)
     encoder.bert = bert

@@ -1,4 +1,4 @@
-"""`radscribe evaluate`: a checkpoint on a prepared split, beside the controls that tell whether it looks at the film."""
+"""`radscribe evaluate`: a checkpoint on a prepared split, beside controls that do not see the right film."""
 
 from __future__ import annotations
 

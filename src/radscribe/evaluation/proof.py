@@ -39,12 +39,18 @@ class Proof:
     def markdown(self) -> str:
         lines: list[str] = []
         if self.pointing:
-            lines += ["", "| attention maps of correct one-sided sentences | sentences | peak on the lesion's side |", "|---|---:|---:|"]
+            lines += [
+                "",
+                "| attention maps of correct one-sided sentences | sentences | peak on the lesion's side |",
+                "|---|---:|---:|",
+            ]
             lines += [f"| {name} | {value.n} | {value.rate:.3f} |" for name, value in self.pointing.items()]
             lines += ["", f"Own film against another film: p = {self.pointing_p_value:.2g} (exact McNemar, one-sided)."]
         if self.retrieval:
             lines += ["", "| reference found by | micro-F1 of its labels | differing bits of 72 |", "|---|---:|---:|"]
-            lines += [f"| {name} | {row['micro_f1']:.3f} | {row['hamming']:.2f} |" for name, row in self.retrieval.items()]
+            lines += [
+                f"| {name} | {row['micro_f1']:.3f} | {row['hamming']:.2f} |" for name, row in self.retrieval.items()
+            ]
         return "\n".join(lines) + "\n"
 
 
@@ -76,7 +82,9 @@ def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
         )
         tokens = model.tokenizer.encode(evaluation.reports[study.study_id], search.max_new_tokens)[:-1]
         spans = model.tokenizer.sentences(tokens)
-        sided = [(first, last, side) for text, first, last in spans if (side := _stated_side(text, study.labels, one_sided))]
+        sided = [
+            (first, last, side) for text, first, last in spans if (side := _stated_side(text, study.labels, one_sided))
+        ]
         if not sided:
             continue
         for name, film in (("own", 0), ("other", 1)):
@@ -147,5 +155,7 @@ def _database_presence(reporter: Reporter, dataset: PreparedDataset, studies: Se
 
 def _agreement(found: Tensor, truth: Tensor) -> dict[str, float]:
     f1 = float(micro(outcomes(found.numpy(), truth.numpy()).sum(0))[2])
-    hamming = float(torch.stack([label_distance(a[None], b[None])[0, 0] for a, b in zip(found, truth, strict=True)]).mean())
+    hamming = float(
+        torch.stack([label_distance(a[None], b[None])[0, 0] for a, b in zip(found, truth, strict=True)]).mean()
+    )
     return {"micro_f1": f1, "hamming": hamming}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -101,7 +102,9 @@ class ReportDatabase:
         texts: dict[str, str] = {}
         for report in dict.fromkeys(self.report_ids):
             if report not in reports:
-                raise RadscribeError(f"{report}: its report is not among those given; name the source it was trained on")
+                raise RadscribeError(
+                    f"{report}: its report is not among those given; name the source it was trained on"
+                )
             texts |= {_hash(sentence): sentence for sentence in split_sentences(reports[report])}
         unknown = [code for code in self.hashes if code not in texts]
         if unknown:
@@ -113,7 +116,9 @@ class ReportDatabase:
 
     def to(self, device: torch.device) -> ReportDatabase:
         """The same database with its tensors on ``device``."""
-        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
         return replace(self, **moved)
 
 

@@ -41,7 +41,13 @@ class ClassificationBranch(nn.Module):
         self.project_film = nn.Linear(visual_width, config.width)
         self.project_reports = nn.Linear(text_width, config.width)
         self.reader = nn.Transformer(
-            config.width, config.heads, config.layers, config.layers, config.feed_forward, config.dropout, batch_first=True
+            config.width,
+            config.heads,
+            config.layers,
+            config.layers,
+            config.feed_forward,
+            config.dropout,
+            batch_first=True,
         )
         self.head = nn.Linear(config.width + visual_width, len(CONDITIONS) * len(STATES))
         self.register_buffer("positive_rates", torch.ones(len(CONDITIONS)))
@@ -50,7 +56,7 @@ class ClassificationBranch(nn.Module):
         query = self.project_film(pooled)[:, None]  # B x 1 x width: the only query
         read = self.reader(self.project_reports(reports), query)[:, 0]
         logits: Tensor = self.head(torch.cat((read, pooled), -1))
-        return logits.float().unflatten(-1, (len(CONDITIONS), len(STATES)))
+        return logits.float().reshape(-1, len(CONDITIONS), len(STATES))
 
     def loss(self, logits: Tensor, states: Tensor, known: Tensor | None = None) -> Tensor:
         """Cross-entropy over the states (B x 18) with the long-tail shift; ``known`` (B x 18) masks missing labels."""

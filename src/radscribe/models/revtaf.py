@@ -87,7 +87,7 @@ class FilmEntities(NamedTuple):
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What the model looks things up in: the reference database, its index in the ball, the 75 x 51 x 2 triplet table."""
+    """What the model looks things up in: the reference database, its index in the ball, the table of triplets."""
 
     database: ReportDatabase
     table: Tensor

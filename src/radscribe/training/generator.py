@@ -178,4 +178,3 @@ class GeneratorObjective:
         stated = np.array([label_report(report) for report in reports])
         score = float(micro(outcomes(stated, truth.numpy()).sum(0))[2])
         return {"score": score, "micro_f1": score, "distinct": len(set(reports)) / max(count, 1)}
-

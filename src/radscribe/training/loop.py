@@ -31,11 +31,14 @@ class Objective(Protocol):
 
     name: str
     count: int  # training studies
-    saves_within_epoch: bool  # false where an epoch begins with something that later steps of it cannot rebuild
     strata: NDArray[np.int64] | None  # a source for each study, to be drawn equally often; None takes each study once
 
     @property
     def module(self) -> nn.Module: ...
+
+    @property
+    def saves_within_epoch(self) -> bool:
+        """False where an epoch begins with something that its later steps cannot rebuild."""
 
     def load(self, indices: list[int], epoch: int) -> Any:
         """The batch of these training studies; called in a thread, deterministic."""

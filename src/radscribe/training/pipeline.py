@@ -85,7 +85,9 @@ class Pipeline:
                 "weakly_paired": bool(self.dataset.manifest.get("weakly_paired", False)),
                 "studies": {name: counts["studies"] for name, counts in self.dataset.manifest["counts"].items()},
             },
-            "measured": {step.folder.name.rpartition("-")[0]: step.summary for step in (text_step, entity_step, generator_step)},
+            "measured": {
+                step.folder.name.rpartition("-")[0]: step.summary for step in (text_step, entity_step, generator_step)
+            },
         }
         for measured in about["measured"].values():
             measured.pop("inputs", None)
@@ -148,7 +150,12 @@ class Pipeline:
             film_encoder = self._start(ImageEncoder(recipe.entity_model.image_encoder), None)
             model = SentenceFilmModel(encoder, film_encoder)
             objective = TextEncoderObjective(
-                model, self.reports("train"), self.films("train"), self.reports("validate"), self.films("validate"), recipe.seed
+                model,
+                self.reports("train"),
+                self.films("train"),
+                self.reports("validate"),
+                self.films("validate"),
+                recipe.seed,
             )
             summary = fit(objective, recipe.text_training, self._run(folder, recipe.text_training))
             (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
@@ -183,7 +190,12 @@ class Pipeline:
             self._start(model.image_encoder, film_encoder)
             triplets = {name: [study.triplets for study in self.studies(name)] for name in ("train", "validate")}
             objective = EntityObjective(
-                model, self.films("train"), triplets["train"], self.films("validate"), triplets["validate"], self.strata()
+                model,
+                self.films("train"),
+                triplets["train"],
+                self.films("validate"),
+                triplets["validate"],
+                self.strata(),
             )
             summary = fit(objective, recipe.entity_training, self._run(folder, recipe.entity_training))
             write_tensors(folder / "entity_model.safetensors", dict(model.state_dict()))
@@ -304,7 +316,7 @@ class Pipeline:
         return step, system
 
     def _report_tokenizer(self, text_encoder: TextEncoder) -> ReportTokenizer:
-        """The text encoder's own vocabulary with the state tokens added; apart, where the encoder is a published one."""
+        """The text encoder's own vocabulary with the state tokens; another where the encoder is a published one."""
         if self.recipe.text_encoder.source is None:
             return ReportTokenizer(Tokenizer.from_str(text_encoder.tokenizer.to_str()))
         return ReportTokenizer(train_word_pieces(self.reports("train"), self.recipe.text_encoder.vocabulary_size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from radscribe.checkpoint import load_networks, save_checkpoint, triplet_table
 from radscribe.data.dataset import PreparedDataset
@@ -14,7 +15,7 @@ from radscribe.training.pipeline import entities_of
 
 
 def rebuild_index(checkpoint: Path, dataset: PreparedDataset, out: Path, texts: bool) -> int:
-    """Writes to ``out`` the weights of ``checkpoint`` with ``dataset``'s training split as database; returns its size."""
+    """Writes to ``out`` the weights of ``checkpoint`` with ``dataset``'s training split as database; its size."""
     system, about = load_networks(checkpoint)
     studies = dataset.split("train")
     rows = [study.frontal.image_index for study in studies]
@@ -26,6 +27,6 @@ def rebuild_index(checkpoint: Path, dataset: PreparedDataset, out: Path, texts: 
     table = triplet_table(system.text_encoder, system.config.triplet_template)
     knowledge = Knowledge(database, table, database.report_vectors)
     system.knowledge = build_index(system.model, knowledge, entities.presence, about["fingerprint"])
-    kept = {name: about[name] for name in ("recipe", "dataset", "measured") if name in about}
+    kept: dict[str, Any] = {name: about[name] for name in ("recipe", "dataset", "measured") if name in about}
     save_checkpoint(out, system, kept, about["precision"] == "float16", texts)
     return len(studies)

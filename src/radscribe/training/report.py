@@ -41,7 +41,9 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
         skipped = {"stage", "epoch", "step", "learning_rate", "seconds", "validation_score"}
         for name in (name for name in own[0] if name not in skipped):
             panel = scores if name.startswith("validation_") else losses
-            panel.plot(epochs, [row.get(name) for row in own], marker="o", markersize=3, label=name.removeprefix("validation_"))
+            panel.plot(
+                epochs, [row.get(name) for row in own], marker="o", markersize=3, label=name.removeprefix("validation_")
+            )
         losses.set(title=f"{stage}: training", xlabel="epoch")
         scores.set(title=f"{stage}: validation", xlabel="epoch")
         for panel in (losses, scores):
@@ -54,7 +56,9 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
 def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     """Markdown from the configuration and the measured figures alone."""
     recipe, dataset = about["recipe"], about["dataset"]
-    paired = "Films and reports are weakly paired: they come from different patients. " if dataset["weakly_paired"] else ""
+    paired = (
+        "Films and reports are weakly paired: they come from different patients. " if dataset["weakly_paired"] else ""
+    )
     studies = ", ".join(f"{count} {name}" for name, count in dataset["studies"].items())
     lines = [
         f"# {recipe['name']}",
@@ -79,11 +83,9 @@ def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     lines += [
         "",
         "The generator's score is the micro-F1 over 14 conditions of the reports written for the validation split; the "
-        "best epoch was chosen by it alone. `curves.png` shows every epoch, `scorecard.json`, where it is, the test split.",
+        "best epoch was chosen by it alone. `curves.png` shows every epoch.",
         "",
         "Not validated in any clinic. Drafts need a radiologist's reading of the film.",
         "",
     ]
     return "\n".join(lines)
-
-

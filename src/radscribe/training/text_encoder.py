@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -48,7 +49,7 @@ class SentenceFilmModel(nn.Module):
     def forward(self, batch: SentenceBatch) -> dict[str, Tensor]:
         hidden = self.text_encoder.states(batch.words, batch.mask)
         masked = batch.targets != IGNORED
-        embeddings = self.text_encoder.bert.get_input_embeddings().weight
+        embeddings = self.text_encoder.bert.embeddings.word_embeddings.weight
         logits = functional.linear(self.transform(hidden[masked]), embeddings, self.word_bias)
         words = functional.cross_entropy(logits.float(), batch.targets[masked]) if masked.any() else logits.sum()
         text = functional.normalize(self.project_text(hidden[:, 0]), dim=-1)
@@ -73,7 +74,7 @@ class TextEncoderObjective:
 
     name = "text encoder"
     saves_within_epoch = True
-    strata = None
+    strata: NDArray[np.int64] | None = None
 
     def __init__(
         self,
@@ -105,7 +106,9 @@ class TextEncoderObjective:
         for first in range(0, len(self.validation_sentences), 64):
             indices = list(range(first, min(first + 64, len(self.validation_sentences))))
             reports = [self.validation_sentences[index] for index in indices]
-            batch = self._batch(reports, self.validation_films.plain(indices), np.random.default_rng((self.seed, first)))
+            batch = self._batch(
+                reports, self.validation_films.plain(indices), np.random.default_rng((self.seed, first))
+            )
             losses = self.module(SentenceBatch(*(part.to(device) for part in batch)))
             for name, value in losses.items():
                 sums.setdefault(name, []).append(float(value))
@@ -115,7 +118,9 @@ class TextEncoderObjective:
     def _batch(self, reports: list[list[str]], films: Tensor, random: np.random.Generator) -> SentenceBatch:
         encoder = self.module.text_encoder
         drawn = [random.permutation(len(report))[:SENTENCES] for report in reports]
-        sentences = list(dict.fromkeys(report[at] for report, places in zip(reports, drawn, strict=True) for at in places))
+        sentences = list(
+            dict.fromkeys(report[at] for report, places in zip(reports, drawn, strict=True) for at in places)
+        )
         ids, mask = encoder.tokenize(sentences or [""])
         belongs = torch.tensor([[float(sentence in report) for report in reports] for sentence in sentences or [""]])
         special = torch.tensor([encoder.tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]", "[PAD]")])
