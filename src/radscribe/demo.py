@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 STUDIES = 3400
+# The controls that exchange one part alone draft each of these once more.
+PART_STUDIES = 240
 RECIPE = Path("recipes/revtaf-mini.yaml")
 
 
@@ -42,7 +44,7 @@ def demo(
     train(read_recipe(recipe), dataset, out / "checkpoint", Options(out / "cache", resume=True, say=say))
     say("scoring the test split, with controls")
     reporter = load_reporter(out / "checkpoint")
-    found = evaluate(reporter, dataset, "test", limit)
+    found = evaluate(reporter, dataset, "test", limit, part_limit=PART_STUDIES)
     proof = proof_of(reporter, dataset, found)
     path = found.scorecard.save(out)
     path.write_text(json.dumps({**found.scorecard.to_dict(), **proof.to_dict()}, indent=2) + "\n", encoding="utf-8")

@@ -61,7 +61,7 @@ class ImageEncoderConfig:
 
 
 class ImageEncoder(nn.Module):
-    """Films (B x 1 x H x W in [0, 1]) -> patches (B x P x d_v).
+    """Films (B x 1 x H x W in [0, 1]), or what ``frozen`` made of them -> patches (B x P x d_v).
 
     ``stage`` "last" works at stride 32 (7 x 7 patches of a 224 film), "middle" stops at stride 16 (14 x 14), as MedKLIP
     cuts its ResNet-50 after the third stage; what is cut is not built.
@@ -113,10 +113,19 @@ class ImageEncoder(nn.Module):
                 block.eval()
         return self
 
-    def forward(self, films: Tensor) -> Tensor:
+    @torch.no_grad()
+    def frozen(self, films: Tensor) -> Tensor:
+        """What the frozen blocks make of films: B x C x h x w, which ``forward`` takes in place of the films."""
         features = (films - self.mean) / self.deviation  # broadcast: one grey channel to three
         features = features.contiguous(memory_format=torch.channels_last)
-        for block in self.blocks:
+        for block in self.blocks[: self.config.frozen_blocks]:
+            features = block.eval()(features)
+        return features
+
+    def forward(self, films: Tensor) -> Tensor:
+        features = self.frozen(films) if films.shape[1] == 1 else films
+        features = features.contiguous(memory_format=torch.channels_last)
+        for block in self.blocks[self.config.frozen_blocks :]:
             features = block(features)
         patches = features.flatten(2).transpose(1, 2)  # F_v: B x P x d_v
         return patches if self.projection is None else self.projection(patches)

@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from radscribe.encoders.entity import EntityModel
 from radscribe.labels.entities import ENTITIES
-from radscribe.training.films import Films
+from radscribe.training.films import FilmSource
 
 IGNORED = -100
 # A rarer class never counts more than this against the commoner one.
@@ -83,9 +83,9 @@ class EntityObjective:
     def __init__(
         self,
         model: EntityModel,
-        films: Films,
+        films: FilmSource,
         triplets: Sequence[Sequence[tuple[int, int, int]]],
-        validation_films: Films,
+        validation_films: FilmSource,
         validation_triplets: Sequence[Sequence[tuple[int, int, int]]],
         strata: NDArray[np.int64] | None = None,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,14 @@ Loaded = TypeVar("Loaded")
 def to_tensor(crops: Sequence[NDArray[np.uint8]]) -> Tensor:
     """B x 1 x crop x crop in [0, 1]."""
     return torch.from_numpy(np.stack(crops)).unsqueeze(1).float() / 255.0
+
+
+class FilmSource(Protocol):
+    """Films by index, as evaluation sees them and augmented for an epoch of training."""
+
+    def plain(self, indices: Sequence[int]) -> Tensor: ...
+
+    def augmented(self, indices: Sequence[int], epoch: int) -> Tensor: ...
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from radscribe.knowledge.retrieval import choose_references
 from radscribe.labels.rules import label_report
 from radscribe.models.classification import refreshed_rates
 from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Revtaf
-from radscribe.training.films import Films
+from radscribe.training.films import FilmSource
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class GeneratorConfig:
 class Split:
     """Studies of one split for the generator: films, what the entity model says of them, labels and reports."""
 
-    films: Films
+    films: FilmSource
     entities: FilmEntities
     labels: Tensor  # N x 18
     reports: Sequence[str]

@@ -34,7 +34,8 @@ from radscribe.storage import read_tensors, write_tensors
 from radscribe.study import RadscribeError, Study
 from radscribe.training.cache import Step, StepCache
 from radscribe.training.entity_model import EntityObjective
-from radscribe.training.films import Films
+from radscribe.training.films import Films, FilmSource
+from radscribe.training.frozen import read_frozen, write_frozen
 from radscribe.training.generator import GeneratorObjective, Split, build_index
 from radscribe.training.loop import Run, best_precision, fit
 from radscribe.training.plan import Recipe
@@ -65,6 +66,9 @@ class Pipeline:
     """The five cached steps in order; each method is one step and returns what the next ones read."""
 
     def __init__(self, recipe: Recipe, dataset: PreparedDataset, options: Options) -> None:
+        if options.max_steps is not None:  # a trial: the reports written for validation are bounded too
+            bounded = min(recipe.generator.validation_studies, options.max_steps)
+            recipe = replace(recipe, generator=replace(recipe.generator, validation_studies=bounded))
         self.recipe, self.dataset, self.options = recipe, dataset, options
         self.cache = StepCache(options.cache, options.resume, options.say)
 
@@ -116,9 +120,25 @@ class Pipeline:
     def reports(self, split: str) -> list[str]:
         return [study.report(self.recipe.section) for study in self.studies(split)]
 
-    def films(self, split: str) -> Films:
+    def films(self, split: str) -> FilmSource:
         rows = [study.frontal.image_index for study in self.studies(split)]
-        return Films(self.dataset.pixels, rows, self.recipe.film, self.recipe.seed)
+        films = Films(self.dataset.pixels, rows, self.recipe.film, self.recipe.seed)
+        if not self.recipe.cache_frozen_blocks:
+            return films
+        config = self.recipe.model.image_encoder
+
+        def build(folder: Path) -> dict[str, Any]:
+            encoder = self._start(ImageEncoder(config), None).eval()
+            write_frozen(encoder, films, folder, split, wide=split == "train")
+            return {}
+
+        inputs = {
+            "dataset": self.dataset.fingerprint,
+            "film": to_mapping(self.recipe.film),
+            "image_encoder": to_mapping(config),
+            "weights": self._weights_hash(config),
+        }
+        return read_frozen(self.cache.step(f"frozen-{split}", inputs, build).folder, split, self.recipe.seed)
 
     def strata(self) -> NDArray[np.int64] | None:
         """The image source of each training study as a number, where the recipe balances them."""
@@ -346,6 +366,9 @@ class Pipeline:
             raise RadscribeError(f"{path}: no such weights file; name its folder with --weights")
         return path
 
+    def _weights_hash(self, config: ImageEncoderConfig) -> str | None:
+        return sha256_of(self._weights(config)) if (config.weights or "").endswith(".npz") else None
+
     def _training_inputs(self, config: TrainingConfig, encoder: ImageEncoderConfig) -> dict[str, Any]:
         return {
             "training": to_mapping(config),
@@ -353,7 +376,8 @@ class Pipeline:
             "image_encoder": to_mapping(encoder),
             "seed": self.recipe.seed,
             "balance_sources": self.recipe.balance_sources,
-            "weights": sha256_of(self._weights(encoder)) if (encoder.weights or "").endswith(".npz") else None,
+            "weights": self._weights_hash(encoder),
+            "cache_frozen_blocks": self.recipe.cache_frozen_blocks,
             "max_steps": self.options.max_steps,
         }
 
@@ -368,7 +392,7 @@ class Pipeline:
         return Run(folder, fabric, self.recipe.seed, options.max_steps, options.resume, options.say)
 
 
-def entities_of(model: EntityModel, films: Films, count: int, device: torch.device) -> FilmEntities:
+def entities_of(model: EntityModel, films: FilmSource, count: int, device: torch.device) -> FilmEntities:
     """The frozen entity model's word on ``count`` films, unaugmented, on the CPU."""
     parts: list[FilmEntities] = []
     with torch.no_grad():

@@ -14,16 +14,24 @@ from radscribe.training.schedule import TrainingConfig
 @dataclass(frozen=True, kw_only=True)
 class Recipe(SystemConfig):
     """``half_precision`` stores the checkpoint's weights in 16 bits; ``store_reports`` its reference reports as text
-    (for data whose licence allows it); ``balance_sources`` draws each image source equally often."""
+    (for data whose licence allows it); ``balance_sources`` draws each image source equally often;
+    ``cache_frozen_blocks`` computes the frozen blocks of the image encoders once a film (all encoders must freeze the
+    same blocks of the same weights) and shifts their features instead of augmenting the films."""
 
     seed: int = 0
     half_precision: bool = False
     store_reports: bool = False
     balance_sources: bool = False
+    cache_frozen_blocks: bool = False
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     text_training: TrainingConfig = field(default_factory=TrainingConfig)
     entity_training: TrainingConfig = field(default_factory=TrainingConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        encoders = (self.entity_model.image_encoder, self.model.image_encoder)
+        if self.cache_frozen_blocks and not (encoders[0] == encoders[1] and encoders[0].frozen_blocks):
+            raise ValueError("cache_frozen_blocks needs both image encoders alike, with frozen_blocks above 0")
 
     def system(self) -> SystemConfig:
         """The part that a checkpoint carries on."""

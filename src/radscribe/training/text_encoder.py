@@ -14,7 +14,7 @@ from torch.nn import functional
 from radscribe.encoders.image import ImageEncoder
 from radscribe.encoders.text import TextEncoder
 from radscribe.knowledge.prompts import split_sentences
-from radscribe.training.films import Films
+from radscribe.training.films import FilmSource
 
 MASKED_SHARE = 0.15
 CONTRAST_WIDTH = 128
@@ -80,9 +80,9 @@ class TextEncoderObjective:
         self,
         model: SentenceFilmModel,
         reports: Sequence[str],
-        films: Films,
+        films: FilmSource,
         validation_reports: Sequence[str],
-        validation_films: Films,
+        validation_films: FilmSource,
         seed: int,
     ) -> None:
         self.module, self.seed = model, seed

@@ -1,0 +1,68 @@
+"""Films as the frozen blocks of an image encoder leave them: computed once, since nothing there is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from torch import Tensor
+
+from radscribe.encoders.image import ImageEncoder
+from radscribe.training.films import Films
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class FrozenFilms:
+    """``plain`` (N x C x h x w) is what evaluation sees; ``wide`` (N x C x H x W), of the uncropped films, is cropped
+    at random in training: shifts of one grid cell are the only augmentation left."""
+
+    plain_features: NDArray[np.float16]
+    wide_features: NDArray[np.float16] | None
+    seed: int
+
+    def plain(self, indices: Sequence[int]) -> Tensor:
+        return torch.from_numpy(np.stack([self.plain_features[index] for index in indices])).float()
+
+    def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:
+        """As ``Films.augmented``: the shift depends on seed, epoch and film alone."""
+        assert self.wide_features is not None
+        height, width = self.plain_features.shape[2:]
+        crops = []
+        for index in indices:
+            room = (self.wide_features.shape[2] - height + 1, self.wide_features.shape[3] - width + 1)
+            down, across = np.random.default_rng((self.seed, epoch, index)).integers(0, room).tolist()
+            crops.append(self.wide_features[index, :, down : down + height, across : across + width])
+        return torch.from_numpy(np.stack(crops)).float()
+
+
+def write_frozen(encoder: ImageEncoder, films: Films, folder: Path, name: str, wide: bool) -> None:
+    """Runs the frozen blocks over all ``films`` and writes their features to ``folder``."""
+    uncropped = replace(films, config=replace(films.config, crop=films.config.resize))
+    for kind, source in (("plain", films), ("wide", uncropped)) if wide else (("plain", films),):
+        array: NDArray[np.float16] | None = None
+        for first in range(0, len(films.rows), BATCH):
+            rows = range(first, min(first + BATCH, len(films.rows)))
+            features = encoder.frozen(source.plain(rows)).half().numpy()
+            if array is None:
+                shape = (len(films.rows), *features.shape[1:])
+                array = open_memmap(folder / f"{name}-{kind}.npy", mode="w+", dtype=np.float16, shape=shape)
+            array[rows.start : rows.stop] = features
+        if array is not None:
+            array.flush()
+
+
+def read_frozen(folder: Path, name: str, seed: int) -> FrozenFilms:
+    """The features that ``write_frozen`` left, memory-mapped."""
+    wide = folder / f"{name}-wide.npy"
+    return FrozenFilms(
+        np.load(folder / f"{name}-plain.npy", mmap_mode="r", allow_pickle=False),
+        np.load(wide, mmap_mode="r", allow_pickle=False) if wide.exists() else None,
+        seed,
+    )
