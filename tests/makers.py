@@ -16,10 +16,9 @@ OPACITY = "There is a patchy opacity in the right lower lobe. No pleural effusio
 
 _ENCODER = {
     "embedding_size": 4,
-    "hidden_sizes": [4, 4, 8, 8],
-    "depths": [1, 1, 1, 1],
+    "hidden_sizes": [4, 4, 8],
+    "depths": [1, 1, 1],
     "layer_type": "basic",
-    "stride": 16,
     "start": "previous",
 }
 _TRAINING = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "warmup_steps": 2, "save_every": 2}
@@ -38,6 +37,7 @@ TINY = {
         "classification": {"width": 8, "layers": 1, "heads": 2, "feed_forward": 16, "neighbours": 4},
         "decoder": {"layers": 1, "width": 16, "heads": 2, "feed_forward": 16},
         "predicted_states": 0.2,
+        "patch_positions": 16,
     },
     "generator": {"max_words": 60, "validation_studies": 4},
     "search": {"beams": 2, "max_new_tokens": 12, "min_new_tokens": 6},

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-STUDIES = 3400
+STUDIES = 3000
 # The controls that exchange one part alone draft each of these once more.
 PART_STUDIES = 240
 RECIPE = Path("recipes/revtaf-mini.yaml")

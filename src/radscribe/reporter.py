@@ -64,8 +64,7 @@ class Reporter(
         """All that the model takes from B views (crop x crop, uint8) before it writes."""
         films = torch.from_numpy(np.stack(list(views))).unsqueeze(1).float().to(self.device) / 255.0
         with torch.no_grad():
-            output = self.system.entity_model(films)
-        entities = FilmEntities(output.presence, output.position_logits.argmax(-1), output.pooled.float())
+            entities = FilmEntities.of(self.system.entity_model(films))
         return self.system.model.see(films, entities, self.system.knowledge)
 
     def write(self, sight: Sight) -> list[str]:

@@ -35,6 +35,17 @@ def test_encoding_leaves_the_mode_as_it_was() -> None:
     assert small.training
 
 
+def test_standardised_vectors_have_mean_0_and_deviation_1_and_stay_so_twice() -> None:
+    small = encoder()
+    for _ in range(2):
+        small.standardise(SENTENCES)
+        vectors = small.encode(SENTENCES)
+        # float32 rounding of values near 1, over a deviation of 1e-3 at the least
+        torch.testing.assert_close(vectors.mean(0), torch.zeros(16), atol=1e-3, rtol=0)
+        # a dimension flatter than the floor stays flatter than 1
+        assert (vectors.std(0) < 1.001).all() and (vectors.std(0) > 0.999).any()
+
+
 def published(folder: Path) -> Path:
     """A BERT folder as the hub has it: config.json, model.safetensors, vocab.txt."""
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "effusion", ".", "heart"]

@@ -66,7 +66,8 @@ def test_a_part_that_is_off_has_no_parameters_and_is_never_called(system: System
     for name, child in model.named_children():
         child.register_forward_hook(lambda *_, name=name: called.add(name))
     losses = model.train()(batch(system), knowledge_of(model, system))
-    assert called | {"decoder"} == prefixes  # the decoder is called by its parts, not by forward
+    # The decoder is called by its parts, not by forward; the positions are a tensor.
+    assert called | {"decoder", "patch_positions"} == prefixes
     assert ("rank" in losses) == ("retrieval" in SETTINGS[setting])
     assert ("consistency" in losses) == ("fusion" in SETTINGS[setting])
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from radscribe.encoders.attention import trainable_attention
 from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.labels.entities import ENTITIES, PLACES
 
@@ -72,7 +73,8 @@ class EntityModel(nn.Module):
         """``films``: B x 1 x 224 x 224 in [0, 1]."""
         patches = self.project_patches(self.image_encoder(films))  # B x 196 x width
         queries = self.project_queries(self.descriptions).expand(len(films), -1, -1)  # B x 75 x width
-        entities = self.decoder(queries, patches)
+        with trainable_attention(patches.device):
+            entities = self.decoder(queries, patches)
         # Scaled, so that 51 inner products of text width start near uniform.
         position_logits = self.position_head(entities) @ self.places.T / self.places.shape[1] ** 0.5
         return EntityOutput(self.presence_head(entities), position_logits, patches.mean(1))

@@ -29,7 +29,14 @@ class TextEncoderConfig:
 
 
 class TextEncoder(nn.Module):
-    """A BERT whose [CLS] output stands for a sentence; it owns the tokenizer of its vocabulary."""
+    """A BERT whose [CLS] output stands for a sentence; it owns the tokenizer of its vocabulary.
+
+    A small BERT gives all sentences nearly the same vector; ``standardise`` takes off what they have in common, so that
+    cosines tell sentences apart. A published BERT is left as it is.
+    """
+
+    centre: Tensor
+    spread: Tensor
 
     def __init__(self, config: TextEncoderConfig, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -47,6 +54,16 @@ class TextEncoder(nn.Module):
             ),
             add_pooling_layer=False,
         )
+        self.register_buffer("centre", torch.zeros(config.width))
+        self.register_buffer("spread", torch.ones(config.width))
+
+    def standardise(self, sentences: Sequence[str]) -> None:
+        """From now on vectors have mean 0 and deviation 1 over ``sentences``."""
+        self.centre.zero_()
+        self.spread.fill_(1.0)
+        vectors = self.encode(sentences)
+        self.centre.copy_(vectors.mean(0))
+        self.spread.copy_(vectors.std(0).clamp(min=1e-3))
 
     @property
     def width(self) -> int:
@@ -70,7 +87,7 @@ class TextEncoder(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """[CLS] vectors, B x width."""
-        return self.states(ids, mask)[:, 0]
+        return (self.states(ids, mask)[:, 0] - self.centre) / self.spread
 
     @torch.no_grad()
     def encode(self, sentences: Sequence[str], batch_size: int = 128) -> Tensor:

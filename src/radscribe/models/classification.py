@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from radscribe.encoders.attention import trainable_attention
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, POSITIVE, STATES
 
 
@@ -54,7 +55,8 @@ class ClassificationBranch(nn.Module):
 
     def forward(self, pooled: Tensor, reports: Tensor) -> Tensor:
         query = self.project_film(pooled)[:, None]  # B x 1 x width: the only query
-        read = self.reader(self.project_reports(reports), query)[:, 0]
+        with trainable_attention(pooled.device):
+            read = self.reader(self.project_reports(reports), query)[:, 0]
         logits: Tensor = self.head(torch.cat((read, pooled), -1))
         return logits.float().reshape(-1, len(CONDITIONS), len(STATES))
 

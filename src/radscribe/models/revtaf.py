@@ -17,6 +17,7 @@ from torch.nn import functional
 from radscribe.decoding.decoder import DecoderConfig, ReportDecoder
 from radscribe.decoding.search import SearchConfig, search
 from radscribe.decoding.tokenizer import ReportTokenizer
+from radscribe.encoders.entity import EntityOutput
 from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.fusion.consistency import consistency_loss
 from radscribe.fusion.transport_attention import TransportAttention, TransportAttentionConfig
@@ -64,7 +65,8 @@ class RevtafConfig:
     """The paper's sizes by default; ``retrieval`` or ``fusion`` None is the part switched off (Table 3).
 
     ``predicted_states`` is the share of state tokens that training takes from the branch instead of the truth, so that
-    the decoder learns to check them against the film; 0 in the paper.
+    the decoder learns to check them against the film; 0 in the paper. ``patch_positions`` (their number, 49) adds a
+    learned vector to each patch, which tells a small network where it is; not in the paper.
     """
 
     width: int = 768
@@ -75,6 +77,7 @@ class RevtafConfig:
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     predicted_states: float = 0.0
+    patch_positions: int = 0
 
 
 class FilmEntities(NamedTuple):
@@ -83,6 +86,10 @@ class FilmEntities(NamedTuple):
     presence: Tensor  # B x 75 probabilities
     positions: Tensor  # B x 75 place indices
     features: Tensor  # B x w pooled film features
+
+    @classmethod
+    def of(cls, output: EntityOutput) -> FilmEntities:
+        return cls(output.presence, output.position_logits.argmax(-1), output.pooled.float())
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,8 @@ class Revtaf(nn.Module):
         self.config, self.tokenizer = config, tokenizer
         self.image_encoder = ImageEncoder(config.image_encoder)
         visual = self.image_encoder.width
+        if config.patch_positions:
+            self.patch_positions = nn.Parameter(0.02 * torch.randn(config.patch_positions, visual))
         if config.retrieval:
             self.retrieval = HyperbolicNetwork(config.retrieval)
         if config.fusion:
@@ -168,7 +177,7 @@ class Revtaf(nn.Module):
     def forward(self, batch: Batch, knowledge: Knowledge) -> dict[str, Tensor]:
         """The losses of one training batch, their weighted sum under "loss" (Eq. 15)."""
         weights = self.config.losses
-        patches = self.image_encoder(batch.films)  # F_v
+        patches = self.look(batch.films)  # F_v
         reports = knowledge.database.neighbour_vectors(batch.neighbours, knowledge.report_vectors)
         state_logits = self.classification(patches.mean(1), reports)
         losses = {"classification": self.classification.loss(state_logits, batch.labels)}
@@ -191,6 +200,11 @@ class Revtaf(nn.Module):
         losses["task"] = self.task_loss(memory, states, batch.tokens)
         losses["loss"] = total + losses["task"]
         return losses
+
+    def look(self, films: Tensor) -> Tensor:
+        """F_v: B x P x d_v."""
+        patches: Tensor = self.image_encoder(films)
+        return patches + self.patch_positions if self.config.patch_positions else patches
 
     def task_loss(self, memory: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Eq. 2 with label smoothing: [DEC] and the 18 states are given, every word and [SEP] is a target."""
@@ -248,7 +262,7 @@ class Revtaf(nn.Module):
     @torch.no_grad()
     def see(self, films: Tensor, entities: FilmEntities, knowledge: Knowledge) -> Sight:
         """Everything that B films tell, by themselves: no label and no report of theirs can reach this."""
-        patches = self.image_encoder(films)
+        patches = self.look(films)
         references, neighbours, distances = self.recall(entities, knowledge)
         reports = knowledge.database.neighbour_vectors(neighbours, knowledge.report_vectors)
         state_logits = self.classification(patches.mean(1), reports)

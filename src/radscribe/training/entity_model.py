@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from radscribe.encoders.entity import EntityModel
 from radscribe.labels.entities import ENTITIES
@@ -60,9 +58,7 @@ class EntityLoss(nn.Module):
         self.register_buffer("weights", weights.clamp(min=1.0), persistent=False)  # 75 x 2
 
     def forward(self, batch: EntityBatch) -> dict[str, Tensor]:
-        # On a CPU the fused attention's backward pass is the slowest part of a step; the plain products are not.
-        with sdpa_kernel(SDPBackend.MATH) if batch.films.device.type == "cpu" else nullcontext():
-            output = self.model(batch.films)
+        output = self.model(batch.films)
         losses = functional.cross_entropy(
             output.presence_logits.float().flatten(0, 1), batch.presence.flatten(), reduction="none"
         ).view_as(batch.presence)

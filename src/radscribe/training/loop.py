@@ -90,7 +90,10 @@ def fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any
     torch.manual_seed(run.seed)
     fabric = run.fabric
     optimizer = torch.optim.AdamW(
-        parameter_groups(objective.module, config), lr=config.learning_rate, betas=(config.betas[0], config.betas[1])
+        parameter_groups(objective.module, config),
+        lr=config.learning_rate,
+        betas=(config.betas[0], config.betas[1]),
+        fused=True,
     )
     wrapped, optimizer = fabric.setup(objective.module, optimizer)
     point = ResumePoint(run.folder)

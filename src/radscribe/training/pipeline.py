@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig, blocks_in
 from radscribe.encoders.text import TextEncoder
 from radscribe.encoders.weights import load_mobilenet_v2, load_published_resnet, load_published_text_encoder
 from radscribe.knowledge.database import ReportDatabase, build_database
-from radscribe.knowledge.prompts import place_texts
+from radscribe.knowledge.prompts import place_texts, sentence_table
 from radscribe.models.classification import class_rates
 from radscribe.models.revtaf import FilmEntities, Knowledge, Revtaf
 from radscribe.recipe import to_mapping
@@ -34,6 +34,7 @@ from radscribe.storage import read_tensors, write_tensors
 from radscribe.study import RadscribeError, Study
 from radscribe.training.cache import Step, StepCache
 from radscribe.training.entity_model import EntityObjective
+from radscribe.training.features import entities_of
 from radscribe.training.films import Films, FilmSource
 from radscribe.training.frozen import read_frozen, write_frozen
 from radscribe.training.generator import GeneratorObjective, Split, build_index
@@ -178,6 +179,7 @@ class Pipeline:
                 recipe.seed,
             )
             summary = fit(objective, recipe.text_training, self._run(folder, recipe.text_training))
+            encoder.cpu().standardise(sentence_table(self.reports("train"))[0])
             (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
             write_tensors(folder / "text_encoder.safetensors", dict(encoder.state_dict()))
             write_tensors(folder / "film_encoder.safetensors", dict(film_encoder.state_dict()))
@@ -392,24 +394,5 @@ class Pipeline:
         return Run(folder, fabric, self.recipe.seed, options.max_steps, options.resume, options.say)
 
 
-def entities_of(model: EntityModel, films: FilmSource, count: int, device: torch.device) -> FilmEntities:
-    """The frozen entity model's word on ``count`` films, unaugmented, on the CPU."""
-    parts: list[FilmEntities] = []
-    with torch.no_grad():
-        for first in range(0, count, 64):
-            output = model(films.plain(range(first, min(first + 64, count))).to(device))
-            parts.append(film_entities(output))
-    return FilmEntities(*(torch.cat(columns).cpu() for columns in zip(*parts, strict=True)))
-
-
-def film_entities(output: Any) -> FilmEntities:
-    return FilmEntities(output.presence, output.position_logits.argmax(-1), output.pooled.float())
-
-
 def _load(module: nn.Module, path: Path) -> None:
     module.load_state_dict(read_tensors(path))
-
-
-def splits_with_studies(dataset: PreparedDataset) -> Sequence[str]:
-    """The names of the splits that hold a study."""
-    return [name for name, counts in dataset.manifest["counts"].items() if counts["studies"]]

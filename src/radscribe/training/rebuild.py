@@ -9,9 +9,9 @@ from radscribe.checkpoint import load_networks, save_checkpoint, triplet_table
 from radscribe.data.dataset import PreparedDataset
 from radscribe.knowledge.database import build_database
 from radscribe.models.revtaf import Knowledge
+from radscribe.training.features import entities_of
 from radscribe.training.films import Films
 from radscribe.training.generator import build_index
-from radscribe.training.pipeline import entities_of
 
 
 def rebuild_index(checkpoint: Path, dataset: PreparedDataset, out: Path, texts: bool) -> int:

@@ -11,13 +11,35 @@ from radscribe.labels.conditions import CONDITIONS
 
 SEVERITY_SHARES = (0.22, 0.45, 0.33)
 # These never leave once they are there.
-LASTING = ("cardiomegaly", "enlarged cardiomediastinum", "lung lesion", "pleural other", "fracture", "aorta",
-           "bone/spine", "hemidiaphragm")
+LASTING = (
+    "cardiomegaly",
+    "enlarged cardiomediastinum",
+    "lung lesion",
+    "pleural other",
+    "fracture",
+    "aorta",
+    "bone/spine",
+    "hemidiaphragm",
+)
 # Conditions whose mildest form a report only suspects, and how often it does.
-HEDGED = {"pneumonia": 0.7, "consolidation": 0.25, "atelectasis": 0.2, "edema": 0.25, "pleural effusion": 0.2,
-          "pneumothorax": 0.25, "fracture": 0.3, "lung lesion": 0.25}
-DEVICE_SHARES = {"pacemaker": 0.24, "central line": 0.26, "endotracheal tube": 0.13, "feeding tube": 0.12,
-                 "chest tube": 0.10, "sternal wires": 0.15}
+HEDGED = {
+    "pneumonia": 0.7,
+    "consolidation": 0.25,
+    "atelectasis": 0.2,
+    "edema": 0.25,
+    "pleural effusion": 0.2,
+    "pneumothorax": 0.25,
+    "fracture": 0.3,
+    "lung lesion": 0.25,
+}
+DEVICE_SHARES = {
+    "pacemaker": 0.24,
+    "central line": 0.26,
+    "endotracheal tube": 0.13,
+    "feeding tube": 0.12,
+    "chest tube": 0.10,
+    "sternal wires": 0.15,
+}
 SIDED_DEVICES = ("pacemaker", "central line", "chest tube")
 AIRSPACE = ("pneumonia", "consolidation")
 # A film with more than this many conditions would outgrow its report.
@@ -26,20 +48,53 @@ MOST_FINDINGS = 5
 # Each setting: its share of patients, and how often each condition appears in it.
 SETTINGS: dict[str, tuple[float, dict[str, float]]] = {
     "well": (0.280, {}),
-    "heart failure": (0.175, {"cardiomegaly": 0.80, "edema": 0.66, "pleural effusion": 0.60, "support devices": 0.34,
-                              "atelectasis": 0.15, "enlarged cardiomediastinum": 0.06}),
-    "infection": (0.165, {"pneumonia": 0.62, "consolidation": 0.42, "pleural effusion": 0.24, "atelectasis": 0.12,
-                          "support devices": 0.18, "cardiomegaly": 0.10}),
-    "surgery": (0.165, {"support devices": 0.84, "atelectasis": 0.62, "pleural effusion": 0.42, "pneumothorax": 0.18,
-                        "enlarged cardiomediastinum": 0.20, "cardiomegaly": 0.18, "edema": 0.08}),
+    "heart failure": (
+        0.175,
+        {
+            "cardiomegaly": 0.80,
+            "edema": 0.66,
+            "pleural effusion": 0.60,
+            "support devices": 0.34,
+            "atelectasis": 0.15,
+            "enlarged cardiomediastinum": 0.06,
+        },
+    ),
+    "infection": (
+        0.165,
+        {
+            "pneumonia": 0.62,
+            "consolidation": 0.42,
+            "pleural effusion": 0.24,
+            "atelectasis": 0.12,
+            "support devices": 0.18,
+            "cardiomegaly": 0.10,
+        },
+    ),
+    "surgery": (
+        0.165,
+        {
+            "support devices": 0.84,
+            "atelectasis": 0.62,
+            "pleural effusion": 0.42,
+            "pneumothorax": 0.18,
+            "enlarged cardiomediastinum": 0.20,
+            "cardiomegaly": 0.18,
+            "edema": 0.08,
+        },
+    ),
     "vague": (0.080, {"lung opacity": 0.90, "atelectasis": 0.20, "cardiomegaly": 0.12}),
     "tumour": (0.062, {"lung lesion": 0.92, "pleural effusion": 0.20, "enlarged cardiomediastinum": 0.14}),
     "injury": (0.038, {"fracture": 0.60, "pneumothorax": 0.40, "atelectasis": 0.20, "pleural effusion": 0.15}),
     "exposure": (0.010, {"pleural other": 0.95, "lung volume abnormal": 0.3, "atelectasis": 0.15}),
     "heart": (0.025, {"cardiomegaly": 0.85, "enlarged cardiomediastinum": 0.40, "support devices": 0.25}),
 }
-ANYWHERE = {"support devices": 0.04, "aorta": 0.07, "bone/spine": 0.10, "hemidiaphragm": 0.03,
-            "lung volume abnormal": 0.07}
+ANYWHERE = {
+    "support devices": 0.04,
+    "aorta": 0.07,
+    "bone/spine": 0.10,
+    "hemidiaphragm": 0.03,
+    "lung volume abnormal": 0.07,
+}
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,25 @@ def _pacemaker(layers: Layers, side: float, random: np.random.Generator) -> Fiel
     box = step(1.0 - turned, 0.4) * np.float32(1.3)
     tip = random.uniform(0.10, 0.20)
     middle = layers.centre
-    leads = [_curve((box_x, box_y - 0.06), (side * 0.25, -0.60), (middle - 0.05, -0.38), (middle - 0.10, 0.05),
-                    (middle + tip, 0.26))]
+    leads = [
+        _curve(
+            (box_x, box_y - 0.06),
+            (side * 0.25, -0.60),
+            (middle - 0.05, -0.38),
+            (middle - 0.10, 0.05),
+            (middle + tip, 0.26),
+        )
+    ]
     if random.random() < 0.6:
-        leads.append(_curve((box_x, box_y - 0.03), (side * 0.24, -0.57), (middle - 0.07, -0.36), (middle - 0.14, 0.02),
-                            (middle - 0.05, 0.06)))
+        leads.append(
+            _curve(
+                (box_x, box_y - 0.03),
+                (side * 0.24, -0.57),
+                (middle - 0.07, -0.36),
+                (middle - 0.14, 0.02),
+                (middle - 0.05, 0.06),
+            )
+        )
     for lead in leads:
         box = box + layers.frame.stroke(lead, 0.016, 1.2)
     return box
@@ -63,15 +77,24 @@ def _endotracheal_tube(layers: Layers, side: float, random: np.random.Generator)
 
 def _feeding_tube(layers: Layers, side: float, random: np.random.Generator) -> Field:
     middle = layers.centre
-    tube = _curve((middle + 0.02, -1.0), (middle + 0.02, -0.4), (middle + 0.05, 0.2), (middle + 0.14, 0.45),
-                  (middle + random.uniform(0.25, 0.40), 0.62))
+    tube = _curve(
+        (middle + 0.02, -1.0),
+        (middle + 0.02, -0.4),
+        (middle + 0.05, 0.2),
+        (middle + 0.14, 0.45),
+        (middle + random.uniform(0.25, 0.40), 0.62),
+    )
     return layers.frame.stroke(tube, 0.020, 1.0)
 
 
 def _chest_tube(layers: Layers, side: float, random: np.random.Generator) -> Field:
     start, turn = random.uniform(0.15, 0.35), random.uniform(-0.1, 0.1)
-    tube = _curve((side * 0.95, start + 0.1), (side * 0.62, start - 0.02), (side * 0.45, turn - 0.1),
-                  (side * 0.33, random.uniform(-0.55, -0.35)))
+    tube = _curve(
+        (side * 0.95, start + 0.1),
+        (side * 0.62, start - 0.02),
+        (side * 0.45, turn - 0.1),
+        (side * 0.33, random.uniform(-0.55, -0.35)),
+    )
     return layers.frame.stroke(tube, 0.034, 1.5, hollow=True)
 
 

@@ -129,9 +129,7 @@ def _entry(finding: Finding) -> str:
     return finding.kind if finding.condition == "lung volume abnormal" else finding.condition
 
 
-def _statement(
-    finding: Finding, follow_up: bool, before: dict[str, Finding], random: np.random.Generator
-) -> _Sentence:
+def _statement(finding: Finding, follow_up: bool, before: dict[str, Finding], random: np.random.Generator) -> _Sentence:
     if finding.hedged:
         phrase = _choose(HEDGED_PHRASES[_entry(finding)], random)
         return _Sentence(phrase.text.format(**_words(finding)), phrase.states)

@@ -1,0 +1,21 @@
+"""What the frozen entity model says of films, computed once."""
+
+from __future__ import annotations
+
+import torch
+
+from radscribe.encoders.entity import EntityModel
+from radscribe.models.revtaf import FilmEntities
+from radscribe.training.films import FilmSource
+
+BATCH = 64
+
+
+@torch.no_grad()
+def entities_of(model: EntityModel, films: FilmSource, count: int, device: torch.device) -> FilmEntities:
+    """The entity model's word on the first ``count`` films, unaugmented, on the CPU."""
+    parts = [
+        FilmEntities.of(model(films.plain(range(first, min(first + BATCH, count))).to(device)))
+        for first in range(0, count, BATCH)
+    ]
+    return FilmEntities(*(torch.cat(columns).cpu() for columns in zip(*parts, strict=True)))
