@@ -44,7 +44,7 @@ def test_it_overfits_a_few_films() -> None:
     optimizer = torch.optim.AdamW(loss.parameters(), 3e-3)
     batch = EntityBatch(films, presence, positions)
     first = float(loss(batch)["loss"])
-    for _ in range(200):
+    for _ in range(400):
         optimizer.zero_grad()
         loss(batch)["loss"].backward()
         optimizer.step()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ def write_frozen(encoder: ImageEncoder, films: Films, folder: Path, name: str, w
     """Runs the frozen blocks over all ``films`` and writes their features to ``folder``."""
     uncropped = replace(films, config=replace(films.config, crop=films.config.resize))
     for kind, source in (("plain", films), ("wide", uncropped)) if wide else (("plain", films),):
-        array: NDArray[np.float16] | None = None
+        array: np.memmap[Any, np.dtype[np.float16]] | None = None
         for first in range(0, len(films.rows), BATCH):
             rows = range(first, min(first + BATCH, len(films.rows)))
             features = encoder.frozen(source.plain(rows)).half().numpy()
