@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from makers import TINY
 from radscribe.cli import main
@@ -17,6 +18,10 @@ from radscribe.data.sources.phantom_source import phantom_source
 from radscribe.recipe import from_mapping
 from radscribe.training.pipeline import Options, train
 from radscribe.training.plan import Recipe
+
+# Tests assert behaviour, not time: a busy machine is no failure.
+settings.register_profile("radscribe", deadline=None)
+settings.load_profile("radscribe")
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ OPACITY = "There is a patchy opacity in the right lower lobe. No pleural effusio
 
 _ENCODER = {
     "embedding_size": 4,
-    "hidden_sizes": [4, 4, 8],
-    "depths": [1, 1, 1],
+    "hidden_sizes": [4, 4, 8, 8],
+    "depths": [1, 1, 1, 1],
+    "stride": 16,
     "layer_type": "basic",
     "start": "previous",
 }

@@ -19,14 +19,13 @@ MOBILENET = ImageEncoderConfig(architecture="mobilenet_v2", frozen_normalization
 BLOCKS = ((24, 2, 2), (32, 2, 3), (64, 2, 4), (96, 1, 3), (160, 2, 3), (320, 1, 1))
 
 
-@pytest.mark.parametrize(("stages", "size"), [(4, 224), (3, 112)])
-def test_a_film_has_7_by_7_patches_and_14_by_14_in_the_middle_of_a_full_one(stages: int, size: int) -> None:
-    sizes, depths = SMALL.hidden_sizes[-stages:], SMALL.depths[-stages:]
-    config = ImageEncoderConfig(**{**vars(SMALL), "hidden_sizes": sizes, "depths": depths})
+@pytest.mark.parametrize(("stride", "size"), [(32, 224), (16, 112)])
+def test_a_film_has_7_by_7_patches_and_14_by_14_in_the_middle_of_a_full_one(stride: int, size: int) -> None:
+    config = ImageEncoderConfig(**{**vars(SMALL), "stride": stride})
     film = torch.rand(2, 1, size, size)
     assert ImageEncoder(config)(film).shape == (2, 49, 8)
     middle = ImageEncoder(config, stage="middle")
-    assert middle(film).shape[1:] == ((196 if stages == 4 else 49), 8)
+    assert middle(film).shape[1:] == ((196 if stride == 32 else 49), 8)
     assert not any(name.startswith("blocks.4") for name in middle.state_dict())
 
 

@@ -32,7 +32,9 @@ def test_the_area_is_scikit_learns() -> None:
 
 def test_it_overfits_a_few_films() -> None:
     torch.manual_seed(0)
-    encoder = ImageEncoderConfig(embedding_size=8, hidden_sizes=(8, 8, 16), depths=(1, 1, 1), layer_type="basic")
+    encoder = ImageEncoderConfig(
+        embedding_size=8, hidden_sizes=(8, 8, 16, 16), depths=(1, 1, 1, 1), layer_type="basic", stride=16
+    )
     config = EntityModelConfig(width=32, layers=1, heads=2, feed_forward=32, dropout=0.0, image_encoder=encoder)
     model = EntityModel(config, text_width=16)
     model.descriptions.normal_()

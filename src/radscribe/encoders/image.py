@@ -21,8 +21,8 @@ class ImageEncoderConfig:
     """Which network, how wide, and what it starts from.
 
     ``weights`` names a file that ``encoders.weights`` reads into it; ``projection`` puts a linear map behind the
-    patches (the mini recipes' smaller visual width); a resnet of three stages works at stride 16, so that a film of 112
-    has 7 x 7 patches too; ``frozen_blocks`` keeps the first blocks as they were loaded.
+    patches (the mini recipes' smaller visual width); a resnet of ``stride`` 16 does not halve its last stage, so that a
+    film of 112 has 7 x 7 patches too; ``frozen_blocks`` keeps the first blocks as they were loaded.
     ``start`` "previous" takes the weights of the training step before (a mini recipe's shortcut).
     """
 
@@ -31,6 +31,7 @@ class ImageEncoderConfig:
     hidden_sizes: tuple[int, ...] = (256, 512, 1024, 2048)
     depths: tuple[int, ...] = (3, 4, 23, 3)
     layer_type: Literal["basic", "bottleneck"] = "bottleneck"
+    stride: Literal[16, 32] = 32
     weights: str | None = None
     start: Literal["weights", "previous"] = "weights"
     projection: int | None = None
@@ -38,8 +39,10 @@ class ImageEncoderConfig:
     frozen_normalization: bool = False
 
     def __post_init__(self) -> None:
-        if self.architecture == "resnet" and not len(self.hidden_sizes) == len(self.depths) in (3, 4):
-            raise ValueError("hidden_sizes and depths of a resnet name three or four stages each")
+        if self.architecture == "resnet" and not len(self.hidden_sizes) == len(self.depths) == 4:
+            raise ValueError("hidden_sizes and depths of a resnet name four stages each")
+        if self.architecture != "resnet" and self.stride != 32:
+            raise ValueError("only a resnet can work at stride 16")
         if self.projection is not None and self.projection < 1:
             raise ValueError(f"projection must be at least 1, not {self.projection}")
 
@@ -79,6 +82,8 @@ class ImageEncoder(nn.Module):
                     layer_type=config.layer_type,
                 )
             )
+            if config.stride == 16:
+                _keep_size(network.encoder.stages[-1])
             blocks = [network.embedder, *network.encoder.stages]
             blocks = blocks[:4] if stage == "middle" else blocks
             mean, deviation = IMAGENET_MEAN, IMAGENET_DEVIATION
@@ -124,6 +129,13 @@ class ImageEncoder(nn.Module):
             features = block(features)
         patches = features.flatten(2).transpose(1, 2)  # F_v: B x P x d_v
         return patches if self.projection is None else self.projection(patches)
+
+
+def _keep_size(stage: nn.Module) -> None:
+    """Takes the halving out of a ResNet stage."""
+    for module in stage.modules():
+        if isinstance(module, nn.Conv2d):
+            module.stride = (1, 1)
 
 
 def blocks_in_common(source: ImageEncoder, target: ImageEncoder) -> dict[str, Tensor]:
