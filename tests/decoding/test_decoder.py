@@ -16,9 +16,9 @@ VOCABULARY = 7
 END = 1
 
 
-def small_decoder(layers: int = 2, vocabulary: int = VOCABULARY) -> ReportDecoder:
+def small_decoder(layers: int = 2, vocabulary: int = VOCABULARY, rest: bool = False) -> ReportDecoder:
     torch.manual_seed(0)
-    config = DecoderConfig(layers=layers, width=16, heads=4, feed_forward=32, max_positions=32)
+    config = DecoderConfig(layers=layers, width=16, heads=4, feed_forward=32, max_positions=32, rest=rest)
     decoder = ReportDecoder(config, vocabulary, memory_width=12).eval()
     # Far from uniform, so that search has something to choose between.
     torch.nn.init.normal_(decoder.words.weight, std=1.0)
@@ -68,8 +68,9 @@ def test_logits_equal_those_of_bert_with_the_same_weights() -> None:
     torch.testing.assert_close(decoder(tokens, memory(2)), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_cached_steps_equal_the_full_forward_pass_for_every_beam() -> None:
-    decoder, beams = small_decoder(), 3
+@pytest.mark.parametrize("rest", [False, True])
+def test_cached_steps_equal_the_full_forward_pass_for_every_beam(rest: bool) -> None:
+    decoder, beams = small_decoder(rest=rest), 3
     tokens = torch.randint(0, VOCABULARY, (2 * beams, 8))
     tokens[:, :4] = tokens[::beams, :4].repeat_interleave(beams, 0)  # the prompt is a study's
     seen = memory(2)
@@ -107,6 +108,26 @@ def test_explained_weights_are_a_distribution_over_patches_and_logits_are_the_sa
     logits, weights = decoder.explain(tokens, memory(1))
     torch.testing.assert_close(logits, decoder(tokens, memory(1)))
     torch.testing.assert_close(weights.sum(-1), torch.ones(1, 3))
+
+
+def test_attention_rests_on_the_vector_beside_the_patches_and_maps_show_the_patches_alone() -> None:
+    decoder, seen = small_decoder(layers=1, rest=True), memory(1)
+    tokens = torch.tensor([[2, 3, 4]])
+    weights = decoder.explain(tokens, seen)[1]
+    assert weights.shape == (1, 3, 9)
+    assert bool((weights.sum(-1) < 1).all()) and float(weights.sum()) > 0
+    # A vector that every query of the layer is drawn to takes the attention off the patches, and with it their word.
+    attention = decoder.layers[0].cross_attention
+    with torch.no_grad():
+        torch.nn.init.constant_(attention.query.bias, 1.0)
+        attention.query.weight.zero_()
+        attention.key.weight.zero_()
+        attention.key.weight[:, 0] = 100.0
+        decoder.rest.zero_()
+        decoder.rest[..., 0] = 1.0
+    assert float(decoder.explain(tokens, seen.clamp(max=0.5))[1].sum()) < 1e-6
+    rested = decoder(tokens, seen.clamp(max=0.5))
+    torch.testing.assert_close(decoder(tokens, -seen.abs()), rested)
 
 
 def log_probability(decoder: ReportDecoder, seen: Tensor, prompt: list[int], words: list[int]) -> float:

@@ -168,7 +168,8 @@ def test_reference_is_missing_where_only_the_own_patient_is_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("width", 0), ("layers", 0), ("curvature", 0.0), ("temperature", -1.0), ("target", "all")]
+    ("setting", "value"),
+    [("width", 0), ("layers", 0), ("curvature", 0.0), ("temperature", -1.0), ("target", "all"), ("pool", -1)],
 )
 def test_settings_out_of_range_are_named(setting: str, value: object) -> None:
     with pytest.raises(RetrievalConfigError, match=setting):

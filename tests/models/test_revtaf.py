@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from radscribe.checkpoint import System
-from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Revtaf
+from radscribe.labels.conditions import CONDITIONS
+from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Ranking, Revtaf
 from radscribe.reporter import Reporter, load_reporter
 from radscribe.training.generator import build_index
 
@@ -39,11 +40,12 @@ def batch(system: System, size: int = 6) -> Batch:
         torch.randint(0, 51, (size, 75), generator=random),
         torch.randn(size, 8, generator=random),
     )
+    labels = torch.randint(0, 4, (size, 18), generator=random)
     return Batch(
         films=torch.rand(size, 1, 64, 64, generator=random),
         entities=entities,
-        labels=torch.randint(0, 4, (size, 18), generator=random),
-        groups=torch.arange(size),
+        labels=labels,
+        ranking=Ranking(entities.presence, labels, torch.arange(size)),
         references=torch.randint(0, count, (size, 1), generator=random),
         neighbours=torch.randint(0, count, (size, 4), generator=random),
         tokens=words,
@@ -92,6 +94,43 @@ def test_padding_words_change_no_loss(system: System) -> None:
     memory = torch.randn(6, 16, 16)
     found = model.task_loss(memory, first.labels, first.tokens)
     torch.testing.assert_close(model.task_loss(memory, first.labels, longer), found)
+
+
+def test_doubtful_states_are_true_predicted_and_borrowed_in_their_shares(system: System) -> None:
+    config = replace(system.config.model, predicted_states=0.3, borrowed_states=0.2)
+    model = Revtaf(config, system.text_encoder.width, system.model.tokenizer)
+    true = torch.tensor([0, 1]).repeat(500)[:, None].expand(-1, 18)  # its neighbour's states are the other ones
+    predicted = torch.nn.functional.one_hot(torch.full((1000, 18), 3), 4).float()
+    torch.manual_seed(0)
+    found = model.doubtful_states(true, predicted)
+    shares = [float((found == state).float().mean()) for state in (true, 3 * torch.ones_like(true), 1 - true)]
+    assert shares == pytest.approx([0.5, 0.3, 0.2], abs=0.02)
+    certain = Revtaf(replace(config, predicted_states=0.0, borrowed_states=0.0), 16, system.model.tokenizer)
+    assert torch.equal(certain.doubtful_states(true, predicted), true)
+    with pytest.raises(ValueError, match="at most 1 together"):
+        replace(config, predicted_states=0.9)
+
+
+def test_diluted_patches_are_the_own_ones_or_a_healthy_studys_at_the_same_place(system: System) -> None:
+    config = replace(system.config.model, healthy_patches=1.0)
+    model = Revtaf(config, system.text_encoder.width, system.model.tokenizer)
+    patches = torch.randn(400, 16, 8)
+    states = torch.zeros(400, 18, dtype=torch.long)
+    states[[3, 7], CONDITIONS.index("no finding")] = 1
+    torch.manual_seed(0)
+    found = model.diluted(patches, states)
+    own = (found == patches).all(-1)
+    lent = (found == patches[3]).all(-1) | (found == patches[7]).all(-1)
+    assert bool((own | lent).all())
+    shares = 1 - own.float().mean(1)  # between none and all of a study's patches, one half on average
+    assert (
+        float(shares.min()) < 0.1 and float(shares.max()) > 0.9 and float(shares.mean()) == pytest.approx(0.5, abs=0.05)
+    )
+    assert torch.equal(model.diluted(patches, torch.zeros_like(states)), patches)  # nobody to lend
+    off = Revtaf(replace(config, healthy_patches=0.0), system.text_encoder.width, system.model.tokenizer)
+    assert torch.equal(off.diluted(patches, states), patches)
+    with pytest.raises(ValueError, match="no share"):
+        replace(config, healthy_patches=1.5)
 
 
 def test_the_first_word_is_a_target_and_the_states_are_not(system: System) -> None:

@@ -84,9 +84,10 @@ def test_missing_weights_are_named(phantoms: PreparedDataset, tiny_recipe: Recip
 
 
 @pytest.mark.slow
-def test_kill_9_and_resume_give_the_same_bits(phantoms: PreparedDataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("references", ["labels", "ball"])
+def test_kill_9_and_resume_give_the_same_bits(phantoms: PreparedDataset, tmp_path: Path, references: str) -> None:
     recipe = tmp_path / "tiny.yaml"
-    recipe.write_text(yaml.safe_dump(TINY))
+    recipe.write_text(yaml.safe_dump({**TINY, "generator": {**TINY["generator"], "references": references}}))
 
     def command(out: str, *more: str) -> list[str]:
         program = "from radscribe.cli import main; main()"

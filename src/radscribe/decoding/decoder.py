@@ -11,7 +11,11 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """BERT-base by default. ``memory_width`` is the width of what cross-attention reads (2d after fusion)."""
+    """BERT-base by default. ``memory_width`` is the width of what cross-attention reads (2d after fusion).
+
+    ``rest`` lets cross-attention rest on one learned vector beside the patches. Attention must sum to one: without it,
+    words that need nothing of the film park it on some patch, and every map shows that patch. Not in the paper.
+    """
 
     layers: int = 12
     width: int = 768
@@ -20,6 +24,7 @@ class DecoderConfig:
     max_positions: int = 512
     dropout: float = 0.1
     attention_dropout: float = 0.1
+    rest: bool = False
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -123,6 +128,8 @@ class ReportDecoder(nn.Module):
         self.transform = nn.Linear(config.width, config.width)
         self.transform_norm = nn.LayerNorm(config.width, eps=1e-12)
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
+        if config.rest:
+            self.rest = nn.Parameter(0.02 * torch.randn(1, 1, memory_width))
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
@@ -146,12 +153,19 @@ class ReportDecoder(nn.Module):
         return self._hidden(tokens, memory, with_weights=False)[0]
 
     def explain(self, tokens: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits, and the cross-attention weights B x L x P, mean over layers and heads."""
+        """Logits, and the cross-attention weights B x L x P, mean over layers and heads.
+
+        Each row sums to one, or with ``rest`` to the share that does not rest.
+        """
         hidden, weights = self._hidden(tokens, memory, with_weights=True)
-        return self.head(hidden), torch.stack(weights).mean(0)
+        return self.head(hidden), torch.stack(weights).mean(0)[..., : memory.shape[1]]
+
+    def _readable(self, memory: Tensor) -> Tensor:
+        """What cross-attention reads: the patches, and behind them the vector to rest on."""
+        return torch.cat((memory, self.rest.expand(len(memory), -1, -1)), 1) if self.config.rest else memory
 
     def _hidden(self, tokens: Tensor, memory: Tensor, with_weights: bool) -> tuple[Tensor, list[Tensor]]:
-        hidden = self.embed(tokens)
+        hidden, memory = self.embed(tokens), self._readable(memory)
         weights: list[Tensor] = []
         for layer in self.layers:
             assert isinstance(layer, DecoderLayer)
@@ -167,7 +181,7 @@ class ReportDecoder(nn.Module):
 
     def start(self, memory: Tensor, beams: int, length: int) -> Cache:
         """An empty cache for ``beams`` continuations of each study in ``memory``, up to ``length`` tokens."""
-        config = self.config
+        config, memory = self.config, self._readable(memory)
         shape = (config.layers, len(memory) * beams, config.heads, length, config.width // config.heads)
         kept = [layer.cross_attention.keys_values(memory) for layer in self.layers]  # type: ignore[union-attr, operator]
         return Cache(memory.new_zeros(shape), memory.new_zeros(shape), kept, beams)

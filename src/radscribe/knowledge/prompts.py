@@ -27,11 +27,17 @@ def split_sentences(report: str) -> list[str]:
 def triplet_texts(template: str = TRIPLET_TEMPLATE) -> list[str]:
     """All 75 x 51 x 2 = 7,650 triplet strings, in the order of a (75, 51, 2) table whose last index is presence."""
     return [
-        template.format(entity=entity, place=place.replace("_", " "), existence=existence)
-        for entity in ENTITIES
-        for place in PLACES
-        for existence in ("absent", "present")
+        triplet_text(entity, place, present, template)
+        for entity in range(len(ENTITIES))
+        for place in range(len(PLACES))
+        for present in (0, 1)
     ]
+
+
+def triplet_text(entity: int, place: int, present: int, template: str = TRIPLET_TEMPLATE) -> str:
+    """One triplet as text, from its indices."""
+    existence = ("absent", "present")[present]
+    return template.format(entity=ENTITIES[entity], place=PLACES[place].replace("_", " "), existence=existence)
 
 
 def place_texts() -> list[str]:

@@ -28,7 +28,8 @@ class RetrievalConfigError(RadscribeError, ValueError):
 @dataclass(frozen=True)
 class RetrievalConfig:
     """``target``: "multi" shares the target among all nearest studies by labels (ties are the rule), "single" takes
-    the first of them, as the paper does.
+    the first of them, as the paper does. ``pool`` ranks each batch together with that many other training studies,
+    so that a near neighbour is among the candidates of a small batch; 0 in the paper.
     """
 
     input_width: int = 75
@@ -38,11 +39,14 @@ class RetrievalConfig:
     learnable_curvature: bool = False
     temperature: float = 1.0
     target: Target = "multi"
+    pool: int = 0
 
     def __post_init__(self) -> None:
         for name in ("input_width", "width", "layers", "curvature", "temperature"):
             if not getattr(self, name) > 0:
                 raise RetrievalConfigError(f"retrieval: {name} {getattr(self, name)} must be positive")
+        if self.pool < 0:
+            raise RetrievalConfigError(f"retrieval: pool {self.pool} must not be negative")
         if self.target not in get_args(Target):
             raise RetrievalConfigError(f"retrieval: target {self.target!r} is not one of {', '.join(get_args(Target))}")
 

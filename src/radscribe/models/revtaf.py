@@ -25,7 +25,7 @@ from radscribe.knowledge.database import ReportDatabase
 from radscribe.knowledge.index import ReferenceIndex
 from radscribe.knowledge.prompts import local_prompts
 from radscribe.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, ranking_loss
-from radscribe.labels.conditions import CONDITIONS
+from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.models.classification import ClassificationBranch, ClassificationConfig
 
 
@@ -65,7 +65,11 @@ class RevtafConfig:
     """The paper's sizes by default; ``retrieval`` or ``fusion`` None is the part switched off (Table 3).
 
     ``predicted_states`` is the share of state tokens that training takes from the branch instead of the truth, so that
-    the decoder learns to check them against the film; 0 in the paper. ``patch_positions`` (their number, 49) adds a
+    the decoder learns to check them against the film; ``borrowed_states`` is the share that it takes from another study
+    of the batch, whose errors go either way, rare conditions included; up to ``healthy_patches`` of the patches (a share
+    drawn for each study) come to the fusion from a study without finding, so that a finding is told by where it is and
+    not by where healthy lung is left, and by the prompts where the patches do not show it: all 0 in the paper.
+    ``patch_positions`` (their number, 49) adds a
     learned vector to each patch, which tells a small network where it is; not in the paper.
     """
 
@@ -77,7 +81,16 @@ class RevtafConfig:
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     predicted_states: float = 0.0
+    borrowed_states: float = 0.0
+    healthy_patches: float = 0.0
     patch_positions: int = 0
+
+    def __post_init__(self) -> None:
+        shares = (self.predicted_states, self.borrowed_states)
+        if min(shares) < 0 or sum(shares) > 1:
+            raise ValueError("predicted_states and borrowed_states are shares of the states, at most 1 together")
+        if not 0 <= self.healthy_patches <= 1:
+            raise ValueError(f"healthy_patches {self.healthy_patches} is no share")
 
 
 class FilmEntities(NamedTuple):
@@ -102,13 +115,21 @@ class Knowledge:
     index: ReferenceIndex | None = None
 
 
+class Ranking(NamedTuple):
+    """R studies to be ranked by each other in the ball: those of the batch, and a pool where there is one."""
+
+    presence: Tensor  # R x 75
+    labels: Tensor  # R x 18
+    groups: Tensor  # R patients
+
+
 class Batch(NamedTuple):
     """One training batch; ``references`` B x k and ``neighbours`` B x 21 index the database, -1 for none."""
 
     films: Tensor  # B x 1 x H x W
     entities: FilmEntities
     labels: Tensor  # B x 18
-    groups: Tensor  # B patients
+    ranking: Ranking
     references: Tensor
     neighbours: Tensor
     tokens: Tensor  # B x L: report words and [SEP], padded
@@ -183,23 +204,37 @@ class Revtaf(nn.Module):
         losses = {"classification": self.classification.loss(state_logits, batch.labels)}
         total = weights.classification * losses["classification"]
         if self.config.retrieval:
-            embeddings = self.retrieval(batch.entities.presence)  # H = HNN(F_logit)
-            curvature = self.retrieval.curvature
-            losses["rank"] = ranking_loss(embeddings, batch.labels, batch.groups, self.config.retrieval, curvature)
+            presence, labels, groups = batch.ranking
+            embeddings, curvature = self.retrieval(presence), self.retrieval.curvature  # H = HNN(F_logit)
+            losses["rank"] = ranking_loss(embeddings, labels, groups, self.config.retrieval, curvature)
             total = total + weights.rank * losses["rank"]
         global_text, global_mask = knowledge.database.global_prompts(batch.references)
         local_text = local_prompts(knowledge.table, batch.entities.presence, batch.entities.positions)
-        memory, consistency = self.fuse(patches, global_text, global_mask, local_text, batch.entities.presence)
+        seen = self.diluted(patches, batch.labels)
+        memory, consistency = self.fuse(seen, global_text, global_mask, local_text, batch.entities.presence)
         if consistency is not None:
             losses["consistency"], losses["mean_iou"] = consistency
             total = total + weights.consistency * losses["consistency"]
-        states = batch.labels
-        if self.config.predicted_states:
-            drawn = torch.rand(states.shape, device=states.device) < self.config.predicted_states
-            states = torch.where(drawn, state_logits.argmax(-1), states)
-        losses["task"] = self.task_loss(memory, states, batch.tokens)
+        losses["task"] = self.task_loss(memory, self.doubtful_states(batch.labels, state_logits), batch.tokens)
         losses["loss"] = total + losses["task"]
         return losses
+
+    def doubtful_states(self, states: Tensor, state_logits: Tensor) -> Tensor:
+        """True states (B x 18) with the configured shares of predicted and of borrowed ones: B x 18."""
+        draw = torch.rand(states.shape, device=states.device)
+        borrowed = self.config.borrowed_states
+        states = torch.where(draw < borrowed, states.roll(1, 0), states)
+        return torch.where(draw >= 1 - self.config.predicted_states, state_logits.argmax(-1), states)
+
+    def diluted(self, patches: Tensor, states: Tensor) -> Tensor:
+        """Patches (B x P x d_v), up to the configured share from studies without finding, each at its own place."""
+        healthy = (states[:, CONDITIONS.index("no finding")] == POSITIVE).nonzero()[:, 0]
+        if not self.config.healthy_patches or not len(healthy):
+            return patches
+        lenders = healthy[torch.randint(len(healthy), (len(patches),), device=patches.device)]
+        share = self.config.healthy_patches * torch.rand(len(patches), 1, device=patches.device)
+        drawn = torch.rand(patches.shape[:2], device=patches.device) < share
+        return torch.where(drawn.unsqueeze(-1), patches[lenders], patches)
 
     def look(self, films: Tensor) -> Tensor:
         """F_v: B x P x d_v."""

@@ -17,7 +17,7 @@ from radscribe.knowledge.index import IndexConfig, ReferenceIndex
 from radscribe.knowledge.retrieval import choose_references
 from radscribe.labels.rules import label_report
 from radscribe.models.classification import refreshed_rates
-from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Revtaf
+from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Ranking, Revtaf
 from radscribe.training.films import FilmSource
 
 
@@ -136,9 +136,9 @@ class GeneratorObjective:
     def load(self, indices: list[int], epoch: int) -> Batch:
         database, labels = self.module.knowledge.database, self.training.labels[indices]
         groups = database.groups.cpu()[indices]
+        key = np.random.SeedSequence((self.seed, epoch, indices[0])).generate_state(1)
+        generator = torch.Generator().manual_seed(int(key[0]))
         if self.references is None:
-            key = np.random.SeedSequence((self.seed, epoch, indices[0])).generate_state(1)
-            generator = torch.Generator().manual_seed(int(key[0]))
             wanted = self.model.config.fusion.references if self.model.config.fusion else 1
             draws = [
                 choose_references(labels, groups, database.labels.cpu(), database.groups.cpu(), generator)
@@ -153,7 +153,18 @@ class GeneratorObjective:
         tokens = torch.tensor([row + [tokenizer.padding] * (longest - len(row)) for row in words])
         films = self.training.films.augmented(indices, epoch)
         entities = self.training.entities_of(indices)
-        return Batch(films, entities, labels, groups, references, self.neighbours[indices], tokens)
+        ranking = self.ranking(indices, generator)
+        return Batch(films, entities, labels, ranking, references, self.neighbours[indices], tokens)
+
+    def ranking(self, indices: list[int], generator: torch.Generator) -> Ranking:
+        """The studies of a batch and the configured pool of others, drawn with ``generator``."""
+        retrieval = self.model.config.retrieval
+        rows = torch.tensor(indices)
+        if retrieval and retrieval.pool:
+            order = torch.randperm(self.count, generator=generator)
+            rows = torch.cat((rows, order[~torch.isin(order, rows)][: retrieval.pool]))
+        groups = self.module.knowledge.database.groups.cpu()
+        return Ranking(self.training.entities.presence[rows], self.training.labels[rows], groups[rows])
 
     def rebuild_index(self, fingerprint: str = "") -> None:
         presence = self.training.entities.presence

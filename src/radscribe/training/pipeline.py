@@ -155,6 +155,7 @@ class Pipeline:
             "dataset": self.dataset.fingerprint,
             "section": recipe.section,
             "text_encoder": to_mapping(config),
+            "template": recipe.triplet_template,
         }
         published = load_published_text_encoder(config, self.options.say) if config.source else None
         if published is None:
@@ -176,6 +177,7 @@ class Pipeline:
                 self.films("train"),
                 self.reports("validate"),
                 self.films("validate"),
+                recipe.triplet_template,
                 recipe.seed,
             )
             summary = fit(objective, recipe.text_training, self._run(folder, recipe.text_training))

@@ -1,4 +1,4 @@
-"""The small text encoder's training: masked words, and contrast of a sentence with its film."""
+"""The small text encoder's training: masked words, contrast of a sentence with its film and with what it states."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from radscribe.encoders.image import ImageEncoder
 from radscribe.encoders.text import TextEncoder
-from radscribe.knowledge.prompts import split_sentences
+from radscribe.knowledge.prompts import split_sentences, triplet_text
+from radscribe.labels.triplets import extract_triplets
 from radscribe.training.films import FilmSource
 
 MASKED_SHARE = 0.15
@@ -28,12 +29,17 @@ class SentenceBatch(NamedTuple):
     targets: Tensor  # S x L, the masked words, IGNORED elsewhere
     mask: Tensor  # S x L
     belongs: Tensor  # S x B, 1 where the sentence stands in the film's report
+    triplets: Tensor  # T x L, the triplets stated in the batch and their opposites, as text
+    triplet_mask: Tensor  # T x L
+    stated: Tensor  # S x T, 1 where the sentence states the triplet
 
 
 class SentenceFilmModel(nn.Module):
     """The text encoder with a masked-word head, and a film encoder that meets it in a space of 128.
 
-    The film encoder is a by-product: a mini recipe may start the next step's image encoder from it.
+    Sentences and triplets are brought together in the [CLS] vectors themselves: these are the global and the local
+    prompts, and FCC takes the cosine of the two (Eq. 12). The film encoder is a by-product: a mini recipe may start the
+    next step's image encoder from it.
     """
 
     def __init__(self, text_encoder: TextEncoder, image_encoder: ImageEncoder) -> None:
@@ -59,12 +65,18 @@ class SentenceFilmModel(nn.Module):
         similarity = text.float() @ film.float().T * self.log_scale.exp().clamp(max=100)
         # The same sentence stands in many reports: all its films are right answers, and all sentences of a film.
         contrast = (_shared_target(similarity, batch.belongs) + _shared_target(similarity.T, batch.belongs.T)) / 2
-        return {"loss": words + contrast, "words": words, "contrast": contrast}
+        triplets = self.text_encoder.states(batch.triplets, batch.triplet_mask)[:, 0]
+        meaning = functional.normalize(hidden[:, 0].float(), dim=-1) @ functional.normalize(triplets.float(), dim=-1).T
+        meaning = meaning * self.log_scale.exp().clamp(max=100)
+        stated = (_shared_target(meaning, batch.stated) + _shared_target(meaning.T, batch.stated.T)) / 2
+        return {"loss": words + contrast + stated, "words": words, "contrast": contrast, "stated": stated}
 
 
 def _shared_target(logits: Tensor, belongs: Tensor) -> Tensor:
     """Cross-entropy of rows against a target shared by all columns that belong; rows without one are left out."""
     rows = belongs.sum(1) > 0
+    if not rows.any():
+        return logits.sum() * 0.0
     target = belongs[rows] / belongs[rows].sum(1, keepdim=True)
     return functional.cross_entropy(logits[rows], target)
 
@@ -83,11 +95,14 @@ class TextEncoderObjective:
         films: FilmSource,
         validation_reports: Sequence[str],
         validation_films: FilmSource,
+        template: str,
         seed: int,
     ) -> None:
-        self.module, self.seed = model, seed
+        self.module, self.template, self.seed = model, template, seed
         self.sentences = [split_sentences(report) for report in reports]
         self.validation_sentences = [split_sentences(report) for report in validation_reports]
+        distinct = dict.fromkeys(text for report in (*self.sentences, *self.validation_sentences) for text in report)
+        self.triplets = {text: extract_triplets(text) for text in distinct}
         self.films, self.validation_films = films, validation_films
         self.count = len(reports)
 
@@ -132,4 +147,20 @@ class TextEncoderObjective:
         replaced = torch.from_numpy(random.integers(0, encoder.tokenizer.get_vocab_size(), ids.shape))
         words = torch.where(chosen & (rank < 0.8), torch.tensor(encoder.tokenizer.token_to_id("[MASK]")), ids)
         words = torch.where(chosen & (rank >= 0.8) & (rank < 0.9), replaced, words)
-        return SentenceBatch(films, words, targets, mask, belongs)
+        return SentenceBatch(films, words, targets, mask, belongs, *self._stated(sentences))
+
+    def _stated(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """The triplets that ``sentences`` state, each followed by its opposite, and which sentence states which."""
+        found = [self.triplets[sentence] for sentence in sentences]
+        columns = dict.fromkeys(
+            (entity, place, state)
+            for triplets in found
+            for entity, place, present in triplets
+            for state in (present, 1 - present)
+        )
+        column = {triplet: position for position, triplet in enumerate(columns)}
+        stated = torch.zeros(max(len(sentences), 1), max(len(column), 1))
+        for row, triplets in enumerate(found):
+            stated[row, [column[triplet] for triplet in triplets]] = 1.0
+        texts = [triplet_text(*triplet, self.template) for triplet in columns]
+        return *self.module.text_encoder.tokenize(texts or [""]), stated

@@ -1,0 +1,59 @@
+"""The generator's objective: who is ranked with whom, and which reference a training film is given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from radscribe.checkpoint import System
+from radscribe.data.dataset import PreparedDataset
+from radscribe.models.revtaf import FilmEntities, Revtaf
+from radscribe.reporter import load_reporter
+from radscribe.training.films import Films
+from radscribe.training.generator import GeneratorConfig, GeneratorObjective, Split
+
+
+def objective(checkpoint, phantoms: PreparedDataset, pool: int, references: str = "labels") -> GeneratorObjective:  # type: ignore[no-untyped-def]
+    system: System = load_reporter(checkpoint).system
+    assert system.config.model.retrieval is not None
+    retrieval = replace(system.config.model.retrieval, pool=pool)
+    torch.manual_seed(0)
+    model = Revtaf(replace(system.config.model, retrieval=retrieval), system.text_encoder.width, system.model.tokenizer)
+    studies = phantoms.split("train")
+    random = torch.Generator().manual_seed(0)
+    entities = FilmEntities(
+        torch.rand(len(studies), 75, generator=random),
+        torch.randint(0, 51, (len(studies), 75), generator=random),
+        torch.randn(len(studies), 8, generator=random),
+    )
+    films = Films(phantoms.pixels, [study.frontal.image_index for study in studies], system.config.film)
+    labels = torch.tensor([study.labels for study in studies])
+    split = Split(films, entities, labels, [study.findings for study in studies])
+    config = GeneratorConfig(references=references)  # type: ignore[arg-type]
+    return GeneratorObjective(model, system.knowledge, split, split, config, system.config.search, seed=0)
+
+
+def test_a_batch_is_ranked_with_itself_and_a_pool_of_others(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
+    for pool, wanted in ((0, 4), (6, 10), (10_000, len(phantoms.split("train")))):
+        found = objective(checkpoint, phantoms, pool)
+        found.begin_epoch(0)
+        batch = found.load([3, 1, 8, 5], epoch=0)
+        presence, labels, groups = batch.ranking
+        assert len(presence) == len(labels) == len(groups) == wanted
+        assert torch.equal(presence[:4], batch.entities.presence) and torch.equal(labels[:4], batch.labels)
+        assert len(presence.unique(dim=0)) == wanted  # no study twice
+        again = found.load([3, 1, 8, 5], epoch=0).ranking
+        assert all(torch.equal(a, b) for a, b in zip(batch.ranking, again, strict=True))
+        if pool == 6:
+            assert not torch.equal(presence, found.load([3, 1, 8, 5], epoch=1).ranking.presence)
+
+
+def test_no_training_film_is_given_a_report_of_its_own_patient(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
+    groups = load_reporter(checkpoint).system.knowledge.database.groups
+    for references in ("labels", "ball"):
+        found = objective(checkpoint, phantoms, pool=0, references=references)
+        found.begin_epoch(0)
+        batch = found.load(list(range(found.count)), epoch=0)
+        assert not bool((groups[batch.references] == groups[:, None]).any()), references
+        assert not bool((groups[batch.neighbours] == groups[:, None]).any()), references
