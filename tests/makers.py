@@ -40,6 +40,7 @@ TINY = {
         "predicted_states": 0.2,
         "borrowed_states": 0.2,
         "healthy_patches": 0.5,
+        "borrowed_local": 0.2,
         "patch_positions": 16,
     },
     "generator": {"max_words": 60, "validation_studies": 4},

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from radscribe.checkpoint import save_checkpoint
 from radscribe.data.dataset import PreparedDataset
 from radscribe.generate import study_ids
 from radscribe.labels.conditions import CONDITIONS
 from radscribe.reporter import load_reporter
+from radscribe.study import RadscribeError
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -80,7 +83,12 @@ def test_generate_writes_a_line_for_each_file_and_goes_on_past_bad_ones(
     assert ["refused" in line for line in lines] == [True, False, True, True, False]
     assert [line["study_id"] for line in lines if "study_id" in line] == ["film", "film-2"]
     assert all(line["format"] == "radscribe-draft/1" for line in lines)
-    assert {path.name for path in pictures.iterdir()} == {"film.png", "film-2.png"}
+    drafts = [line for line in lines if "study_id" in line]
+    maps = [sentence["map"] for draft in drafts for sentence in draft["sentences"]]
+    assert all(sentence["slots"] == [] for draft in drafts for sentence in draft["sentences"])
+    drawn = {path.name for path in pictures.iterdir()}
+    assert drawn == {"film.png", "film-2.png", *(Path(path).name for path in maps)}
+    assert len(set(maps)) == len(maps) and all(Path(path).exists() for path in maps)
     assert "Traceback" not in error and "cut.png" in error
 
 
@@ -98,3 +106,37 @@ def test_wrong_use_exits_with_2(checkpoint: Path, tmp_path: Path, run: Run) -> N
 
 def test_names_that_stand_twice_are_numbered() -> None:
     assert study_ids([Path("a/1.png"), Path("b/1.png"), Path("1-2.dcm")]) == ["1", "1-2", "1-2-2"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"format": "radscribe-checkpoint/1"}'])
+def test_a_damaged_config_is_one_line(checkpoint: Path, film: Path, tmp_path: Path, run: Run, content: str) -> None:
+    broken = Path(shutil.copytree(checkpoint, tmp_path / "broken"))
+    (broken / "config.json").write_text(content)
+    code, _, error = run("generate", str(film), "--checkpoint", str(broken))
+    assert code == 1 and error.count("\n") == 1 and "broken" in error, error
+
+
+def test_an_unknown_device_is_wrong_use(checkpoint: Path, film: Path, run: Run) -> None:
+    for device in ("gpu0", "cuda:99"):
+        code, _, error = run("generate", str(film), "--checkpoint", str(checkpoint), "--device", device)
+        assert code == 2 and error.count("\n") == 1 and f"--device {device}" in error
+
+
+def test_a_saved_reporter_keeps_its_records_and_a_full_disk_keeps_the_old_one(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter = load_reporter(checkpoint)
+    reporter.save_pretrained(tmp_path / "saved")
+    assert {"training.jsonl", "curves.png", "MODEL_CARD.md"} <= {path.name for path in (tmp_path / "saved").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "saved").rglob("*") if path.is_file()}
+    with torch.no_grad():
+        next(reporter.system.model.parameters()).add_(1.0)
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("radscribe.checkpoint.save_index", full)  # the weights are written by then
+    with pytest.raises(RadscribeError, match="No space left"):  # what `radscribe train` does over an older checkpoint
+        save_checkpoint(tmp_path / "saved", reporter.system, {}, half=True, texts=True)
+    after = {path: path.read_bytes() for path in (tmp_path / "saved").rglob("*") if path.is_file()}
+    assert after == before

@@ -28,12 +28,13 @@ from radscribe.labels.conditions import CONDITIONS, STATES
 from radscribe.labels.entities import ENTITIES, PLACES
 from radscribe.models.revtaf import Knowledge, Revtaf, RevtafConfig
 from radscribe.recipe import RecipeError, from_mapping, to_mapping
-from radscribe.storage import read_json, read_tensors, write_json, write_tensors
+from radscribe.storage import read_json, read_tensors, replaced_together, write_json, write_tensors
 from radscribe.study import RadscribeError
 
 FORMAT = "radscribe-checkpoint/1"
 INDEX_FORMAT = "radscribe-index/1"
 TRIPLETS = "triplets.safetensors"
+RECORDS = ("training.jsonl", "curves.png", "MODEL_CARD.md")
 
 
 class CheckpointError(RadscribeError):
@@ -114,36 +115,37 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
     precision; ``texts`` stores the reports of the reference database too. Raises ``RadscribeError`` where a file cannot
     be written; what stood there before is then still whole.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = dict(system.state_dict())
     if half:
         tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
     model = to_mapping(system.config)
     fingerprint = fingerprint_of(tensors, model)
-    write_tensors(folder / "model.safetensors", tensors)
     tokenizers = {
         "tokenizer.json": system.model.tokenizer.backend.to_str(pretty=False),
         "text_tokenizer.json": system.text_encoder.tokenizer.to_str(pretty=False),
     }
-    for name, content in tokenizers.items():
-        (folder / name).write_text(content, encoding="utf-8")
     if tokenizers["tokenizer.json"] == tokenizers["text_tokenizer.json"]:
-        (folder / "text_tokenizer.json").unlink()
-    save_index(folder / "index", system.knowledge.database, fingerprint, texts)
-    write_tensors(folder / "index" / TRIPLETS, {"table": system.knowledge.table.half()})
-    # Last: a folder whose config.json names this fingerprint has all the rest.
-    write_json(
-        folder / "config.json",
-        {
-            "format": FORMAT,
-            "radscribe_version": radscribe.__version__,
-            "fingerprint": fingerprint,
-            "system": model,
-            "labels": {"conditions": list(CONDITIONS), "states": list(STATES)},
-            "precision": "float16" if half else "float32",
-            **about,
-        },
-    )
+        del tokenizers["text_tokenizer.json"]
+    with replaced_together(folder) as staging:
+        write_tensors(staging / "model.safetensors", tensors)
+        for name, content in tokenizers.items():
+            (staging / name).write_text(content, encoding="utf-8")
+        save_index(staging / "index", system.knowledge.database, fingerprint, texts)
+        write_tensors(staging / "index" / TRIPLETS, {"table": system.knowledge.table.half()})
+        write_json(
+            staging / "config.json",
+            {
+                "format": FORMAT,
+                "radscribe_version": radscribe.__version__,
+                "fingerprint": fingerprint,
+                "system": model,
+                "labels": {"conditions": list(CONDITIONS), "states": list(STATES)},
+                "precision": "float16" if half else "float32",
+                **about,
+            },
+        )
+    if "text_tokenizer.json" not in tokenizers:  # an older checkpoint's
+        (folder / "text_tokenizer.json").unlink(missing_ok=True)
     return fingerprint
 
 
@@ -158,7 +160,7 @@ def load_networks(folder: Path) -> tuple[System, dict[str, Any]]:
     if about.get("format") != FORMAT:
         raise CheckpointError(f"{folder}: its format is {about.get('format')}, this version reads {FORMAT}")
     try:
-        config = from_mapping(SystemConfig, about["system"], "system")
+        config, stored = from_mapping(SystemConfig, about["system"], "system"), about["fingerprint"]
     except (RecipeError, KeyError) as error:
         raise CheckpointError(f"{folder / 'config.json'}: {error}; the checkpoint is of another version") from None
     tokenizer = ReportTokenizer(read_tokenizer(folder / "tokenizer.json"))
@@ -167,7 +169,7 @@ def load_networks(folder: Path) -> tuple[System, dict[str, Any]]:
     system = System(config, *build_networks(config, text_tokenizer, tokenizer))
     tensors = read_tensors(folder / "model.safetensors")
     _check_tensors(folder / "model.safetensors", tensors, system)
-    if fingerprint_of(tensors, about["system"]) != about["fingerprint"]:
+    if fingerprint_of(tensors, about["system"]) != stored:
         raise CheckpointError(f"{folder}: weights and config.json do not belong together; copy the whole folder again")
     system.load_state_dict({name: _full_precision(value) for name, value in tensors.items()})
     return system.eval().requires_grad_(False), about
@@ -284,7 +286,8 @@ def write_table(path: Path, table: pa.Table) -> None:
         ) from None
 
 
-def copy_beside(source: Path, target: Path) -> None:
-    """Copies a file of a training run into the checkpoint."""
-    if source.exists():
-        shutil.copyfile(source, target)
+def copy_records(source: Path, target: Path) -> None:
+    """Copies what a training left to look at (log, curves, model card) from one checkpoint folder to another."""
+    for name in RECORDS:
+        if (source / name).exists() and source.resolve() != target.resolve():
+            shutil.copyfile(source / name, target / name)

@@ -72,7 +72,9 @@ def attach(
         texts = {report.report_id: report.section(section) for report in read_reports(reports)}
     else:
         assert data is not None
-        texts = {study.study_id: study.report(section) for study in PreparedDataset.open(data).studies}
+        dataset = PreparedDataset.open(data)
+        ids = dataset.column("report_id") if "report_id" in dataset.table.column_names else {}
+        texts = {ids.get(study.study_id, study.study_id): study.report(section) for study in dataset.studies}
     database = database.with_reports(texts)
     save_index(folder / "index", database, fingerprint, texts=True)
     typer.echo(f"attached {len(database.sentences_of_report):,} reports to {folder}")

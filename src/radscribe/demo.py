@@ -12,7 +12,7 @@ import typer
 
 STUDIES = 3000
 # The controls that exchange one part alone draft each of these once more.
-PART_STUDIES = 240
+PART_STUDIES = 400
 RECIPE = Path("recipes/revtaf-mini.yaml")
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 import radscribe
 from radscribe.imaging.film import RefusedFilm, read_film
-from radscribe.picture import draw_draft
+from radscribe.picture import draw_draft, draw_maps
 from radscribe.reporter import Reporter
 from radscribe.study import Draft, WrongUse
 
@@ -52,9 +52,10 @@ def generate_files(reporter: Reporter, paths: Sequence[Path], out: Path | None, 
                 print(f"radscribe: {refusal}", file=sys.stderr)
             else:
                 draft = reporter.drafts([view], [name])[0]
-                line = {**draft_line(draft), "source": str(path)}
                 if pictures:
+                    draft = draw_maps(draft, view, pictures)
                     draw_draft(draft, view, pictures / f"{name}.png")
+                line = {**draft_line(draft), "source": str(path)}
             print(json.dumps(line, ensure_ascii=False), file=stream, flush=True)
     return refused
 

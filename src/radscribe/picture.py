@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
         axis.imshow(heat_over_film(np.array(sentence.attention), view))
         lines = [textwrap.fill(sentence.text, 46), f"confidence {sentence.confidence:.2f}"]
         if sentence.conditions:
-            lines.append("; ".join(f"{name}: {state}" for name, state in sentence.conditions.items()))
+            stated = "; ".join(f"{name}: {state}" for name, state in sentence.conditions.items())
+            lines.append(textwrap.fill(stated, 52))
         if sentence.reference:
             told = f": “{sentence.reference.sentence}”" if sentence.reference.sentence else ""
             reference = f"nearest {sentence.reference.study_id} ({sentence.reference.similarity:.2f}){told}"
@@ -41,6 +43,16 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
         fontsize=9,
     )
     figure.savefig(path, dpi=100)
+
+
+def draw_maps(draft: Draft, view: NDArray[np.uint8], folder: Path) -> Draft:
+    """``draft`` whose sentences name the files of their maps, drawn over ``view`` into ``folder`` one by one."""
+    sentences = []
+    for number, sentence in enumerate(draft.sentences, 1):
+        path = folder / f"{draft.study_id}-map-{number}.png"
+        Image.fromarray(heat_over_film(np.array(sentence.attention), view)).save(path)
+        sentences.append(replace(sentence, map=str(path)))
+    return replace(draft, sentences=tuple(sentences))
 
 
 def heat_over_film(attention: NDArray[np.float64], view: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -62,5 +74,6 @@ def _film_title(draft: Draft) -> str:
     lines = ["positive: " + (", ".join(stated) or "none")]
     if draft.reference:
         report = f": “{draft.reference.report}”" if draft.reference.report else ""
-        lines.append(f"reference {draft.reference.study_id}, distance {draft.reference.distance:.2f}{report}")
+        near = "" if draft.reference.distance is None else f", distance {draft.reference.distance:.2f}"
+        lines.append(f"reference {draft.reference.study_id}{near}{report}")
     return "\n".join(textwrap.fill(line, 52) for line in lines)

@@ -14,13 +14,13 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from numpy.typing import NDArray
 from torch import Tensor
 
-from radscribe.checkpoint import CheckpointError, System, load_checkpoint, save_checkpoint
+from radscribe.checkpoint import CheckpointError, System, copy_records, load_checkpoint, save_checkpoint
 from radscribe.imaging.crop import centre_crop
 from radscribe.imaging.film import Film, fit, read_film
 from radscribe.labels.conditions import BLANK, CONDITIONS, STATES
 from radscribe.labels.rules import label_sentence
 from radscribe.models.revtaf import FilmEntities, Sight
-from radscribe.study import Draft, DraftSentence, Finding, Reference, ReferenceSentence
+from radscribe.study import Draft, DraftSentence, Finding, Reference, ReferenceSentence, WrongUse
 
 Pixels = NDArray[np.uint8]
 
@@ -33,8 +33,8 @@ class Reporter(
 ):
     """Drafts reports for films. ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` are huggingface_hub's."""
 
-    def __init__(self, system: System, about: dict[str, Any]) -> None:
-        self.system, self.about = system, about
+    def __init__(self, system: System, about: dict[str, Any], folder: Path | None = None) -> None:
+        self.system, self.about, self.folder = system, about, folder
 
     @property
     def fingerprint(self) -> str:
@@ -106,6 +106,7 @@ class Reporter(
         for position, (text, first, last) in enumerate(spans):
             source = int(nearest[position])
             looked_at = attention[first:last].mean(0).view(side, side)
+            looked_at = looked_at / looked_at.sum()  # of what did not rest
             stated = label_sentence(text)
             sentences.append(
                 DraftSentence(
@@ -127,10 +128,11 @@ class Reporter(
         return sentences
 
     def _reference(self, sight: Sight, row: int) -> Reference | None:
-        if sight.references is None or sight.distances is None or int(sight.references[row]) < 0:
+        if sight.references is None or int(sight.references[row]) < 0:
             return None
         study, database = int(sight.references[row]), self.system.knowledge.database
-        return Reference(database.report_ids[study], float(sight.distances[row]), database.report_text(study))
+        distance = None if sight.distances is None else float(sight.distances[row])
+        return Reference(database.report_ids[study], distance, database.report_text(study))
 
     def _save_pretrained(self, save_directory: Path) -> None:
         kept: dict[str, Any] = {
@@ -139,6 +141,8 @@ class Reporter(
         half = self.about.get("precision") == "float16"
         texts = self.system.knowledge.database.sentences is not None
         save_checkpoint(save_directory, self.system, kept, half, texts)
+        if self.folder is not None:
+            copy_records(self.folder, save_directory)
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **download: Any) -> Reporter:
@@ -153,7 +157,7 @@ class Reporter(
                 raise CheckpointError(
                     f"{model_id}: neither a checkpoint folder nor to be had from the hub ({reason})"
                 ) from None
-        return cls(*load_checkpoint(folder, map_location))
+        return cls(*load_checkpoint(folder, map_location), folder)
 
 
 def packaged_checkpoint() -> Path:
@@ -167,11 +171,24 @@ def load_reporter(checkpoint: str | Path | None = None, device: str = "cpu") -> 
         checkpoint = packaged_checkpoint()
         if not checkpoint.is_dir():
             raise CheckpointError("no checkpoint comes with this installation; name one with --checkpoint")
+    _require_device(device)
+    if Path(checkpoint).is_dir():  # the mixin would read config.json before we can say what is wrong with it
+        return Reporter(*load_checkpoint(Path(checkpoint), device), Path(checkpoint))
     try:
         reporter: Reporter = Reporter.from_pretrained(str(checkpoint), map_location=device)
-    except HFValidationError:  # a path, then, and nothing there
-        raise CheckpointError(f"{checkpoint}: no such checkpoint folder; name one made by `radscribe train`") from None
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
+        raise CheckpointError(
+            f"{checkpoint}: no such checkpoint folder, nor is it to be had from the hub; name one made by "
+            "`radscribe train`"
+        ) from None
     return reporter
+
+
+def _require_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise WrongUse(f"--device {device}: torch has no such device here; take cpu") from None
 
 
 def findings_of(state_logits: Tensor) -> tuple[Finding, ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +28,17 @@ def write_json(path: Path, content: Any) -> None:
         raise _cannot_write(path, error) from None
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of ours; raises ``RadscribeError`` where it is missing, damaged or something else."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RadscribeError(f"{path}: no such file; is the folder whole?") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RadscribeError(f"{path}: damaged ({error}); copy it again or make it anew") from None
+    if not isinstance(content, dict):
+        raise RadscribeError(f"{path}: it holds no JSON object; copy it again or make it anew")
+    return content
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -52,6 +59,29 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise RadscribeError(f"{path}: no such file; is the folder whole?") from None
     except (SafetensorError, OSError) as error:
         raise RadscribeError(f"{path}: not a readable safetensors file ({error}); copy it again") from None
+
+
+@contextmanager
+def replaced_together(folder: Path) -> Iterator[Path]:
+    """A folder to write files into, which take their places in ``folder`` only when the block ends well.
+
+    A full disk leaves ``folder`` as it was. Each file replaces its namesake, config.json last.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = folder / ".partial"
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        staging.mkdir()
+        yield staging
+        files = sorted(path for path in staging.rglob("*") if path.is_file())
+        for path in sorted(files, key=lambda path: path.name == "config.json"):
+            target = folder / path.relative_to(staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+    except OSError as error:
+        raise _cannot_write(folder, error) from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _cannot_write(path: Path, error: Exception) -> RadscribeError:

@@ -69,7 +69,11 @@ class ReferenceSentence:
 
 @dataclass(frozen=True)
 class DraftSentence:
-    """One sentence of a draft with its evidence; ``attention`` is a 7 x 7 map over the model's view of the film."""
+    """One sentence of a draft with its evidence.
+
+    ``attention`` is a 7 x 7 map over the model's view of the film, ``map`` the file of its picture where one was asked
+    for; ``slots`` are the memory slots it used, none in a system without a memory.
+    """
 
     text: str
     conditions: dict[str, str]
@@ -77,6 +81,7 @@ class DraftSentence:
     attention: tuple[tuple[float, ...], ...]
     reference: ReferenceSentence | None
     map: str | None = None
+    slots: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,10 +93,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Reference:
-    """The nearest training study in the ball; its report is ``None`` until texts are attached."""
+    """The nearest training study; its report is ``None`` until texts are attached, ``distance`` without a ball."""
 
     study_id: str
-    distance: float
+    distance: float | None
     report: str | None
 
 

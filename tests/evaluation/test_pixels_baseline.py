@@ -63,7 +63,15 @@ def test_nearest_is_scikit_learns_and_blind_to_exposure() -> None:
     assert np.array_equal(nearest_by_pixels(train, train / 2 + 50), np.arange(40))
 
 
-@pytest.mark.parametrize("shape", [(2, 33, 32), (2, 32), (0, 32, 32)])
+def test_rows_and_columns_beyond_a_multiple_are_left_out_and_pooled_films_stay() -> None:
+    pixels = films(5, 3)
+    side = pixels.shape[1] // 32 * 32
+    wider = np.pad(pixels, ((0, 0), (0, 5), (0, 20)))
+    assert np.array_equal(pool(wider)[:, :32], pool(wider[:, :side, :side])[:, :32])
+    assert np.array_equal(pool(pool(pixels)), pool(pixels))
+
+
+@pytest.mark.parametrize("shape", [(2, 31, 32), (2, 32), (0, 32, 32)])
 def test_films_that_do_not_pool_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(WrongUse):
         pool(np.zeros(shape))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from radscribe.decoding.tokenizer import train_word_pieces
 from radscribe.encoders.text import TextEncoder, TextEncoderConfig
+from radscribe.knowledge import database as database_module
 from radscribe.knowledge.database import ReportDatabase, build_database
 from radscribe.knowledge.prompts import local_prompts, split_sentences, triplet_texts
 from radscribe.labels.entities import ENTITIES, PLACES
@@ -61,6 +63,22 @@ def test_similar_films_are_never_the_patients_own() -> None:
     near = found.nearest_films(found.features, found.groups, 1)
     assert near.tolist()[:2] == [[2], [2]]
     assert found.nearest_films(found.features, None, 1).flatten().tolist() == [0, 1, 2]
+
+
+def test_where_no_other_patient_is_left_there_is_no_neighbour_and_its_report_reads_as_nothing() -> None:
+    found = database(patients="aab")
+    near = found.nearest_films(found.features, found.groups, 21)
+    assert near.shape == (3, 21)
+    assert near[0].tolist() == [2] + [-1] * 20 and near[2].sort(descending=True).values[:2].tolist() == [1, 0]
+    vectors = found.neighbour_vectors(near, found.report_vectors)
+    assert torch.equal(vectors[0, 0], found.report_vectors[0]) and not vectors[0, 1:].any()
+
+
+def test_neighbours_found_block_by_block_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = database(patients="aab")
+    whole = found.nearest_films(found.features, found.groups, 2)
+    monkeypatch.setattr(database_module, "_BLOCK", 1)
+    assert torch.equal(found.nearest_films(found.features, found.groups, 2), whole)
 
 
 def test_the_nearest_sentence_knows_a_study_that_holds_it() -> None:

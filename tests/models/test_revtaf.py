@@ -111,6 +111,19 @@ def test_doubtful_states_are_true_predicted_and_borrowed_in_their_shares(system:
         replace(config, predicted_states=0.9)
 
 
+def test_borrowed_entities_are_whole_and_another_studys(system: System) -> None:
+    model = Revtaf(replace(system.config.model, borrowed_local=0.5), system.text_encoder.width, system.model.tokenizer)
+    count = 400
+    own = FilmEntities(torch.rand(count, 75), torch.randint(0, 51, (count, 75)), torch.rand(count, 8))
+    found = model.doubtful_entities(own)
+    lent = [(theirs != ours).any(1) for theirs, ours in zip(found, own, strict=True)]
+    assert torch.equal(lent[0], lent[1]) and torch.equal(lent[0], lent[2])
+    assert float(lent[0].float().mean()) == pytest.approx(0.5, abs=0.1)
+    assert torch.equal(found.presence[lent[0]], own.presence.roll(2, 0)[lent[0]])
+    off = Revtaf(replace(system.config.model, borrowed_local=0.0), system.text_encoder.width, system.model.tokenizer)
+    assert off.doubtful_entities(own) is own
+
+
 def test_diluted_patches_are_the_own_ones_or_a_healthy_studys_at_the_same_place(system: System) -> None:
     config = replace(system.config.model, healthy_patches=1.0)
     model = Revtaf(config, system.text_encoder.width, system.model.tokenizer)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from radscribe.data.prepare import PARTIAL
 from radscribe.data.schema import FORMAT
 from radscribe.imaging.levels import Pixels
-from radscribe.study import SPLITS, RadscribeError, Study, View
+from radscribe.study import SPLITS, RadscribeError, Study, View, WrongUse
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,17 @@ class PreparedDataset:
     def split(self, name: str) -> list[Study]:
         """The studies of the split "train", "validate" or "test"."""
         if name not in SPLITS:
-            raise RadscribeError(f'"{name}" is no split; there are {", ".join(SPLITS)}')
+            raise WrongUse(f'"{name}" is no split; there are {", ".join(SPLITS)}')
         return [study for study in self.studies if study.split == name]
+
+    def require_section(self, section: str) -> None:
+        """Raises ``RadscribeError`` where the dataset was prepared for another section than ``section``."""
+        own = self.manifest["settings"].get("section")
+        if own is not None and own != section:
+            raise RadscribeError(
+                f"{self.folder}: prepared for the section {own}, {section} is wanted; prepare the data again with "
+                f"--section {section}, or take a recipe or model for {own}"
+            )
 
     def column(self, name: str) -> dict[str, Any]:
         """A column that the source added (such as ``severities`` or ``image_labels``), by study id."""

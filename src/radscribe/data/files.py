@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -22,6 +22,12 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def listing_hash(paths: Iterable[Path], folder: Path) -> str:
+    """The SHA-256 of which files there are, by path below ``folder`` and size: another listing is another source."""
+    lines = sorted(f"{path.relative_to(folder).as_posix()}\t{path.stat().st_size}" for path in paths)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def sha256_of(path: Path) -> str:

@@ -24,7 +24,7 @@ class TextEncoderConfig:
     max_tokens: int = 64
 
     def __post_init__(self) -> None:
-        if self.width % self.heads:
+        if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
 
 

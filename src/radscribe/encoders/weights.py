@@ -69,16 +69,18 @@ def _neutral(normalization: nn.BatchNorm2d, bias: Tensor) -> None:
     normalization.bias.copy_(bias)
 
 
-def load_published_resnet(encoder: ImageEncoder, source: str, say: Callable[[str], None]) -> bool:
-    """Reads a ResNet in transformers' format (folder or hub id) into ``encoder``; says so where it cannot be had.
-
-    Returns whether it was read. Raises ``WeightsError`` where the network found is of another shape.
-    """
+def published_resnet(source: str, say: Callable[[str], None]) -> ResNetModel | None:
+    """The ResNet (transformers' folder or hub id) that ``source`` names; None, said so, where it cannot be had."""
     try:
-        network = ResNetModel.from_pretrained(source)
+        network: ResNetModel = ResNetModel.from_pretrained(source, weights_only=True)
     except (OSError, ValueError) as error:
         say(f"image encoder: {source} cannot be had ({_first_line(error)}); it starts from random weights")
-        return False
+        return None
+    return network
+
+
+def copy_resnet(network: ResNetModel, encoder: ImageEncoder, source: str) -> None:
+    """Fills ``encoder`` from ``network``; raises ``WeightsError`` naming ``source`` where the shapes differ."""
     blocks = nn.ModuleList([network.embedder, *network.encoder.stages][: len(encoder.blocks)])
     found, wanted = blocks.state_dict(), encoder.blocks.state_dict()
     differing = [name for name in wanted if name not in found or found[name].shape != wanted[name].shape]
@@ -87,7 +89,6 @@ def load_published_resnet(encoder: ImageEncoder, source: str, say: Callable[[str
             f"{source}: its tensor {differing[0]} does not fit the recipe's image encoder; mend its sizes"
         )
     encoder.blocks.load_state_dict({name: found[name] for name in wanted})
-    return True
 
 
 def load_published_text_encoder(config: TextEncoderConfig, say: Callable[[str], None]) -> TextEncoder | None:
@@ -98,7 +99,7 @@ def load_published_text_encoder(config: TextEncoderConfig, say: Callable[[str], 
     """
     assert config.source is not None
     try:
-        bert = BertModel.from_pretrained(config.source, add_pooling_layer=False)
+        bert = BertModel.from_pretrained(config.source, add_pooling_layer=False, weights_only=True)
         backend: Tokenizer = AutoTokenizer.from_pretrained(config.source, use_fast=True).backend_tokenizer
     except (OSError, ValueError) as error:
         say(f"text encoder: {config.source} cannot be had ({_first_line(error)}); it starts from random weights")

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from radscribe.data.dataset import PreparedDataset
 from radscribe.evaluation.breakdown import agreement, agreement_by_group, by_frequency, by_severity
-from radscribe.evaluation.pixels_baseline import nearest_by_pixels, predict
+from radscribe.evaluation.pixels_baseline import nearest_by_pixels, pool, predict
 from radscribe.evaluation.scorecard import Scorecard, majority_report, score
 from radscribe.evaluation.significance import Figure, Resampling
 from radscribe.imaging.crop import centre_crop
@@ -49,6 +49,7 @@ def evaluate(
     report; the report of the nearest training film by pixels; logistic regression on 32 x 32 pixels.
     """
     section = reporter.system.config.section
+    dataset.require_section(section)
     studies = dataset.split(split)[:limit]
     if len(studies) < 2:
         raise RadscribeError(f"{dataset.folder}: {len(studies)} studies in the {split} split; at least 2 are needed")
@@ -75,7 +76,8 @@ def evaluate(
 
     card = scored(reports)
     shuffled = other_films(studies, _image_sources(dataset, studies))
-    card = card.with_control("shuffled_images", scored([reports[row] for row in shuffled]))
+    of_other_films = scored([reports[row] for row in shuffled])
+    card = card.with_control("shuffled_images", of_other_films)
     rows = list(range(min(part_limit, len(studies))))
     own = scored([reports[row] for row in rows], rows)
     parts = {}
@@ -89,17 +91,19 @@ def evaluate(
     training_reports = [study.report(section) for study in training]
     card = card.with_control("majority_report", scored(majority_report(training_reports, ids).values()))
     if training:
-        films, own_films = _pixels(dataset, training), _pixels(dataset, studies)
+        films, own_films = pooled_films(dataset, training), pooled_films(dataset, studies)
         nearest = nearest_by_pixels(films, own_films)
         card = card.with_control("nearest_neighbour", scored([training_reports[row] for row in nearest]))
         targets = np.array([study.labels[:CHEXBERT_COUNT] for study in training]) == POSITIVE
         predicted = predict(films, targets, own_films)
         order = [ids.index(study_id) for study_id in card.per_study.study_ids]
         card = card.with_predictions("pixels_32x32_logistic_regression", predicted[order])
-        card = _broken_down(card, dataset, np.array([study.labels for study in training]))
+        card = _broken_down(card, of_other_films, dataset, np.array([study.labels for study in training]))
     signature = {**card.signature, "model": reporter.system.config.name, "fingerprint": reporter.fingerprint}
     signature |= {"dataset": dataset.fingerprint, "part_controls_on": len(rows)}
     card = replace(card, signature=signature)
+    if split == "train":
+        card = replace(card, flags=(*card.flags, "scored on the training split, whose own reports are the database"))
     return Evaluation(card, dict(zip(ids, reports, strict=True)), studies, sight, shuffled)
 
 
@@ -158,8 +162,10 @@ def _noise_reports(reporter: Reporter, count: int) -> list[str]:
     return [reports[row % NOISE_FILMS] for row in range(count)]
 
 
-def _pixels(dataset: PreparedDataset, studies: Sequence[Study]) -> NDArray[np.uint8]:
-    return np.stack([dataset.film(study) for study in studies])
+def pooled_films(dataset: PreparedDataset, studies: Sequence[Study]) -> NDArray[np.float64]:
+    """The studies' films at 32 x 32, N x 1024: a few at a time, since all of them may be larger than memory."""
+    parts = [studies[first : first + BATCH] for first in range(0, len(studies), BATCH)]
+    return np.concatenate([pool(np.stack([dataset.film(study) for study in part])) for part in parts])
 
 
 def _image_sources(dataset: PreparedDataset, studies: Sequence[Study]) -> list[str]:
@@ -169,7 +175,9 @@ def _image_sources(dataset: PreparedDataset, studies: Sequence[Study]) -> list[s
     return [column[study.study_id] for study in studies]
 
 
-def _broken_down(card: Scorecard, dataset: PreparedDataset, training_states: NDArray[np.integer]) -> Scorecard:
+def _broken_down(
+    card: Scorecard, shuffled: Scorecard, dataset: PreparedDataset, training_states: NDArray[np.integer]
+) -> Scorecard:
     """The scorecard with F1 by severity and frequency, and agreement with the images' own labels, where known."""
     rows, names = card.per_study, dataset.table.column_names
     ids, resampling = rows.study_ids, rows.resampling
@@ -182,7 +190,11 @@ def _broken_down(card: Scorecard, dataset: PreparedDataset, training_states: NDA
         by = by_severity(ids, rows.hypothesis_states, rows.reference_states, severities, resampling)
         card = replace(card, severity=by)
     if "image_labels" in names:
-        card = replace(card, agreement=_agreement(card, dataset, resampling))
+        card = replace(
+            card,
+            agreement=_agreement(card, dataset, resampling),
+            agreement_shuffled=_agreement(shuffled, dataset, resampling),
+        )
     return card
 
 

@@ -28,7 +28,7 @@ def predict(
 ) -> NDArray[np.bool_]:
     """Which conditions (``M x C``) one-vs-rest logistic regression reads from films.
 
-    Films are ``N x H x W`` and ``M x H x W`` grey levels with sides divisible by 32, targets ``N x C``.
+    Films are ``N x H x W`` and ``M x H x W`` grey levels, or what ``pool`` made of them; targets ``N x C``.
     """
     features = pool(train_pixels)
     mean, spread = features.mean(axis=0), features.std(axis=0)
@@ -47,11 +47,17 @@ def nearest_by_pixels(train_pixels: NDArray[np.number], test_pixels: NDArray[np.
 
 
 def pool(pixels: NDArray[np.number]) -> Floats:
-    """Films ``N x H x W`` averaged to 32 x 32 and laid flat: ``N x 1024``."""
-    if pixels.ndim != 3 or pixels.shape[1] % GRID or pixels.shape[2] % GRID or 0 in pixels.shape:
-        raise WrongUse(f"films of shape {pixels.shape}: give films x height x width, sides divisible by {GRID}")
-    _, height, width = pixels.shape
-    cells = (GRID, height // GRID, GRID, width // GRID)
+    """Films ``N x H x W`` averaged to 32 x 32 and laid flat, ``N x 1024``; films already pooled stay as they are.
+
+    Sides that are no multiple of 32 lose the few last rows or columns.
+    """
+    if pixels.ndim == 2 and pixels.shape[1] == GRID * GRID:
+        return np.asarray(pixels, dtype=np.float64)
+    if pixels.ndim != 3 or min(pixels.shape[1:]) < GRID or not len(pixels):
+        raise WrongUse(f"films of shape {pixels.shape}: give films x height x width, sides of {GRID} at the least")
+    height, width = (side // GRID for side in pixels.shape[1:])
+    pixels = pixels[:, : height * GRID, : width * GRID]
+    cells = (GRID, height, GRID, width)
     # Block by block, because the films may be a memory map larger than memory.
     pooled = [rows.reshape(-1, *cells).mean(axis=(2, 4), dtype=np.float64) for rows in _blocks(pixels)]
     return np.concatenate(pooled).reshape(len(pixels), GRID * GRID)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from radscribe.data.dataset import PreparedDataset
 from radscribe.evaluation.clinical import micro, outcomes
-from radscribe.evaluation.evaluate import Evaluation
+from radscribe.evaluation.evaluate import Evaluation, pooled_films
 from radscribe.evaluation.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
 from radscribe.evaluation.pixels_baseline import nearest_by_pixels
 from radscribe.knowledge.index import ReferenceIndex
@@ -128,8 +128,7 @@ def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
     with torch.no_grad():
         index = ReferenceIndex(untrained(_database_presence(reporter, dataset, known)), float(untrained.curvature), "")
         by_untrained = index.search(untrained(presence))[1][:, 0]
-    films = np.stack([dataset.film(study) for study in known])
-    own = np.stack([dataset.film(study) for study in evaluation.studies])
+    films, own = pooled_films(dataset, known), pooled_films(dataset, evaluation.studies)
     by_pixels = torch.from_numpy(nearest_by_pixels(films, own))
     chance = torch.from_numpy(np.random.default_rng(0).integers(0, len(known), len(truth)))
     ways = {

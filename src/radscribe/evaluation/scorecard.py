@@ -85,7 +85,10 @@ class Control:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """All figures of one system on one set of studies; ``severity``, ``frequency`` and ``agreement`` where known."""
+    """All figures of one system on one set of studies; ``severity``, ``frequency`` and ``agreement`` where known.
+
+    ``agreement_shuffled`` is the agreement of reports drafted from another patient's film of the same source.
+    """
 
     nlg: Mapping[str, Figure | None]
     missing: Mapping[str, str]
@@ -101,6 +104,7 @@ class Scorecard:
     severity: Mapping[str, SeverityBand] = field(default_factory=dict)
     frequency: Mapping[str, FrequencyBand] = field(default_factory=dict)
     agreement: Mapping[str, Figure | None] = field(default_factory=dict)
+    agreement_shuffled: Mapping[str, Figure | None] = field(default_factory=dict)
     notice: str | None = None
 
     def with_control(self, name: str, control: Scorecard) -> Scorecard:
@@ -127,7 +131,7 @@ class Scorecard:
         """The content of ``scorecard.json``."""
         fields = asdict(self)
         del fields["per_study"]  # its rows are scores.parquet
-        for optional in ("severity", "frequency", "agreement", "notice"):
+        for optional in ("severity", "frequency", "agreement", "agreement_shuffled", "notice"):
             if not fields[optional]:
                 del fields[optional]
         return {"format": FORMAT, "radscribe_version": radscribe.__version__, **fields}

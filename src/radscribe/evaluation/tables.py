@@ -14,13 +14,13 @@ def markdown(card: Scorecard) -> str:
     reports = f"{card.distinct_reports:.1%} distinct reports (commonest {card.commonest_report:.1%})"
     notice = f", {card.notice}" if card.notice else ""
     parts = [f"{card.studies} studies{notice}, {reports}. Brackets: 95 % bootstrap interval."]
-    rows = [_system("this system", card.nlg, card.clinical, "")]
+    systems = [_system("this system", card.nlg, card.clinical, "")]
     for name, control in card.controls.items():
         drop = control.micro_f1_drop
         fall = f"{drop.difference} p = {drop.p_value:.3f}"
-        rows.append(_system(name.replace("_", " "), control.nlg, control.clinical, fall))
+        systems.append(_system(name.replace("_", " "), control.nlg, control.clinical, fall))
     head = ("reports", "micro-F1", "macro-F1", "example F1", "micro-F1 of 5", "BLEU-4", "ROUGE-L", "drop of micro-F1")
-    parts.append(_table(head, rows))
+    parts.append(_table(head, systems))
     if card.severity:
         grades = [(name, band.support, band.recall, band.f1) for name, band in card.severity.items()]
         parts.append(_table(("severity", "positives", "recall", "F1"), grades))
@@ -28,7 +28,8 @@ def markdown(card: Scorecard) -> str:
         bands = [(n, len(b.conditions), b.support, b.micro_f1, b.macro_f1) for n, b in card.frequency.items()]
         parts.append(_table(("training frequency", "conditions", "positives", "micro-F1", "macro-F1"), bands))
     if card.agreement:
-        parts.append(_table(("films", "balanced accuracy for the image's label"), card.agreement.items()))
+        rows = [(name, value, card.agreement_shuffled.get(name)) for name, value in card.agreement.items()]
+        parts.append(_table(("films", "balanced accuracy for the image's label", "shuffled films"), rows))
     scores = card.clinical.per_condition.items()
     conditions = [(name, s.support, s.precision.value, s.recall.value, s.f1) for name, s in scores]
     parts.append(_table(("condition", "positives", "precision", "recall", "F1"), conditions))

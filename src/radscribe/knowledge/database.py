@@ -15,6 +15,9 @@ from radscribe.encoders.text import TextEncoder
 from radscribe.knowledge.prompts import sentence_table, split_sentences
 from radscribe.study import RadscribeError, Study
 
+# Entries of the widest block of films by studies held in memory at once.
+_BLOCK = 2**25
+
 
 @dataclass(frozen=True)
 class ReportDatabase:
@@ -45,8 +48,12 @@ class ReportDatabase:
         return gathered.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
 
     def neighbour_vectors(self, studies: Tensor, report_vectors: Tensor) -> Tensor:
-        """The memory that the classification branch reads: B x k study indices -> B x k x d_t."""
-        return report_vectors[self.report_of_study[studies]]
+        """The memory that the classification branch reads: B x k study indices -> B x k x d_t.
+
+        -1 ("no more neighbours") reads as a report without a sentence does: zero.
+        """
+        vectors = report_vectors[self.report_of_study[studies.clamp(min=0)]]
+        return vectors.masked_fill((studies < 0).unsqueeze(-1), 0.0)
 
     def global_prompts(self, studies: Tensor) -> tuple[Tensor, Tensor]:
         """F_g (B x N x d_t) and its mask (B x N): the sentences of each reference report.
@@ -66,11 +73,22 @@ class ReportDatabase:
         return self.sentence_vectors[indices.clamp(min=0)] * mask[..., None], mask
 
     def nearest_films(self, features: Tensor, groups: Tensor | None, count: int) -> Tensor:
-        """Indices (B x count) of the studies whose films are most alike by cosine, never of the same patient."""
-        similarity = functional.normalize(features, dim=-1) @ self.features.T
-        if groups is not None:
-            similarity = similarity.masked_fill(groups[:, None] == self.groups, float("-inf"))
-        return similarity.topk(min(count, len(self)), dim=1).indices
+        """Indices (B x count) of the studies whose films are most alike by cosine, never of the same patient.
+
+        -1 where fewer than ``count`` are left. Runs on the database's device; the answer comes back on the films'.
+        """
+        found = torch.full((len(features), count), -1, dtype=torch.long, device=features.device)
+        size = max(1, _BLOCK // max(1, len(self)))
+        for first in range(0, len(features), size):
+            block = slice(first, first + size)
+            similarity = functional.normalize(features[block].to(self.features.device), dim=-1) @ self.features.T
+            if groups is not None:
+                own = groups[block].to(self.groups.device)[:, None] == self.groups
+                similarity = similarity.masked_fill(own, float("-inf"))
+            nearest = similarity.topk(min(count, len(self)), dim=1)
+            indices = nearest.indices.masked_fill(nearest.values.isinf(), -1)
+            found[block, : indices.shape[1]] = indices.to(found.device)
+        return found
 
     def nearest_sentence(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """For each of B sentence vectors: the index of the nearest known sentence by cosine, and the cosine."""

@@ -22,7 +22,7 @@ class ClassificationConfig:
     neighbours: int = 21
 
     def __post_init__(self) -> None:
-        if self.width % self.heads:
+        if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
         if self.neighbours < 1:
             raise ValueError("neighbours must be at least 1")

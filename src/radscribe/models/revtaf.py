@@ -66,9 +66,10 @@ class RevtafConfig:
 
     ``predicted_states`` is the share of state tokens that training takes from the branch instead of the truth, so that
     the decoder learns to check them against the film; ``borrowed_states`` is the share that it takes from another study
-    of the batch, whose errors go either way, rare conditions included; up to ``healthy_patches`` of the patches (a share
-    drawn for each study) come to the fusion from a study without finding, so that a finding is told by where it is and
-    not by where healthy lung is left, and by the prompts where the patches do not show it: all 0 in the paper.
+    of the batch, whose errors go either way, rare conditions included; up to ``healthy_patches`` of the patches (a
+    share drawn for each study) come to the fusion from a study without finding, so that a finding is told by where it
+    is and not by where healthy lung is left, and by the prompts where the patches do not show it; ``borrowed_local`` is
+    the share of studies whose local prompt is another's, which leaves the global one to tell: all 0 in the paper.
     ``patch_positions`` (their number, 49) adds a
     learned vector to each patch, which tells a small network where it is; not in the paper.
     """
@@ -83,14 +84,20 @@ class RevtafConfig:
     predicted_states: float = 0.0
     borrowed_states: float = 0.0
     healthy_patches: float = 0.0
+    borrowed_local: float = 0.0
     patch_positions: int = 0
 
     def __post_init__(self) -> None:
         shares = (self.predicted_states, self.borrowed_states)
         if min(shares) < 0 or sum(shares) > 1:
             raise ValueError("predicted_states and borrowed_states are shares of the states, at most 1 together")
-        if not 0 <= self.healthy_patches <= 1:
-            raise ValueError(f"healthy_patches {self.healthy_patches} is no share")
+        if self.fusion and (self.fusion.heads < 1 or self.image_encoder.width % self.fusion.heads):
+            raise ValueError(
+                f"patches of width {self.image_encoder.width} cannot be split into {self.fusion.heads} heads"
+            )
+        for name in ("healthy_patches", "borrowed_local"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} {getattr(self, name)} is no share")
 
 
 class FilmEntities(NamedTuple):
@@ -155,7 +162,7 @@ class Sight:
             "patches": ("patches",),
             "states": ("states", "state_logits"),
             "global": ("global_text", "global_mask"),
-            "local": ("local_text",),
+            "local": ("local_text", "entities"),  # the presence of the entities is the marginal of their text
         }[part]
         return replace(self, **{name: getattr(other, name) for name in names})
 
@@ -209,9 +216,10 @@ class Revtaf(nn.Module):
             losses["rank"] = ranking_loss(embeddings, labels, groups, self.config.retrieval, curvature)
             total = total + weights.rank * losses["rank"]
         global_text, global_mask = knowledge.database.global_prompts(batch.references)
-        local_text = local_prompts(knowledge.table, batch.entities.presence, batch.entities.positions)
+        entities = self.doubtful_entities(batch.entities)
+        local_text = local_prompts(knowledge.table, entities.presence, entities.positions)
         seen = self.diluted(patches, batch.labels)
-        memory, consistency = self.fuse(seen, global_text, global_mask, local_text, batch.entities.presence)
+        memory, consistency = self.fuse(seen, global_text, global_mask, local_text, entities.presence)
         if consistency is not None:
             losses["consistency"], losses["mean_iou"] = consistency
             total = total + weights.consistency * losses["consistency"]
@@ -225,6 +233,14 @@ class Revtaf(nn.Module):
         borrowed = self.config.borrowed_states
         states = torch.where(draw < borrowed, states.roll(1, 0), states)
         return torch.where(draw >= 1 - self.config.predicted_states, state_logits.argmax(-1), states)
+
+    def doubtful_entities(self, entities: FilmEntities) -> FilmEntities:
+        """What the local prompt is made of: for the configured share of studies that of another one of the batch."""
+        if not self.config.borrowed_local:
+            return entities
+        drawn = torch.rand(len(entities.presence), 1, device=entities.presence.device) < self.config.borrowed_local
+        # Not the study that lends its states: the two kinds of doubt are not to agree.
+        return FilmEntities(*(torch.where(drawn, part.roll(2, 0), part) for part in entities))
 
     def diluted(self, patches: Tensor, states: Tensor) -> Tensor:
         """Patches (B x P x d_v), up to the configured share from studies without finding, each at its own place."""

@@ -45,13 +45,18 @@ def targets(triplets: Sequence[Sequence[tuple[int, int, int]]]) -> tuple[Tensor,
 
 
 class EntityLoss(nn.Module):
-    """Cross-entropy of presence, weighted by class frequency, and of the position where there is one."""
+    """Cross-entropy of presence, weighted by class frequency, and of the position where there is one.
+
+    Presence is read from the pooled patches too, by a linear layer that is dropped after training: the queries find
+    where to look only once the patches tell something, and pooled films that are alike then show alike entities.
+    """
 
     weights: Tensor
 
     def __init__(self, model: EntityModel, presence: Tensor) -> None:
         super().__init__()
         self.model = model
+        self.shortcut = nn.Linear(model.config.width, 2 * len(ENTITIES))
         rate = presence.float().mean(0).clamp(min=1e-4, max=1 - 1e-4)
         # The square root: full inverse frequency would call every entity present half of the time.
         weights = torch.stack((rate / (1 - rate), (1 - rate) / rate), -1).sqrt().clamp(max=LARGEST_WEIGHT)
@@ -59,15 +64,19 @@ class EntityLoss(nn.Module):
 
     def forward(self, batch: EntityBatch) -> dict[str, Tensor]:
         output = self.model(batch.films)
-        losses = functional.cross_entropy(
-            output.presence_logits.float().flatten(0, 1), batch.presence.flatten(), reduction="none"
-        ).view_as(batch.presence)
-        weights = self.weights.gather(1, batch.presence.T).T
-        presence = (losses * weights).sum() / weights.sum()
+        presence = self._presence(output.presence_logits, batch.presence)
+        pooled = self._presence(self.shortcut(output.pooled).view(-1, len(ENTITIES), 2), batch.presence)
         located = batch.positions != IGNORED
         logits = output.position_logits.float()[located]
         position = functional.cross_entropy(logits, batch.positions[located]) if located.any() else logits.sum()
-        return {"loss": PRESENCE_SHARE * presence + position, "presence": presence, "position": position}
+        loss = PRESENCE_SHARE * (presence + pooled) + position
+        return {"loss": loss, "presence": presence, "pooled": pooled, "position": position}
+
+    def _presence(self, logits: Tensor, presence: Tensor) -> Tensor:
+        """The weighted cross-entropy of ``logits`` (B x 75 x 2) for ``presence`` (B x 75)."""
+        losses = functional.cross_entropy(logits.float().flatten(0, 1), presence.flatten(), reduction="none")
+        weights = self.weights.gather(1, presence.T).T
+        return (losses.view_as(presence) * weights).sum() / weights.sum()
 
 
 class EntityObjective:

@@ -100,7 +100,7 @@ class GeneratorObjective:
         self.count = len(training.reports)
         self.search = replace(search, beams=config.validation_beams)
         self.neighbours = knowledge.database.nearest_films(
-            training.entities.features, knowledge.database.groups, model.config.classification.neighbours
+            training.entities.features, knowledge.database.groups.cpu(), model.config.classification.neighbours
         )
         self.references: Tensor | None = None
 

@@ -16,22 +16,21 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import nn
 
-from radscribe.checkpoint import System, save_checkpoint, triplet_table
+from radscribe.checkpoint import System, fingerprint_of, save_checkpoint, triplet_table
 from radscribe.data.dataset import PreparedDataset
-from radscribe.data.files import sha256_of
 from radscribe.decoding.tokenizer import ReportTokenizer, read_tokenizer, train_word_pieces
 from radscribe.encoders.descriptions import DESCRIPTIONS
 from radscribe.encoders.entity import EntityModel
-from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig, blocks_in_common
+from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.encoders.text import TextEncoder
-from radscribe.encoders.weights import load_mobilenet_v2, load_published_resnet, load_published_text_encoder
+from radscribe.encoders.weights import load_published_text_encoder
 from radscribe.knowledge.database import ReportDatabase, build_database
 from radscribe.knowledge.prompts import place_texts, sentence_table
 from radscribe.models.classification import class_rates
 from radscribe.models.revtaf import FilmEntities, Knowledge, Revtaf
 from radscribe.recipe import to_mapping
 from radscribe.storage import read_tensors, write_tensors
-from radscribe.study import RadscribeError, Study
+from radscribe.study import RadscribeError, Study, WrongUse
 from radscribe.training.cache import Step, StepCache
 from radscribe.training.entity_model import EntityObjective
 from radscribe.training.features import entities_of
@@ -42,6 +41,7 @@ from radscribe.training.loop import Run, best_precision, fit
 from radscribe.training.plan import Recipe
 from radscribe.training.report import write_training_report
 from radscribe.training.schedule import TrainingConfig
+from radscribe.training.starts import Starts
 from radscribe.training.text_encoder import SentenceFilmModel, TextEncoderObjective
 
 
@@ -71,6 +71,7 @@ class Pipeline:
             bounded = min(recipe.generator.validation_studies, options.max_steps)
             recipe = replace(recipe, generator=replace(recipe.generator, validation_studies=bounded))
         self.recipe, self.dataset, self.options = recipe, dataset, options
+        self.starts = Starts(options.weights, options.say)
         self.cache = StepCache(options.cache, options.resume, options.say)
 
     def run(self, out: Path) -> Path:
@@ -105,12 +106,7 @@ class Pipeline:
         return out
 
     def _check(self) -> None:
-        section = self.dataset.manifest["settings"].get("section")
-        if section is not None and section != self.recipe.section:
-            raise RadscribeError(
-                f"{self.dataset.folder}: prepared for the section {section}, the recipe wants {self.recipe.section}; "
-                "prepare the data again or change section in the recipe"
-            )
+        self.dataset.require_section(self.recipe.section)
         for name in ("train", "validate"):
             if not self.studies(name):
                 raise RadscribeError(f"{self.dataset.folder}: no study in the {name} split; prepare more studies")
@@ -129,7 +125,7 @@ class Pipeline:
         config = self.recipe.model.image_encoder
 
         def build(folder: Path) -> dict[str, Any]:
-            encoder = self._start(ImageEncoder(config), None).eval()
+            encoder = self.starts.begin(ImageEncoder(config), None).eval()
             write_frozen(encoder, films, folder, split, wide=split == "train")
             return {}
 
@@ -137,7 +133,7 @@ class Pipeline:
             "dataset": self.dataset.fingerprint,
             "film": to_mapping(self.recipe.film),
             "image_encoder": to_mapping(config),
-            "weights": self._weights_hash(config),
+            "weights": self.starts.content(config),
         }
         return read_frozen(self.cache.step(f"frozen-{split}", inputs, build).folder, split, self.recipe.seed)
 
@@ -158,7 +154,9 @@ class Pipeline:
             "template": recipe.triplet_template,
         }
         published = load_published_text_encoder(config, self.options.say) if config.source else None
-        if published is None:
+        if published is not None:
+            inputs["weights"] = fingerprint_of(dict(published.state_dict()), {})
+        else:
             inputs |= self._training_inputs(recipe.text_training, recipe.entity_model.image_encoder)
 
         def build(folder: Path) -> dict[str, Any]:
@@ -169,7 +167,7 @@ class Pipeline:
             tokenizer = train_word_pieces(self.reports("train"), config.vocabulary_size)
             torch.manual_seed(recipe.seed)
             encoder = TextEncoder(config, tokenizer)
-            film_encoder = self._start(ImageEncoder(recipe.entity_model.image_encoder), None)
+            film_encoder = self.starts.begin(ImageEncoder(recipe.entity_model.image_encoder), None)
             model = SentenceFilmModel(encoder, film_encoder)
             objective = TextEncoderObjective(
                 model,
@@ -211,7 +209,7 @@ class Pipeline:
             model = EntityModel(recipe.entity_model, text_encoder.width)
             model.descriptions.copy_(text_encoder.encode(list(DESCRIPTIONS.values())))
             model.places.copy_(text_encoder.encode(place_texts()))
-            self._start(model.image_encoder, film_encoder)
+            self.starts.begin(model.image_encoder, film_encoder)
             triplets = {name: [study.triplets for study in self.studies(name)] for name in ("train", "validate")}
             objective = EntityObjective(
                 model,
@@ -285,7 +283,8 @@ class Pipeline:
         features: dict[str, FilmEntities],
     ) -> tuple[Step, System]:
         recipe = self.recipe
-        tokenizer = self._report_tokenizer(text_encoder)
+        # The text encoder's own vocabulary, with [DEC] and the state tokens behind it.
+        tokenizer = ReportTokenizer(Tokenizer.from_str(text_encoder.tokenizer.to_str()))
         inputs = {
             "features": features_step.key,
             "model": to_mapping(recipe.model),
@@ -307,7 +306,7 @@ class Pipeline:
         def build(folder: Path) -> dict[str, Any]:
             torch.manual_seed(recipe.seed)
             model = Revtaf(recipe.model, text_encoder.width, tokenizer)
-            self._start(model.image_encoder, film_encoder, entity_model.image_encoder)
+            self.starts.begin(model.image_encoder, film_encoder, entity_model.image_encoder)
             model.classification.positive_rates.copy_(class_rates(splits["train"].labels))
             run = self._run(folder, recipe.training)
             on_device = replace(
@@ -339,40 +338,6 @@ class Pipeline:
         system.knowledge = build_index(model, knowledge, features["train"].presence, "")
         return step, system
 
-    def _report_tokenizer(self, text_encoder: TextEncoder) -> ReportTokenizer:
-        """The text encoder's own vocabulary with the state tokens; another where the encoder is a published one."""
-        if self.recipe.text_encoder.source is None:
-            return ReportTokenizer(Tokenizer.from_str(text_encoder.tokenizer.to_str()))
-        return ReportTokenizer(train_word_pieces(self.reports("train"), self.recipe.text_encoder.vocabulary_size))
-
-    def _start(
-        self, encoder: ImageEncoder, previous: ImageEncoder | None, lower: ImageEncoder | None = None
-    ) -> ImageEncoder:
-        """Gives an image encoder what its configuration says it starts from: a file, the step before, or chance."""
-        config = encoder.config
-        if config.start == "previous" and (previous or lower):
-            own = encoder.state_dict()
-            for source in (previous, lower):  # the later step's lower blocks win
-                own |= blocks_in_common(source, encoder) if source else {}
-            encoder.load_state_dict(own)
-        elif config.weights is None:
-            self.options.say(f"image encoder: no weights named, a {config.architecture} starts from random ones")
-        elif config.weights.endswith(".npz"):
-            load_mobilenet_v2(encoder, self._weights(config))
-        else:
-            load_published_resnet(encoder, config.weights, self.options.say)
-        return encoder
-
-    def _weights(self, config: ImageEncoderConfig) -> Path:
-        """The weights file that the recipe names, in the folder of weights unless its path is whole."""
-        path = self.options.weights / str(config.weights)
-        if not path.is_file():
-            raise RadscribeError(f"{path}: no such weights file; name its folder with --weights")
-        return path
-
-    def _weights_hash(self, config: ImageEncoderConfig) -> str | None:
-        return sha256_of(self._weights(config)) if (config.weights or "").endswith(".npz") else None
-
     def _training_inputs(self, config: TrainingConfig, encoder: ImageEncoderConfig) -> dict[str, Any]:
         return {
             "training": to_mapping(config),
@@ -380,14 +345,18 @@ class Pipeline:
             "image_encoder": to_mapping(encoder),
             "seed": self.recipe.seed,
             "balance_sources": self.recipe.balance_sources,
-            "weights": self._weights_hash(encoder),
+            "weights": self.starts.content(encoder),
             "cache_frozen_blocks": self.recipe.cache_frozen_blocks,
             "max_steps": self.options.max_steps,
         }
 
     def _fabric(self, config: TrainingConfig) -> Fabric:
         precision: Any = best_precision(config.precision)
-        return Fabric(accelerator=self.options.accelerator, devices=self.options.devices, precision=precision)
+        options = self.options
+        try:
+            return Fabric(accelerator=options.accelerator, devices=options.devices, precision=precision)
+        except (ValueError, RuntimeError) as error:  # MisconfigurationException is none of Fabric's public names
+            raise WrongUse(f"--accelerator {options.accelerator} --devices {options.devices}: {error}") from None
 
     def _run(self, folder: Path, config: TrainingConfig) -> Run:
         fabric = self._fabric(config)

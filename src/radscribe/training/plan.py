@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from radscribe.checkpoint import SystemConfig
+from radscribe.knowledge.prompts import triplet_text
+from radscribe.labels.conditions import CONDITIONS
 from radscribe.recipe import RecipeError, from_mapping, read_yaml
 from radscribe.training.generator import GeneratorConfig
 from radscribe.training.schedule import TrainingConfig
@@ -29,6 +31,21 @@ class Recipe(SystemConfig):
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed {self.seed} must not be negative")
+        prompt = 1 + len(CONDITIONS)
+        longest = max(self.generator.max_words, self.search.max_new_tokens)
+        if prompt + longest > self.model.decoder.max_positions:
+            raise ValueError(
+                f"reports of {longest} tokens behind a prompt of {prompt} do not fit into the decoder's "
+                f"max_positions {self.model.decoder.max_positions}"
+            )
+        try:
+            triplet_text(0, 0, 0, self.triplet_template)
+        except (KeyError, IndexError, ValueError):
+            raise ValueError(
+                f"triplet_template {self.triplet_template!r} may name {{entity}}, {{place}} and {{existence}} only"
+            ) from None
         encoders = (self.entity_model.image_encoder, self.model.image_encoder)
         if self.cache_frozen_blocks and not (encoders[0] == encoders[1] and encoders[0].frozen_blocks):
             raise ValueError("cache_frozen_blocks needs both image encoders alike, with frozen_blocks above 0")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from radscribe.checkpoint import load_networks, save_checkpoint, triplet_table
+from radscribe.checkpoint import copy_records, load_networks, save_checkpoint, triplet_table
 from radscribe.data.dataset import PreparedDataset
 from radscribe.knowledge.database import build_database
 from radscribe.models.revtaf import Knowledge
+from radscribe.study import RadscribeError
 from radscribe.training.features import entities_of
 from radscribe.training.films import Films
 from radscribe.training.generator import build_index
@@ -18,6 +19,9 @@ def rebuild_index(checkpoint: Path, dataset: PreparedDataset, out: Path, texts: 
     """Writes to ``out`` the weights of ``checkpoint`` with ``dataset``'s training split as database; its size."""
     system, about = load_networks(checkpoint)
     studies = dataset.split("train")
+    if not studies:
+        raise RadscribeError(f"{dataset.folder}: no study in the train split; the database would be empty")
+    dataset.require_section(system.config.section)
     rows = [study.frontal.image_index for study in studies]
     films = Films(dataset.pixels, rows, system.config.film)
     entities = entities_of(system.entity_model, films, len(studies), next(system.parameters()).device)
@@ -28,5 +32,7 @@ def rebuild_index(checkpoint: Path, dataset: PreparedDataset, out: Path, texts: 
     knowledge = Knowledge(database, table, database.report_vectors)
     system.knowledge = build_index(system.model, knowledge, entities.presence, about["fingerprint"])
     kept: dict[str, Any] = {name: about[name] for name in ("recipe", "dataset", "measured") if name in about}
+    kept["index_dataset"] = dataset.fingerprint
     save_checkpoint(out, system, kept, about["precision"] == "float16", texts)
+    copy_records(checkpoint, out)
     return len(studies)

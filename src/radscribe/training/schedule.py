@@ -15,7 +15,8 @@ from torch import nn
 class TrainingConfig:
     """The paper's generator settings by default. ``save_every`` counts steps between resumable states.
 
-    ``film_rate`` multiplies the learning rate of image encoders (a started network needs less than a new one).
+    ``film_rate`` multiplies the learning rate of image encoders (a started network needs less than a new one),
+    ``retrieval_rate`` that of the layers of the ball, which learn from a ranking and nothing else.
     """
 
     epochs: int = 6
@@ -28,6 +29,7 @@ class TrainingConfig:
     weight_decay: float = 0.05
     clip: float = 1.0
     film_rate: float = 1.0
+    retrieval_rate: float = 1.0
     save_every: int = 500
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
 
@@ -49,24 +51,20 @@ def learning_rate(config: TrainingConfig, step: int, total: int) -> float:
 
 
 def parameter_groups(module: nn.Module, config: TrainingConfig) -> list[dict[str, object]]:
-    """Decayed and undecayed parameters, those of image encoders apart; "scale" multiplies the scheduled rate."""
-    film_parameters = {
-        id(parameter)
-        for name, part in module.named_modules()
-        if name.rpartition(".")[2] == "image_encoder"
-        for parameter in part.parameters()
+    """Decayed and undecayed parameters, those with a rate of their own apart; "scale" multiplies the scheduled rate."""
+    scales = {
+        id(parameter): {"image_encoder": config.film_rate, "retrieval": config.retrieval_rate}[part]
+        for name, child in module.named_modules()
+        if (part := name.rpartition(".")[2]) in ("image_encoder", "retrieval")
+        for parameter in child.parameters()
     }
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for parameter in module.parameters():
         if parameter.requires_grad:
-            groups.setdefault((id(parameter) in film_parameters, parameter.dim() > 1), []).append(parameter)
+            groups.setdefault((scales.get(id(parameter), 1.0), parameter.dim() > 1), []).append(parameter)
     return [
-        {
-            "params": parameters,
-            "weight_decay": config.weight_decay if decayed else 0.0,
-            "scale": config.film_rate if of_films else 1.0,
-        }
-        for (of_films, decayed), parameters in groups.items()
+        {"params": parameters, "weight_decay": config.weight_decay if decayed else 0.0, "scale": scale}
+        for (scale, decayed), parameters in groups.items()
     ]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from radscribe.data.archive import fit_archive
-from radscribe.data.files import sha256_of
+from radscribe.data.files import listing_hash, sha256_of
 from radscribe.data.prepare import Source
 from radscribe.data.raw import FilmFile, FilmLoader, FilmRefused, RawFilm, RawStudy
 from radscribe.data.sources.iu_reports import IuReport, read_reports
@@ -64,9 +64,16 @@ def iu_xray_source(
     return Source(
         name="iu-xray",
         studies=studies,
-        inputs={path.name: sha256_of(path) for path in given},
+        inputs={**{path.name: sha256_of(path) for path in given}, images.resolve().name: _images_hash(images)},
         extra_fields=EXTRA_FIELDS,
     )
+
+
+def _images_hash(images: Path) -> str:
+    """Which images were given: the listing of a folder; an archive, too large to hash, by its name and size."""
+    if images.is_dir():
+        return listing_hash(image_files(images), images)
+    return listing_hash([images] if images.is_file() else [], images.parent)
 
 
 def film_key(name: str) -> str:

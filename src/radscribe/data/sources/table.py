@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from radscribe.data.files import sha256_of
+from radscribe.data.files import listing_hash, sha256_of
 from radscribe.data.prepare import Source
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
 from radscribe.data.sources.listing import read_rows, view_of
@@ -48,8 +48,13 @@ def table_source(table: Path, images: Path) -> Source:
     return Source(
         name="table",
         studies=lambda scratch: tasks,
-        inputs={table.name: sha256_of(table)},
+        inputs={table.name: sha256_of(table), images.resolve().name: _images_hash(images, rows)},
     )
+
+
+def _images_hash(images: Path, rows: Sequence[Row]) -> str:
+    """Which of the table's images are there: one that was missing before is a reason to prepare anew."""
+    return listing_hash([path for row in rows if (path := images / row["image"]).is_file()], images)
 
 
 def _study_id(image: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from radscribe.data.files import sha256_of
+from radscribe.data.files import listing_hash, sha256_of
 from radscribe.data.pairing import Conditions, Pair, pair
 from radscribe.data.prepare import Source
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
@@ -76,12 +76,19 @@ def unpaired_source(
         },
         inputs={
             **{f"{place.resolve().parent.name}/{place.name}": sha256_of(place) for place in places if place.is_file()},
+            **{f"images of {place.resolve().name}": _images_hash(place, images) for place in places},
             reports_archive.name: sha256_of(reports_archive),
         },
         notes={"pairing": _summary(images, reports, stated, pairs)},
         extra_fields=EXTRA_FIELDS,
         weakly_paired=True,
     )
+
+
+def _images_hash(place: Path, images: Sequence[LabelledImage]) -> str:
+    """Which images below ``place`` (a folder, or the folder of a table) are there."""
+    folder = place if place.is_dir() else place.parent
+    return listing_hash([image.path for image in images if image.path and image.path.is_relative_to(folder)], folder)
 
 
 def _study_ids(images: Sequence[LabelledImage]) -> list[str]:

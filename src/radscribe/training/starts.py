@@ -1,0 +1,62 @@
+"""What image encoders start from: a weights file, a published network, the training step before, or chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from transformers import ResNetModel
+
+from radscribe.checkpoint import fingerprint_of
+from radscribe.data.files import sha256_of
+from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig, blocks_in_common
+from radscribe.encoders.weights import copy_resnet, load_mobilenet_v2, published_resnet
+from radscribe.study import RadscribeError
+
+
+class Starts:
+    """``weights`` is the folder of the files that recipes name; a hub is asked once a run for each network."""
+
+    def __init__(self, weights: Path, say: Callable[[str], None]) -> None:
+        self.weights, self.say = weights, say
+        self._networks: dict[str, ResNetModel | None] = {}
+
+    def begin(
+        self, encoder: ImageEncoder, previous: ImageEncoder | None, lower: ImageEncoder | None = None
+    ) -> ImageEncoder:
+        """Gives an image encoder what its configuration says it starts from: a file, the step before, or chance."""
+        config = encoder.config
+        if config.start == "previous" and (previous or lower):
+            own = encoder.state_dict()
+            for source in (previous, lower):  # the later step's lower blocks win
+                own |= blocks_in_common(source, encoder) if source else {}
+            encoder.load_state_dict(own)
+        elif config.weights is None:
+            self.say(f"image encoder: no weights named, a {config.architecture} starts from random ones")
+        elif config.weights.endswith(".npz"):
+            load_mobilenet_v2(encoder, self._weights(config))
+        elif network := self._published(config.weights):
+            copy_resnet(network, encoder, config.weights)
+        return encoder
+
+    def _published(self, source: str) -> ResNetModel | None:
+        """The ResNet of a hub id or folder, asked for once a run; None where it cannot be had."""
+        if source not in self._networks:
+            self._networks[source] = published_resnet(source, self.say)
+        return self._networks[source]
+
+    def _weights(self, config: ImageEncoderConfig) -> Path:
+        """The weights file that the recipe names, in the folder of weights unless its path is whole."""
+        path = self.weights / str(config.weights)
+        if not path.is_file():
+            raise RadscribeError(f"{path}: no such weights file; name its folder with --weights")
+        return path
+
+    def content(self, config: ImageEncoderConfig) -> str | None:
+        """What the encoder starts from, by content: a run begun without the hub is not one begun with it."""
+        if config.weights is None:
+            return None
+        if config.weights.endswith(".npz"):
+            return sha256_of(self._weights(config))
+        network = self._published(config.weights)
+        return fingerprint_of(dict(network.state_dict()), {}) if network else "random"
