@@ -68,3 +68,13 @@ def test_a_vocabulary_is_the_same_every_time_and_spells_what_it_has_not_seen() -
     assert first.get_vocab() == second.get_vocab()
     assert first.encode("rare").tokens == ["r", "##a", "##r", "##e"]
     assert first.get_vocab_size() <= 60
+
+
+def test_the_mark_of_de_identification_is_read_but_never_drafted() -> None:
+    tokenizer = ReportTokenizer(train_word_pieces(["Compared to XXXX, the lungs are clear."] * 2, 200))
+    ids = tokenizer.encode("Compared to XXXX, the lungs are clear.", 50)
+    assert tokenizer.backend.token_to_id("xxxx") in ids and tokenizer.backend.token_to_id("xxxx") in tokenizer.banned
+    assert tokenizer.decode(ids) == "Compared to xxxx, the lungs are clear."
+    assert set(ReportTokenizer(train_word_pieces(["Clear."] * 2, 100)).banned) == set(
+        ReportTokenizer(train_word_pieces(["Clear."] * 2, 100)).special
+    )

@@ -14,6 +14,7 @@ from radscribe.study import RadscribeError
 # BERT's five, then the decoder's start and the four states in the order of labels.conditions.STATES.
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 START = "[DEC]"
+REMOVED = "xxxx"
 STATE_TOKENS = ("[BLA]", "[POS]", "[NEG]", "[UNC]")
 
 _NUMBER = re.compile(r"(\d)\. (\d)")
@@ -59,8 +60,10 @@ class ReportTokenizer:
             self._id(name) for name in ("[PAD]", "[UNK]", "[SEP]", START, ".")
         )
         self.states = tuple(self._id(name) for name in STATE_TOKENS)
-        # Never drafted: everything special but the end.
-        self.banned = tuple(self._id(name) for name in (*SPECIAL, START, *STATE_TOKENS) if name != "[SEP]")
+        # Never drafted: everything special but the end, and the mark that de-identification leaves in public reports.
+        self.special = tuple(self._id(name) for name in (*SPECIAL, START, *STATE_TOKENS) if name != "[SEP]")
+        removed = self.backend.token_to_id(REMOVED)
+        self.banned = self.special if removed is None else (*self.special, removed)
 
     def _id(self, token: str) -> int:
         found = self.backend.token_to_id(token)
@@ -83,7 +86,7 @@ class ReportTokenizer:
         """
         found: list[tuple[str, int, int]] = []
         first = 0
-        special = {self.end, *self.banned} - {self.unknown}
+        special = {self.end, *self.special} - {self.unknown}
         length = next((position for position, token in enumerate(ids) if token in special), len(ids))
         for position in range(length):
             following = (self.backend.id_to_token(ids[position + 1]) or "") if position + 1 < length else ""
