@@ -113,7 +113,7 @@ def test_explained_weights_are_a_distribution_over_patches_and_logits_are_the_sa
 def test_attention_rests_on_the_vector_beside_the_patches_and_maps_show_the_patches_alone() -> None:
     decoder, seen = small_decoder(layers=1, rest=True), memory(1)
     tokens = torch.tensor([[2, 3, 4]])
-    weights = decoder.explain(tokens, seen)[1]
+    weights = decoder.explain(tokens, seen)[1].detach()
     assert weights.shape == (1, 3, 9)
     assert bool((weights.sum(-1) < 1).all()) and float(weights.sum()) > 0
     # A vector that every query of the layer is drawn to takes the attention off the patches, and with it their word.

@@ -65,7 +65,7 @@ def test_the_loss_is_shared_by_all_that_belong() -> None:
     expected = (-(log[0, 0] + log[0, 1]) / 2 - log[2, 3]) / 2
     torch.testing.assert_close(_shared_target(logits, belongs), expected)
     nothing = _shared_target(logits.requires_grad_(), torch.zeros(3, 4))
-    assert float(nothing) == 0.0
+    assert float(nothing.detach()) == 0.0
     nothing.backward()
 
 
@@ -74,7 +74,7 @@ def test_sentences_learn_to_lie_beside_what_they_state() -> None:
     """Trained on four reports, a sentence is nearer to its own triplet than to the opposite or the other side."""
     found = objective()
     optimizer = torch.optim.Adam(found.module.parameters(), lr=3e-3)
-    for step in range(150):
+    for step in range(350):
         batch = SentenceBatch(*found.load([0, 1, 2, 3], epoch=step))
         optimizer.zero_grad()
         found.module(batch)["loss"].backward()
@@ -82,4 +82,6 @@ def test_sentences_learn_to_lie_beside_what_they_state() -> None:
     texts = ["effusion left pleural present", "effusion left pleural absent", "effusion pleural unspec absent"]
     encoder = found.module.text_encoder
     sentences, triplets = (functional.normalize(encoder.encode(rows), dim=-1) for rows in ([LEFT, NONE], texts))
-    assert (sentences @ triplets.T).argmax(1).tolist() == [0, 2]
+    near = sentences @ triplets.T
+    assert float(near[0, 0]) > float(near[0, 1:].max()) + 0.3
+    assert float(near[1, 2]) > float(near[1, 0]) + 0.3
