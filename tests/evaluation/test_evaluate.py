@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from radscribe.data.dataset import PreparedDataset
 from radscribe.evaluation.evaluate import Evaluation, evaluate, other_films
-from radscribe.evaluation.proof import proof_of
+from radscribe.evaluation.proof import _sides_told, proof_of
+from radscribe.labels.conditions import CONDITIONS
 from radscribe.reporter import load_reporter
 from radscribe.study import RadscribeError, Study, View
 
@@ -64,6 +66,23 @@ def test_the_proof_holds_sides_and_ways_of_retrieval(
     assert all(0 <= row["micro_f1"] <= 1 and 0 <= row["hamming"] <= 36 for row in proof.retrieval.values())
     assert proof.pointing["own film"].n == proof.pointing["another film"].n
     json.dumps(proof.to_dict(), allow_nan=False)
+
+
+def test_sides_told_count_only_what_is_rightly_stated_with_one_side(
+    found: Evaluation, phantoms: PreparedDataset
+) -> None:
+    effusion = CONDITIONS.index("pleural effusion")
+    sides = phantoms.column("sides")
+    study = next(s for s in phantoms.studies if json.loads(sides[s.study_id]).get("pleural effusion") == "left")
+    assert study.labels[effusion] == 1
+    for text, expected in (
+        ("There is a left pleural effusion.", [True]),
+        ("There is a right pleural effusion.", [False]),
+        ("There is a pleural effusion. No left pneumothorax.", []),
+        ("Left and right pleural effusions are present.", []),
+    ):
+        told = _sides_told(phantoms, replace(found, studies=[study], reports={study.study_id: text}))
+        assert told == expected, text
 
 
 def test_a_split_of_one_study_is_too_small(checkpoint: Path, phantoms: PreparedDataset) -> None:

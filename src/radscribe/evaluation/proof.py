@@ -17,6 +17,7 @@ from radscribe.evaluation.evaluate import Evaluation, pooled_films
 from radscribe.evaluation.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
 from radscribe.evaluation.pixels_baseline import nearest_by_pixels
 from radscribe.knowledge.index import ReferenceIndex
+from radscribe.knowledge.prompts import split_sentences
 from radscribe.knowledge.retrieval import HyperbolicNetwork, label_distance
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.labels.rules import label_sentence
@@ -26,15 +27,21 @@ from radscribe.reporter import Reporter
 @dataclass(frozen=True)
 class Proof:
     """``pointing``: peaks of correct one-sided sentences on the lesion's side, with the film's own maps and with those
-    of another film; ``retrieval``: for each way to find the reference, how well its labels agree with the true ones."""
+    of another film; ``sides``: how often a rightly stated one-sided condition is told on the right side; ``retrieval``:
+    for each way to find the reference, how well its labels agree with the true ones."""
 
     pointing: dict[str, Pointing] = field(default_factory=dict)
     pointing_p_value: float | None = None
+    sides: Pointing | None = None
     retrieval: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"evidence": {"pointing": {name: asdict(value) for name, value in self.pointing.items()},
-                             "p_value": self.pointing_p_value}, "retrieval": self.retrieval}  # fmt: skip
+        evidence = {
+            "pointing": {name: asdict(value) for name, value in self.pointing.items()},
+            "p_value": self.pointing_p_value,
+            "sides": asdict(self.sides) if self.sides else None,
+        }
+        return {"evidence": evidence, "retrieval": self.retrieval}
 
     def markdown(self) -> str:
         lines: list[str] = []
@@ -46,6 +53,10 @@ class Proof:
             ]
             lines += [f"| {name} | {value.n} | {value.rate:.3f} |" for name, value in self.pointing.items()]
             lines += ["", f"Own film against another film: p = {self.pointing_p_value:.2g} (exact McNemar, one-sided)."]
+        if self.sides:
+            lines += [
+                f"A condition rightly stated on one side: the right side in {self.sides.rate:.3f} of {self.sides.n}."
+            ]
         if self.retrieval:
             lines += ["", "| reference found by | micro-F1 of its labels | differing bits of 72 |", "|---|---:|---:|"]
             lines += [
@@ -57,12 +68,13 @@ class Proof:
 def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> Proof:
     """What can be proved on this dataset: pointing needs the lesions' sides (phantoms), retrieval any labels."""
     pointing_found: dict[str, Pointing] = {}
-    p_value = None
+    p_value, sides = None, None
     if "sides" in dataset.table.column_names:
         own, other = _side_hits(reporter, dataset, evaluation)
         pointing_found = {"own film": pointing(own), "another film": pointing(other)}
         p_value = paired_hits_p_value(own, other)
-    return Proof(pointing_found, p_value, _retrieval(reporter, dataset, evaluation))
+        sides = pointing(_sides_told(dataset, evaluation))
+    return Proof(pointing_found, p_value, sides, _retrieval(reporter, dataset, evaluation))
 
 
 def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> tuple[list[bool], list[bool]]:
@@ -98,15 +110,37 @@ def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
     return side_hits(records["own"]), side_hits(records["other"])
 
 
-def _stated_side(text: str, truth: Sequence[int], sides: dict[str, str]) -> Any:
-    """The side a sentence names, where it rightly states a one-sided condition as positive on that side; else None."""
+def _sides_told(dataset: PreparedDataset, evaluation: Evaluation) -> list[bool]:
+    """For each sentence that names one side and rightly states a one-sided condition: is it the condition's side?"""
+    sides = dataset.column("sides")
+    told = []
+    for study in evaluation.studies:
+        known: dict[str, str] = json.loads(sides[study.study_id])
+        for text in split_sentences(evaluation.reports[study.study_id]):
+            own = [known[name] for name in _rightly_stated(text, study.labels) if known.get(name) in ("left", "right")]
+            side = _named_side(text)
+            if own and side:
+                told.append(side in own)
+    return told
+
+
+def _named_side(text: str) -> str | None:
+    """The one side that a sentence names."""
     words = set(text.lower().replace(".", " ").replace(",", " ").split())
     named = [side for side in ("left", "right") if side in words]
-    if len(named) != 1:
-        return None
-    stated = [name for name, state in zip(CONDITIONS, label_sentence(text), strict=True) if state == POSITIVE]
-    right = [name for name in stated if truth[CONDITIONS.index(name)] == POSITIVE and sides.get(name) == named[0]]
-    return named[0] if right else None
+    return named[0] if len(named) == 1 else None
+
+
+def _rightly_stated(text: str, truth: Sequence[int]) -> list[str]:
+    """The conditions that a sentence states as positive and that are."""
+    states = zip(CONDITIONS, label_sentence(text), truth, strict=True)
+    return [name for name, state, true in states if state == true == POSITIVE]
+
+
+def _stated_side(text: str, truth: Sequence[int], sides: dict[str, str]) -> Any:
+    """The side a sentence names, where it rightly states a one-sided condition as positive on that side; else None."""
+    side = _named_side(text)
+    return side if side and any(sides.get(name) == side for name in _rightly_stated(text, truth)) else None
 
 
 def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> dict[str, dict[str, float]]:
