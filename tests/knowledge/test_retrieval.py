@@ -16,6 +16,7 @@ from radscribe.knowledge.retrieval import (
     RetrievalConfigError,
     choose_references,
     label_distance,
+    noisy,
     ranking_loss,
 )
 
@@ -62,7 +63,8 @@ def test_learnable_curvature_starts_at_the_setting_and_learns() -> None:
     config = RetrievalConfig(input_width=12, width=16, learnable_curvature=True)
     network = HyperbolicNetwork(config)
     assert network.log_curvature.detach().exp() == pytest.approx(0.01)
-    loss = ranking_loss(network(torch.rand(6, 12)), states(6), torch.arange(6), config, network.curvature)
+    embeddings = network(torch.rand(6, 12))
+    loss = ranking_loss(embeddings, embeddings, states(6), torch.arange(6), config, network.curvature)
     loss.backward()
     assert network.log_curvature.grad is not None and float(network.log_curvature.grad) != 0
 
@@ -83,7 +85,8 @@ def points(count: int, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize("target", ["multi", "single"])
-def test_ranking_loss_row_by_row(target: Any) -> None:
+@pytest.mark.parametrize("placed", [points(8), points(8, seed=1)])  # as they search, or elsewhere
+def test_ranking_loss_row_by_row(placed: Tensor, target: Any) -> None:
     config = RetrievalConfig(input_width=12, width=16, temperature=0.7, target=target)
     embeddings, labels, groups = points(8), states(8, kinds=2), torch.tensor([0, 0, 1, 2, 3, 4, 5, 6])
     labels[2], labels[5] = labels[3], labels[3]  # ties: rows 2, 3 and 5 have two nearest
@@ -92,12 +95,12 @@ def test_ranking_loss_row_by_row(target: Any) -> None:
         others = [other for other in range(8) if groups[other] != groups[row]]
         hamming = [int((labels[row] != labels[other]).sum()) for other in others]
         shares = torch.stack(
-            [-poincare.distance(embeddings[row], embeddings[other], config.curvature) / 0.7 for other in others]
+            [-poincare.distance(embeddings[row], placed[other], config.curvature) / 0.7 for other in others]
         ).log_softmax(0)
         nearest = [place for place, value in enumerate(hamming) if value == min(hamming)]
         nearest = nearest[:1] if target == "single" else nearest
         terms.append(-shares[nearest].mean())
-    loss = ranking_loss(embeddings, labels, groups, config, config.curvature)
+    loss = ranking_loss(embeddings, placed, labels, groups, config, config.curvature)
     torch.testing.assert_close(loss, torch.stack(terms).mean(), rtol=1e-4, atol=1e-5)
 
 
@@ -109,7 +112,7 @@ def test_ranking_loss_falls_as_a_pair_of_like_labels_moves_closer() -> None:
         embeddings = 0.5 * torch.eye(6)
         middle = embeddings[:2].mean(0)
         embeddings[:2] = middle + gap * (embeddings[:2] - middle)
-        losses.append(float(ranking_loss(embeddings, labels, torch.arange(6), SMALL, 0.01)))
+        losses.append(float(ranking_loss(embeddings, embeddings, labels, torch.arange(6), SMALL, 0.01)))
     assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0]
 
 
@@ -117,7 +120,7 @@ def test_views_of_one_patient_are_no_candidates_of_each_other() -> None:
     """Two views of one patient, and another patient to whom both are equally near by labels."""
     embeddings, labels = points(3), states(3)
     labels[1] = labels[0]
-    loss = ranking_loss(embeddings, labels, torch.tensor([0, 0, 1]), SMALL, 0.01)
+    loss = ranking_loss(embeddings, embeddings, labels, torch.tensor([0, 0, 1]), SMALL, 0.01)
     distances = poincare.pairwise_distance(embeddings, embeddings, 0.01)
     expected = -(-distances[2, :2]).log_softmax(0).mean() / 3  # either view has one candidate: no cost
     torch.testing.assert_close(loss, expected)
@@ -126,7 +129,7 @@ def test_views_of_one_patient_are_no_candidates_of_each_other() -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_without_candidates_the_loss_is_zero_and_trainable(count: int) -> None:
     embeddings = points(count).requires_grad_()
-    loss = ranking_loss(embeddings, states(count), torch.zeros(count).long(), SMALL, 0.01)
+    loss = ranking_loss(embeddings, embeddings, states(count), torch.zeros(count).long(), SMALL, 0.01)
     loss.backward()
     assert float(loss.detach()) == 0 and embeddings.grad is not None and not embeddings.grad.any()
 
@@ -134,7 +137,7 @@ def test_without_candidates_the_loss_is_zero_and_trainable(count: int) -> None:
 def test_a_row_without_candidates_is_skipped() -> None:
     """Of three studies, none of the first patient's two may choose the other; all still have the third."""
     embeddings, labels = points(3).requires_grad_(), states(3)
-    loss = ranking_loss(embeddings, labels, torch.tensor([0, 0, 1]), SMALL, 0.01)
+    loss = ranking_loss(embeddings, embeddings, labels, torch.tensor([0, 0, 1]), SMALL, 0.01)
     loss.backward()
     assert bool(loss.isfinite()) and embeddings.grad is not None and bool(embeddings.grad.isfinite().all())
 
@@ -174,3 +177,12 @@ def test_reference_is_missing_where_only_the_own_patient_is_left() -> None:
 def test_settings_out_of_range_are_named(setting: str, value: object) -> None:
     with pytest.raises(RetrievalConfigError, match=setting):
         RetrievalConfig(**{setting: value})  # type: ignore[arg-type]
+
+
+def test_noise_moves_probabilities_and_keeps_them_probabilities() -> None:
+    presence = torch.tensor([0.0, 1e-6, 0.3, 0.5, 1.0]).expand(4000, 5)
+    assert torch.equal(noisy(presence, 0.0), presence)
+    moved = noisy(presence, 0.8)
+    assert bool(((moved >= 0) & (moved <= 1)).all())
+    deviation = torch.logit(moved[:, 2:4].double()).std(0)
+    torch.testing.assert_close(deviation, torch.full((2,), 0.8, dtype=torch.double), rtol=0.05, atol=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from radscribe.labels.entities import ENTITIES, PLACES
+from radscribe.labels.places import MIRRORED
 from radscribe.labels.triplets import extract_triplets
 
 CASES = {
@@ -55,3 +56,11 @@ def test_every_entity_but_the_excluded_is_found_by_its_own_name() -> None:
     for index, name in enumerate(ENTITIES):
         if name not in without_words:
             assert index in {entity for entity, _, _ in extract_triplets(f"There is {name}.")}, name
+
+
+def test_mirrored_places_are_the_other_side_and_come_back() -> None:
+    for place, name in enumerate(PLACES):
+        other = PLACES[MIRRORED[place]]
+        assert MIRRORED[MIRRORED[place]] == place
+        swapped = name.replace("left", "#").replace("right", "left").replace("#", "right")
+        assert other == (swapped if swapped in PLACES else name)

@@ -45,7 +45,7 @@ def batch(system: System, size: int = 6) -> Batch:
         films=torch.rand(size, 1, 64, 64, generator=random),
         entities=entities,
         labels=labels,
-        ranking=Ranking(entities.presence, labels, torch.arange(size)),
+        ranking=Ranking(entities.presence, entities.presence.round(), labels, torch.arange(size)),
         references=torch.randint(0, count, (size, 1), generator=random),
         neighbours=torch.randint(0, count, (size, 4), generator=random),
         tokens=words,
@@ -68,8 +68,7 @@ def test_a_part_that_is_off_has_no_parameters_and_is_never_called(system: System
     for name, child in model.named_children():
         child.register_forward_hook(lambda *_, name=name: called.add(name))
     losses = model.train()(batch(system), knowledge_of(model, system))
-    # The decoder is called by its parts, not by forward; the positions are a tensor.
-    assert called | {"decoder", "patch_positions"} == prefixes
+    assert called | {"decoder"} == prefixes  # which is called by its parts, not by forward
     assert ("rank" in losses) == ("retrieval" in SETTINGS[setting])
     assert ("consistency" in losses) == ("fusion" in SETTINGS[setting])
 

@@ -8,16 +8,19 @@ import torch
 
 from radscribe.checkpoint import System
 from radscribe.data.dataset import PreparedDataset
+from radscribe.labels.entities import ENTITIES
 from radscribe.models.revtaf import FilmEntities, Revtaf
 from radscribe.reporter import load_reporter
 from radscribe.training.films import Films
-from radscribe.training.generator import GeneratorConfig, GeneratorObjective, Split
+from radscribe.training.generator import GeneratorConfig, GeneratorObjective, Split, indexed_presence
 
 
-def objective(checkpoint, phantoms: PreparedDataset, pool: int, references: str = "labels") -> GeneratorObjective:  # type: ignore[no-untyped-def]
+def objective(  # type: ignore[no-untyped-def]
+    checkpoint, phantoms: PreparedDataset, pool: int, references: str = "labels", indexed: str = "films"
+) -> GeneratorObjective:
     system: System = load_reporter(checkpoint).system
     assert system.config.model.retrieval is not None
-    retrieval = replace(system.config.model.retrieval, pool=pool)
+    retrieval = replace(system.config.model.retrieval, pool=pool, indexed=indexed)
     torch.manual_seed(0)
     model = Revtaf(replace(system.config.model, retrieval=retrieval), system.text_encoder.width, system.model.tokenizer)
     studies = phantoms.split("train")
@@ -29,7 +32,8 @@ def objective(checkpoint, phantoms: PreparedDataset, pool: int, references: str 
     )
     films = Films(phantoms.pixels, [study.frontal.image_index for study in studies], system.config.film)
     labels = torch.tensor([study.labels for study in studies])
-    split = Split(films, entities, labels, [study.findings for study in studies])
+    indexed = indexed_presence(retrieval, entities, studies)
+    split = Split(films, entities, indexed, labels, [study.findings for study in studies])
     config = GeneratorConfig(references=references)  # type: ignore[arg-type]
     return GeneratorObjective(model, system.knowledge, split, split, config, system.config.search, seed=0)
 
@@ -39,9 +43,10 @@ def test_a_batch_is_ranked_with_itself_and_a_pool_of_others(checkpoint, phantoms
         found = objective(checkpoint, phantoms, pool)
         found.begin_epoch(0)
         batch = found.load([3, 1, 8, 5], epoch=0)
-        presence, labels, groups = batch.ranking
+        presence, indexed, labels, groups = batch.ranking
         assert len(presence) == len(labels) == len(groups) == wanted
         assert torch.equal(presence[:4], batch.entities.presence) and torch.equal(labels[:4], batch.labels)
+        assert torch.equal(presence, indexed)  # films are placed by what is seen on them
         assert len(presence.unique(dim=0)) == wanted  # no study twice
         again = found.load([3, 1, 8, 5], epoch=0).ranking
         assert all(torch.equal(a, b) for a, b in zip(batch.ranking, again, strict=True))
@@ -57,3 +62,17 @@ def test_no_training_film_is_given_a_report_of_its_own_patient(checkpoint, phant
         batch = found.load(list(range(found.count)), epoch=0)
         assert not bool((groups[batch.references] == groups[:, None]).any()), references
         assert not bool((groups[batch.neighbours] == groups[:, None]).any()), references
+
+
+def test_reports_can_place_studies_in_the_ball(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
+    found = objective(checkpoint, phantoms, pool=0, references="ball", indexed="reports")
+    found.begin_epoch(0)
+    studies = phantoms.split("train")
+    stated = torch.zeros(len(studies), len(ENTITIES))
+    for row, study in enumerate(studies):
+        for entity, _, present in study.triplets:
+            stated[row, entity] = max(float(present), float(stated[row, entity]))
+    assert torch.equal(found.load([3, 1, 8, 5], epoch=0).ranking.indexed, stated[[3, 1, 8, 5]])
+    with torch.no_grad():
+        ball = found.model.retrieval(stated).half().float()
+    torch.testing.assert_close(found.module.knowledge.database.ball, ball)

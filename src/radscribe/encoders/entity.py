@@ -10,18 +10,20 @@ from torch import Tensor, nn
 
 from radscribe.encoders.attention import trainable_attention
 from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.encoders.positions import grid_positions
 from radscribe.labels.entities import ENTITIES, PLACES
 
 
 @dataclass(frozen=True)
 class EntityModelConfig:
-    """MedKLIP's shape by default; ``text_width`` is the width of the text encoder that reads the descriptions."""
+    """MedKLIP's shape by default. ``patch_positions`` tells the queries where each patch is; MedKLIP's are not told."""
 
     width: int = 256
     layers: int = 4
     heads: int = 4
     feed_forward: int = 1024
     dropout: float = 0.1
+    patch_positions: bool = False
     image_encoder: ImageEncoderConfig = field(
         default_factory=lambda: ImageEncoderConfig(depths=(3, 4, 6, 3))  # ResNet-50
     )
@@ -29,6 +31,8 @@ class EntityModelConfig:
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
+        if self.patch_positions and self.width % 4:
+            raise ValueError(f"patch_positions: width {self.width} is no multiple of 4")
 
 
 class EntityOutput(NamedTuple):
@@ -73,8 +77,9 @@ class EntityModel(nn.Module):
         """``films``: B x 1 x 224 x 224 in [0, 1]."""
         patches = self.project_patches(self.image_encoder(films))  # B x 196 x width
         queries = self.project_queries(self.descriptions).expand(len(films), -1, -1)  # B x 75 x width
+        seen = patches + grid_positions(patches) if self.config.patch_positions else patches
         with trainable_attention(patches.device):
-            entities = self.decoder(queries, patches)
+            entities = self.decoder(queries, seen)
         # Scaled, so that 51 inner products of text width start near uniform.
         position_logits = self.position_head(entities) @ self.places.T / self.places.shape[1] ** 0.5
         return EntityOutput(self.presence_head(entities), position_logits, patches.mean(1))

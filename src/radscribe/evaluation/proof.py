@@ -16,6 +16,7 @@ from radscribe.evaluation.clinical import micro, outcomes
 from radscribe.evaluation.evaluate import Evaluation, pooled_films
 from radscribe.evaluation.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
 from radscribe.evaluation.pixels_baseline import nearest_by_pixels
+from radscribe.knowledge.database import stated_presence
 from radscribe.knowledge.index import ReferenceIndex
 from radscribe.knowledge.prompts import split_sentences
 from radscribe.knowledge.retrieval import HyperbolicNetwork, label_distance
@@ -160,7 +161,11 @@ def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
     torch.manual_seed(0)
     untrained = HyperbolicNetwork(system.model.config.retrieval).to(presence.device)
     with torch.no_grad():
-        index = ReferenceIndex(untrained(_database_presence(reporter, dataset, known)), float(untrained.curvature), "")
+        if system.model.config.retrieval.indexed == "reports":
+            indexed = stated_presence(known).to(presence.device)
+        else:
+            indexed = _database_presence(reporter, dataset, known)
+        index = ReferenceIndex(untrained(indexed), float(untrained.curvature), "")
         by_untrained = index.search(untrained(presence))[1][:, 0]
     films, own = pooled_films(dataset, known), pooled_films(dataset, evaluation.studies)
     by_pixels = torch.from_numpy(nearest_by_pixels(films, own))

@@ -13,10 +13,19 @@ from torch.nn import functional
 
 from radscribe.encoders.text import TextEncoder
 from radscribe.knowledge.prompts import sentence_table, split_sentences
+from radscribe.labels.entities import ENTITIES
 from radscribe.study import RadscribeError, Study
 
 # Entries of the widest block of films by studies held in memory at once.
 _BLOCK = 2**25
+
+
+def stated_presence(studies: Sequence[Study]) -> Tensor:
+    """1 where a study's report states an entity as present, else 0: N x 75."""
+    presence = torch.zeros(len(studies), len(ENTITIES))
+    for row, study in enumerate(studies):
+        presence[row, [entity for entity, _, present in study.triplets if present]] = 1.0
+    return presence
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,12 @@ from radscribe.labels.conditions import STATES
 from radscribe.study import RadscribeError
 
 Target = Literal["multi", "single"]
+Indexed = Literal["films", "reports"]
 
 # Entries of the widest query-by-database block held in memory at once.
 _BLOCK = 2**24
+# A probability this near to 0 or 1 counts as no nearer, so that its logit stays finite.
+_CERTAIN = 1e-4
 
 
 class RetrievalConfigError(RadscribeError, ValueError):
@@ -29,7 +32,10 @@ class RetrievalConfigError(RadscribeError, ValueError):
 class RetrievalConfig:
     """``target``: "multi" shares the target among all nearest studies by labels (ties are the rule), "single" takes
     the first of them, as the paper does. ``pool`` ranks each batch together with that many other training studies,
-    so that a near neighbour is among the candidates of a small batch; 0 in the paper.
+    so that a near neighbour is among the candidates of a small batch; 0 in the paper. ``indexed`` says what places a
+    study of the database in the ball: "films", the entities seen on its film (the paper), or "reports", those that its
+    report states. ``noise`` is the deviation of noise on the logits of the searching film's presence while training,
+    since training films are seen more clearly than others; 0 in the paper.
     """
 
     input_width: int = 75
@@ -40,15 +46,21 @@ class RetrievalConfig:
     temperature: float = 1.0
     target: Target = "multi"
     pool: int = 0
+    indexed: Indexed = "films"
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("input_width", "width", "layers", "curvature", "temperature"):
             if not getattr(self, name) > 0:
                 raise RetrievalConfigError(f"retrieval: {name} {getattr(self, name)} must be positive")
-        if self.pool < 0:
-            raise RetrievalConfigError(f"retrieval: pool {self.pool} must not be negative")
-        if self.target not in get_args(Target):
-            raise RetrievalConfigError(f"retrieval: target {self.target!r} is not one of {', '.join(get_args(Target))}")
+        for name in ("pool", "noise"):
+            if getattr(self, name) < 0:
+                raise RetrievalConfigError(f"retrieval: {name} {getattr(self, name)} must not be negative")
+        for name, choices in (("target", get_args(Target)), ("indexed", get_args(Indexed))):
+            if getattr(self, name) not in choices:
+                raise RetrievalConfigError(
+                    f"retrieval: {name} {getattr(self, name)!r} is not one of {', '.join(choices)}"
+                )
 
 
 class HyperbolicLayer(nn.Module):
@@ -107,10 +119,16 @@ def label_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def ranking_loss(
-    embeddings: Tensor, labels: Tensor, group_ids: Tensor, config: RetrievalConfig, curvature: poincare.Curvature
+    embeddings: Tensor,
+    placed: Tensor,
+    labels: Tensor,
+    group_ids: Tensor,
+    config: RetrievalConfig,
+    curvature: poincare.Curvature,
 ) -> Tensor:
-    """Eq. 5 - 7, with the negated distance as logit: ``B x width, B x 18, B (patient or study) -> scalar``.
+    """Eq. 5 - 7, with the negated distance as logit: ``B x width (twice), B x 18, B (patient or study) -> scalar``.
 
+    ``embeddings`` are the B studies as they search, ``placed`` the same as the database places them; one in the paper.
     The paper's Eq. 7 prints the distance itself, which would push the right neighbour away. Members of the same group
     are no candidates; a row without candidates is skipped, and without any row the loss is zero.
     """
@@ -123,9 +141,14 @@ def ranking_loss(
         target = target / target.sum(1, keepdim=True)
     else:
         target = F.one_hot(hamming.argmin(1), len(labels)).float()
-    logits = -poincare.pairwise_distance(embeddings[rows], embeddings, curvature) / config.temperature
+    logits = -poincare.pairwise_distance(embeddings[rows], placed, curvature) / config.temperature
     log_share = logits.masked_fill(~candidates, -torch.inf).log_softmax(1).masked_fill(~candidates, 0.0)
     return -(target * log_share).sum() / rows.sum().clamp_min(1)  # Eq. 7
+
+
+def noisy(presence: Tensor, noise: float) -> Tensor:
+    """Probabilities with normal noise of deviation ``noise`` on their logits: the same shape."""
+    return torch.sigmoid(torch.logit(presence, _CERTAIN) + noise * torch.randn_like(presence)) if noise else presence
 
 
 def choose_references(

@@ -78,6 +78,12 @@ FAMILIES: tuple[PlaceFamily, ...] = (
 )
 PLACE_WORDS = pattern(";".join(f"(?P<f{index}>{family.words})" for index, family in enumerate(FAMILIES)))
 
+# The same place on the other side of the body; unsided places are their own.
+_SIDES = [(family.left, family.right) for family in FAMILIES if family.left != family.right]
+MIRRORED: dict[int, int] = (
+    {place: place for place in range(len(PLACES))} | dict(_SIDES) | {right: left for left, right in _SIDES}
+)
+
 LEFT_WORDS = re.compile(r"\bleft\b")
 RIGHT_WORDS = re.compile(r"\bright\b")
 BOTH_WORDS = re.compile(r"\b(?:bilateral(?:ly)?|both|bibasilar|bibasal|biapical)\b")

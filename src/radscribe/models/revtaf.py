@@ -19,12 +19,13 @@ from radscribe.decoding.search import SearchConfig, search
 from radscribe.decoding.tokenizer import ReportTokenizer
 from radscribe.encoders.entity import EntityOutput
 from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.encoders.positions import grid_positions
 from radscribe.fusion.consistency import consistency_loss
 from radscribe.fusion.transport_attention import TransportAttention, TransportAttentionConfig
 from radscribe.knowledge.database import ReportDatabase
 from radscribe.knowledge.index import ReferenceIndex
 from radscribe.knowledge.prompts import local_prompts
-from radscribe.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, ranking_loss
+from radscribe.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, noisy, ranking_loss
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.models.classification import ClassificationBranch, ClassificationConfig
 
@@ -70,8 +71,7 @@ class RevtafConfig:
     share drawn for each study) come to the fusion from a study without finding, so that a finding is told by where it
     is and not by where healthy lung is left, and by the prompts where the patches do not show it; ``borrowed_local`` is
     the share of studies whose local prompt is another's, which leaves the global one to tell: all 0 in the paper.
-    ``patch_positions`` (their number, 49) adds a
-    learned vector to each patch, which tells a small network where it is; not in the paper.
+    ``patch_positions`` adds to each patch where it is, which a small network does not tell by itself.
     """
 
     width: int = 768
@@ -85,7 +85,7 @@ class RevtafConfig:
     borrowed_states: float = 0.0
     healthy_patches: float = 0.0
     borrowed_local: float = 0.0
-    patch_positions: int = 0
+    patch_positions: bool = False
 
     def __post_init__(self) -> None:
         shares = (self.predicted_states, self.borrowed_states)
@@ -95,6 +95,8 @@ class RevtafConfig:
             raise ValueError(
                 f"patches of width {self.image_encoder.width} cannot be split into {self.fusion.heads} heads"
             )
+        if self.patch_positions and self.image_encoder.width % 4:
+            raise ValueError(f"patch_positions: width {self.image_encoder.width} is no multiple of 4")
         for name in ("healthy_patches", "borrowed_local"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)} is no share")
@@ -125,7 +127,8 @@ class Knowledge:
 class Ranking(NamedTuple):
     """R studies to be ranked by each other in the ball: those of the batch, and a pool where there is one."""
 
-    presence: Tensor  # R x 75
+    presence: Tensor  # R x 75, by which they search
+    indexed: Tensor  # R x 75, by which the database places them
     labels: Tensor  # R x 18
     groups: Tensor  # R patients
 
@@ -178,8 +181,6 @@ class Revtaf(nn.Module):
         self.config, self.tokenizer = config, tokenizer
         self.image_encoder = ImageEncoder(config.image_encoder)
         visual = self.image_encoder.width
-        if config.patch_positions:
-            self.patch_positions = nn.Parameter(0.02 * torch.randn(config.patch_positions, visual))
         if config.retrieval:
             self.retrieval = HyperbolicNetwork(config.retrieval)
         if config.fusion:
@@ -211,9 +212,11 @@ class Revtaf(nn.Module):
         losses = {"classification": self.classification.loss(state_logits, batch.labels)}
         total = weights.classification * losses["classification"]
         if self.config.retrieval:
-            presence, labels, groups = batch.ranking
-            embeddings, curvature = self.retrieval(presence), self.retrieval.curvature  # H = HNN(F_logit)
-            losses["rank"] = ranking_loss(embeddings, labels, groups, self.config.retrieval, curvature)
+            presence, indexed, labels, groups = batch.ranking
+            config, curvature = self.config.retrieval, self.retrieval.curvature
+            embeddings = self.retrieval(noisy(presence, config.noise))  # H = HNN(F_logit)
+            placed = self.retrieval(indexed) if config.indexed == "reports" else embeddings
+            losses["rank"] = ranking_loss(embeddings, placed, labels, groups, config, curvature)
             total = total + weights.rank * losses["rank"]
         global_text, global_mask = knowledge.database.global_prompts(batch.references)
         entities = self.doubtful_entities(batch.entities)
@@ -255,7 +258,7 @@ class Revtaf(nn.Module):
     def look(self, films: Tensor) -> Tensor:
         """F_v: B x P x d_v."""
         patches: Tensor = self.image_encoder(films)
-        return patches + self.patch_positions if self.config.patch_positions else patches
+        return patches + grid_positions(patches) if self.config.patch_positions else patches
 
     def task_loss(self, memory: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Eq. 2 with label smoothing: [DEC] and the 18 states are given, every word and [SEP] is a target."""

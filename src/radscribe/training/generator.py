@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from radscribe.decoding.search import SearchConfig
 from radscribe.evaluation.clinical import micro, outcomes
+from radscribe.knowledge.database import stated_presence
 from radscribe.knowledge.index import IndexConfig, ReferenceIndex
-from radscribe.knowledge.retrieval import choose_references
+from radscribe.knowledge.retrieval import RetrievalConfig, choose_references
 from radscribe.labels.rules import label_report
 from radscribe.models.classification import refreshed_rates
 from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Ranking, Revtaf
+from radscribe.study import Study
 from radscribe.training.films import FilmSource
 
 
@@ -34,10 +36,14 @@ class GeneratorConfig:
 
 @dataclass(frozen=True)
 class Split:
-    """Studies of one split for the generator: films, what the entity model says of them, labels and reports."""
+    """Studies of one split for the generator: films, what the entity model says of them, labels and reports.
+
+    ``indexed`` (N x 75) is the presence of entities by which the database places them.
+    """
 
     films: FilmSource
     entities: FilmEntities
+    indexed: Tensor
     labels: Tensor  # N x 18
     reports: Sequence[str]
 
@@ -57,8 +63,13 @@ class ModelWithKnowledge(nn.Module):
         return losses
 
 
+def indexed_presence(config: RetrievalConfig | None, entities: FilmEntities, studies: Sequence[Study]) -> Tensor:
+    """By which entities the database places its studies in the ball: N x 75."""
+    return stated_presence(studies) if config and config.indexed == "reports" else entities.presence
+
+
 def build_index(model: Revtaf, knowledge: Knowledge, presence: Tensor, fingerprint: str) -> Knowledge:
-    """``knowledge`` with the training studies (entity ``presence``, N x 75) where the model now puts them in the ball.
+    """``knowledge`` with the training studies (``indexed_presence``, N x 75) where the model now puts them in the ball.
 
     Kept in half precision, so that a stored index ranks as this one does.
     """
@@ -164,11 +175,11 @@ class GeneratorObjective:
             order = torch.randperm(self.count, generator=generator)
             rows = torch.cat((rows, order[~torch.isin(order, rows)][: retrieval.pool]))
         groups = self.module.knowledge.database.groups.cpu()
-        return Ranking(self.training.entities.presence[rows], self.training.labels[rows], groups[rows])
+        training = self.training
+        return Ranking(training.entities.presence[rows], training.indexed[rows], training.labels[rows], groups[rows])
 
     def rebuild_index(self, fingerprint: str = "") -> None:
-        presence = self.training.entities.presence
-        self.module.knowledge = build_index(self.model, self.module.knowledge, presence, fingerprint)
+        self.module.knowledge = build_index(self.model, self.module.knowledge, self.training.indexed, fingerprint)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

@@ -36,12 +36,13 @@ from radscribe.training.entity_model import EntityObjective
 from radscribe.training.features import entities_of
 from radscribe.training.films import Films, FilmSource
 from radscribe.training.frozen import read_frozen, write_frozen
-from radscribe.training.generator import GeneratorObjective, Split, build_index
+from radscribe.training.generator import GeneratorObjective, Split, build_index, indexed_presence
 from radscribe.training.loop import Run, best_precision, fit
 from radscribe.training.plan import Recipe
 from radscribe.training.report import write_training_report
 from radscribe.training.schedule import TrainingConfig
 from radscribe.training.starts import Starts
+from radscribe.training.targets import writable
 from radscribe.training.text_encoder import SentenceFilmModel, TextEncoderObjective
 
 
@@ -297,8 +298,9 @@ class Pipeline:
             name: Split(
                 self.films(name),
                 features[name],
+                indexed_presence(recipe.model.retrieval, features[name], self.studies(name)),
                 torch.tensor([study.labels for study in self.studies(name)]),
-                self.reports(name),
+                [writable(report) for report in self.reports(name)],
             )
             for name in ("train", "validate")
         }
@@ -335,7 +337,7 @@ class Pipeline:
         system = System(recipe.system(), text_encoder, entity_model, model.eval().requires_grad_(False), knowledge)
         if recipe.half_precision:  # what is shipped is what is indexed
             system.half().float()
-        system.knowledge = build_index(model, knowledge, features["train"].presence, "")
+        system.knowledge = build_index(model, knowledge, splits["train"].indexed, "")
         return step, system
 
     def _training_inputs(self, config: TrainingConfig, encoder: ImageEncoderConfig) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from radscribe.models.revtaf import Knowledge
 from radscribe.study import RadscribeError
 from radscribe.training.features import entities_of
 from radscribe.training.films import Films
-from radscribe.training.generator import build_index
+from radscribe.training.generator import build_index, indexed_presence
 
 
 def rebuild_index(checkpoint: Path, dataset: PreparedDataset, out: Path, texts: bool) -> int:
@@ -30,7 +30,8 @@ def rebuild_index(checkpoint: Path, dataset: PreparedDataset, out: Path, texts: 
     database = build_database(studies, system.config.section, entities.features, system.text_encoder, report_ids)
     table = triplet_table(system.text_encoder, system.config.triplet_template)
     knowledge = Knowledge(database, table, database.report_vectors)
-    system.knowledge = build_index(system.model, knowledge, entities.presence, about["fingerprint"])
+    indexed = indexed_presence(system.config.model.retrieval, entities, studies)
+    system.knowledge = build_index(system.model, knowledge, indexed, about["fingerprint"])
     kept: dict[str, Any] = {name: about[name] for name in ("recipe", "dataset", "measured") if name in about}
     kept["index_dataset"] = dataset.fingerprint
     save_checkpoint(out, system, kept, about["precision"] == "float16", texts)

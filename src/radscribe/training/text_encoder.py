@@ -14,6 +14,7 @@ from torch.nn import functional
 from radscribe.encoders.image import ImageEncoder
 from radscribe.encoders.text import TextEncoder
 from radscribe.knowledge.prompts import split_sentences, triplet_text
+from radscribe.labels.places import MIRRORED
 from radscribe.labels.triplets import extract_triplets
 from radscribe.training.films import FilmSource
 
@@ -29,7 +30,7 @@ class SentenceBatch(NamedTuple):
     targets: Tensor  # S x L, the masked words, IGNORED elsewhere
     mask: Tensor  # S x L
     belongs: Tensor  # S x B, 1 where the sentence stands in the film's report
-    triplets: Tensor  # T x L, the triplets stated in the batch and their opposites, as text
+    triplets: Tensor  # T x L, the triplets stated in the batch, their opposites and their mirror images, as text
     triplet_mask: Tensor  # T x L
     stated: Tensor  # S x T, 1 where the sentence states the triplet
 
@@ -150,13 +151,16 @@ class TextEncoderObjective:
         return SentenceBatch(films, words, targets, mask, belongs, *self._stated(sentences))
 
     def _stated(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
-        """The triplets that ``sentences`` state, each followed by its opposite, and which sentence states which."""
+        """The triplets that ``sentences`` state, as text, and which sentence states which (S x T).
+
+        Each is followed by its opposite and its mirror image: else what they share would be all that is learned.
+        """
         found = [self.triplets[sentence] for sentence in sentences]
         columns = dict.fromkeys(
-            (entity, place, state)
+            (entity, told, state)
             for triplets in found
             for entity, place, present in triplets
-            for state in (present, 1 - present)
+            for told, state in ((place, present), (place, 1 - present), (MIRRORED[place], present))
         )
         column = {triplet: position for position, triplet in enumerate(columns)}
         stated = torch.zeros(max(len(sentences), 1), max(len(column), 1))

@@ -1,0 +1,28 @@
+"""What the generator learns to write: reports without the holes that de-identification left in them."""
+
+from __future__ import annotations
+
+import re
+
+from radscribe.decoding.tokenizer import REMOVED
+from radscribe.knowledge.prompts import split_sentences
+from radscribe.labels.conditions import POSITIVE, UNCERTAIN
+from radscribe.labels.rules import label_sentence
+
+_MARK = re.compile(rf"\s*\b{REMOVED}\b", re.IGNORECASE)
+
+
+def writable(report: str) -> str:
+    """``report`` without its sentences that hold the mark of removed words, as no draft may hold it.
+
+    A sentence that states a finding stays, less the mark: the states that the decoder is given are to be told. So does
+    a report that has no sentence without it.
+    """
+    if not _MARK.search(report):
+        return report
+    kept = [
+        _MARK.sub("", sentence).strip()
+        for sentence in split_sentences(report)
+        if not _MARK.search(sentence) or not {POSITIVE, UNCERTAIN}.isdisjoint(label_sentence(sentence))
+    ]
+    return " ".join(kept) or _MARK.sub("", report).strip()
