@@ -63,7 +63,13 @@ def test_the_proof_holds_sides_and_ways_of_retrieval(
 ) -> None:
     proof = proof_of(load_reporter(checkpoint), phantoms, found)
     assert set(proof.retrieval) == {"learned ball", "untrained layers", "nearest pixels", "chance"}
-    assert all(0 <= row["micro_f1"] <= 1 and 0 <= row["hamming"] <= 36 for row in proof.retrieval.values())
+    assert all(0 <= way.micro_f1.value <= 1 and 0 <= way.hamming <= 36 for way in proof.retrieval.values())
+    learned = proof.retrieval.pop("learned ball")
+    assert learned.behind is None
+    for way in proof.retrieval.values():
+        assert way.behind is not None
+        difference = learned.micro_f1.value - way.micro_f1.value
+        assert way.behind.difference.value == pytest.approx(difference) and 0 < way.behind.p_value <= 1
     assert proof.pointing["own film"].n == proof.pointing["another film"].n
     json.dumps(proof.to_dict(), allow_nan=False)
 

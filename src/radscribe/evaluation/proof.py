@@ -12,17 +12,30 @@ import torch
 from torch import Tensor
 
 from radscribe.data.dataset import PreparedDataset
-from radscribe.evaluation.clinical import micro, outcomes
+from radscribe.evaluation.clinical import condition_sums, micro, outcomes
 from radscribe.evaluation.evaluate import Evaluation, pooled_films
 from radscribe.evaluation.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
 from radscribe.evaluation.pixels_baseline import nearest_by_pixels
+from radscribe.evaluation.significance import Figure, PairedTest, Resampling, interval, paired_test
 from radscribe.knowledge.database import stated_presence
 from radscribe.knowledge.index import ReferenceIndex
 from radscribe.knowledge.prompts import split_sentences
-from radscribe.knowledge.retrieval import HyperbolicNetwork, label_distance
+from radscribe.knowledge.retrieval import HyperbolicNetwork
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.labels.rules import label_sentence
 from radscribe.reporter import Reporter
+
+LEARNED = "learned ball"
+
+
+@dataclass(frozen=True)
+class Found:
+    """How well the labels of references found in one way agree with the true ones; ``behind`` compares the learned
+    ball's micro-F1 with theirs on the same resamples of patients."""
+
+    micro_f1: Figure
+    hamming: float
+    behind: PairedTest | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class Proof:
     pointing: dict[str, Pointing] = field(default_factory=dict)
     pointing_p_value: float | None = None
     sides: Pointing | None = None
-    retrieval: dict[str, dict[str, float]] = field(default_factory=dict)
+    retrieval: dict[str, Found] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         evidence = {
@@ -42,7 +55,7 @@ class Proof:
             "p_value": self.pointing_p_value,
             "sides": asdict(self.sides) if self.sides else None,
         }
-        return {"evidence": evidence, "retrieval": self.retrieval}
+        return {"evidence": evidence, "retrieval": {name: asdict(found) for name, found in self.retrieval.items()}}
 
     def markdown(self) -> str:
         lines: list[str] = []
@@ -59,10 +72,14 @@ class Proof:
                 f"A condition rightly stated on one side: the right side in {self.sides.rate:.3f} of {self.sides.n}."
             ]
         if self.retrieval:
-            lines += ["", "| reference found by | micro-F1 of its labels | differing bits of 72 |", "|---|---:|---:|"]
             lines += [
-                f"| {name} | {row['micro_f1']:.3f} | {row['hamming']:.2f} |" for name, row in self.retrieval.items()
+                "",
+                "| reference found by | micro-F1 of its labels | differing bits of 72 | behind the learned ball |",
+                "|---|---:|---:|---:|",
             ]
+            for name, found in self.retrieval.items():
+                behind = f"{found.behind.difference} p = {found.behind.p_value:.3f}" if found.behind else ""
+                lines.append(f"| {name} | {found.micro_f1} | {found.hamming:.2f} | {behind} |")
         return "\n".join(lines) + "\n"
 
 
@@ -144,7 +161,7 @@ def _stated_side(text: str, truth: Sequence[int], sides: dict[str, str]) -> Any:
     return side if side and any(sides.get(name) == side for name in _rightly_stated(text, truth)) else None
 
 
-def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> dict[str, dict[str, float]]:
+def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> dict[str, Found]:
     """The learned ball beside the same layers untrained, the nearest film by pixels, and chance."""
     system = reporter.system
     if not system.model.config.retrieval:
@@ -171,12 +188,24 @@ def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
     by_pixels = torch.from_numpy(nearest_by_pixels(films, own))
     chance = torch.from_numpy(np.random.default_rng(0).integers(0, len(known), len(truth)))
     ways = {
-        "learned ball": evaluation.sight.references.cpu(),
+        LEARNED: evaluation.sight.references.cpu(),
         "untrained layers": by_untrained.cpu(),
         "nearest pixels": by_pixels,
         "chance": chance,
     }
-    return {name: _agreement(labels[rows], truth) for name, rows in ways.items()}
+    resampling = Resampling(tuple(study.patient_id for study in evaluation.studies))
+    f1 = {
+        name: micro(condition_sums(outcomes(labels[rows].numpy(), truth.numpy()), resampling))[..., 2]
+        for name, rows in ways.items()
+    }
+    return {
+        name: Found(
+            interval(f1[name]),
+            float((2 * (labels[rows] != truth).sum(1)).float().mean()),  # every differing condition counts two bits
+            paired_test(f1[LEARNED], f1[name]) if name != LEARNED else None,
+        )
+        for name, rows in ways.items()
+    }
 
 
 def _database_presence(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Any]) -> Tensor:
@@ -189,11 +218,3 @@ def _database_presence(reporter: Reporter, dataset: PreparedDataset, studies: Se
         with torch.no_grad():
             parts.append(reporter.system.entity_model(films).presence)
     return torch.cat(parts)
-
-
-def _agreement(found: Tensor, truth: Tensor) -> dict[str, float]:
-    f1 = float(micro(outcomes(found.numpy(), truth.numpy()).sum(0))[2])
-    hamming = float(
-        torch.stack([label_distance(a[None], b[None])[0, 0] for a, b in zip(found, truth, strict=True)]).mean()
-    )
-    return {"micro_f1": f1, "hamming": hamming}
