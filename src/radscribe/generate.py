@@ -10,13 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 import radscribe
 from radscribe.imaging.film import RefusedFilm, read_film
 from radscribe.picture import draw_draft, draw_maps
 from radscribe.reporter import Reporter
-from radscribe.study import Draft, WrongUse
+from radscribe.study import Draft, RadscribeError, WrongUse
 
 DRAFT_FORMAT = "radscribe-draft/1"
 FILM_SUFFIXES = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"}
@@ -53,11 +55,19 @@ def generate_files(reporter: Reporter, paths: Sequence[Path], out: Path | None, 
             else:
                 draft = reporter.drafts([view], [name])[0]
                 if pictures:
-                    draft = draw_maps(draft, view, pictures)
-                    draw_draft(draft, view, pictures / f"{name}.png")
+                    draft = _drawn(draft, view, pictures)
                 line = {**draft_line(draft), "source": str(path)}
             print(json.dumps(line, ensure_ascii=False), file=stream, flush=True)
     return refused
+
+
+def _drawn(draft: Draft, view: NDArray[np.uint8], pictures: Path) -> Draft:
+    try:
+        draft = draw_maps(draft, view, pictures)
+        draw_draft(draft, view, pictures / f"{draft.study_id}.png")
+    except OSError as error:
+        raise RadscribeError(f"{pictures}: {error.strerror or error}; the drafts before it are kept") from error
+    return draft
 
 
 def study_ids(files: Sequence[Path]) -> list[str]:

@@ -84,8 +84,10 @@ def prepare(
         shards = write_shards(source.studies(partial / "scratch"), partial, source.extra_fields, size, section, workers)
         return _assemble(source, shards, out, settings, versions)
     except OSError as error:
+        # NumPy tells a full disk as counts of what was asked for and written.
+        reason = error.strerror or f"written in part only, is the disk full? ({error})"
         raise RadscribeError(
-            f"{error.filename or out}: {error.strerror or error}; mend that and run the same command again: it resumes"
+            f"{error.filename or out}: {reason}; mend that and run the same command again: it resumes"
         ) from error
 
 
