@@ -13,6 +13,7 @@ import typer
 import radscribe
 from radscribe.cli_index import app as index_app
 from radscribe.cli_prepare import app as prepare_app
+from radscribe.cli_score import score
 from radscribe.study import NOTICE, RadscribeError, WrongUse
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(prepare_app, name="prepare")
 app.add_typer(index_app, name="index")
+app.command()(score)
 
 
 def _version(wanted: bool) -> None:

@@ -149,8 +149,8 @@ def test_controls_of_other_studies_are_refused(card: Scorecard) -> None:
 
 
 def test_unknown_protocol_and_no_reports_are_refused() -> None:
-    with pytest.raises(WrongUse, match="r2gen-iu"):
-        score(REFERENCES, REFERENCES, protocol="r2gen-iu")
+    with pytest.raises(WrongUse, match="bleurt"):
+        score(REFERENCES, REFERENCES, protocol="bleurt")
     with pytest.raises(WrongUse, match="no hypotheses"):
         score({}, {})
 

@@ -1,22 +1,26 @@
 """Clinical figures: precision, recall and F1 of the conditions two sets of reports state.
 
-Positive means state 1 only: blank, negative and uncertain count as "not stated". 0 / 0 = 0. Example-based averaging
-is PromptMRG's (Jin et al., 2024, arXiv:2308.12604); the five conditions are those of CheXbert-5.
+Positive means state 1 only, unless the policy for uncertain statements says otherwise: blank and negative are never
+"stated". 0 / 0 = 0. Example-based averaging is PromptMRG's (Jin et al., 2024, arXiv:2308.12604); the five conditions
+are those of CheXbert-5.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radscribe.evaluation.significance import Figure, Floats, PairedTest, Resampling, interval, paired_test, ratio
-from radscribe.labels.conditions import CHEXBERT_CONDITIONS, CHEXBERT_COUNT, FIVE_CONDITIONS, POSITIVE
+from radscribe.labels.conditions import CHEXBERT_CONDITIONS, CHEXBERT_COUNT, FIVE_CONDITIONS, POSITIVE, UNCERTAIN
 from radscribe.study import WrongUse
 
 Outcomes = NDArray[np.int64]
+# What an uncertain statement is: none (PromptMRG, R2GenCMN), a positive one (ORGan), or a class beside positive.
+Uncertain = Literal["negative", "positive", "own"]
 
 FIVE = [CHEXBERT_CONDITIONS.index(name) for name in FIVE_CONDITIONS]
 
@@ -50,19 +54,27 @@ class Clinical:
     per_condition: Mapping[str, ConditionScores]
 
 
-def outcomes(hypothesis_states: NDArray[np.integer], reference_states: NDArray[np.integer]) -> Outcomes:
+def outcomes(
+    hypothesis_states: NDArray[np.integer], reference_states: NDArray[np.integer], uncertain: Uncertain = "negative"
+) -> Outcomes:
     """True positives, false positives and false negatives of each study and condition.
 
-    States are ``N x 14`` or ``N x 18`` (the last four are left out); the result is ``N x 14 x 3`` of 0 and 1.
+    States are ``N x 14`` or ``N x 18`` (the last four are left out); the result is ``N x 14 x 3`` of 0 and 1. Where
+    uncertain is a class of its "own", positive and uncertain are a decision each and their outcomes are added.
     """
-    for states in (hypothesis_states, reference_states):
-        if states.ndim != 2 or states.shape[1] < CHEXBERT_COUNT:
-            raise WrongUse(f"states of shape {states.shape}: give studies x 14 or studies x 18")
+    if uncertain not in get_args(Uncertain):
+        raise WrongUse(f"uncertain policy {uncertain!r} is not one of {', '.join(get_args(Uncertain))}")
+    for rows in (hypothesis_states, reference_states):
+        if rows.ndim != 2 or rows.shape[1] < CHEXBERT_COUNT:
+            raise WrongUse(f"states of shape {rows.shape}: give studies x 14 or studies x 18")
     if len(hypothesis_states) != len(reference_states):
         raise WrongUse(f"{len(hypothesis_states)} hypotheses for {len(reference_states)} references: give one a study")
-    stated = hypothesis_states[:, :CHEXBERT_COUNT] == POSITIVE
-    true = reference_states[:, :CHEXBERT_COUNT] == POSITIVE
-    return np.stack([stated & true, stated & ~true, ~stated & true], axis=-1).astype(np.int64)
+    classes = {"negative": [[POSITIVE]], "positive": [[POSITIVE, UNCERTAIN]], "own": [[POSITIVE], [UNCERTAIN]]}
+    found = np.zeros((len(hypothesis_states), CHEXBERT_COUNT, 3), dtype=np.int64)
+    for states in classes[uncertain]:
+        stated, true = (np.isin(rows[:, :CHEXBERT_COUNT], states) for rows in (hypothesis_states, reference_states))
+        found += np.stack([stated & true, stated & ~true, ~stated & true], axis=-1)
+    return found
 
 
 def precision_recall_f1(counts: NDArray[np.number]) -> Floats:
@@ -98,10 +110,11 @@ def score_states(
     hypothesis_states: NDArray[np.integer],
     reference_states: NDArray[np.integer],
     resampling: Resampling | None = None,
+    uncertain: Uncertain = "negative",
 ) -> Clinical:
     """All clinical figures of ``N x 14`` or ``N x 18`` states, each with its bootstrap interval."""
     resampling = resampling or Resampling()
-    studies = outcomes(hypothesis_states, reference_states)
+    studies = outcomes(hypothesis_states, reference_states, uncertain)
     sums = condition_sums(studies, resampling)
     by_study = precision_recall_f1(studies.sum(axis=1))
     example_sums = resampling.sums(np.column_stack([by_study, np.ones(len(studies))]))

@@ -1,31 +1,30 @@
-"""Language figures: corpus BLEU-1..4, ROUGE-L and CIDEr through pycocoevalcap (the optional extra ``nlg``).
+"""Language figures: corpus BLEU-1..4, ROUGE-L and CIDEr, as pycocoevalcap computes them, for all studies at once.
 
-No PTB tokenizer and no METEOR jar: nothing here starts Java. Empty hypotheses are scored like any other.
+Texts come tokenized by a protocol (``protocols``); nothing here starts Java. Empty hypotheses are scored like others.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 
+from radscribe.evaluation.ngrams import Order, count_orders
 from radscribe.evaluation.significance import Figure, Floats, Resampling, interval
 from radscribe.study import WrongUse
 
+METRICS = ("bleu", "meteor", "rouge_l", "cider")
 BLEU = ("bleu_1", "bleu_2", "bleu_3", "bleu_4")
 FIGURES = (*BLEU, "meteor", "rouge_l", "cider")
 
 METEOR_REASON = "needs the METEOR scorer, not part of this version"
-EXTRA_REASON = "needs pycocoevalcap: pip install 'radscribe[nlg]'"
 WORDLESS_REASON = "the references hold no words"
 
-# pycocoevalcap's own constants, which stand in for smoothing
+# pycocoevalcap's own constants: what stands in for smoothing, ROUGE's weight of recall, CIDEr's width of lengths
 SMALL, TINY = 1e-9, 1e-15
-
-TOKEN = re.compile(r"\w+|[^\w\s]")
+BETA = 1.2
+SIGMA = 6.0
 
 
 @dataclass(frozen=True)
@@ -37,30 +36,33 @@ class LanguageScores:
     per_study: Mapping[str, Floats]
 
 
-def tokenize(text: str) -> str:
-    """The ``full`` protocol: lower case, white space folded, every punctuation mark a token of its own."""
-    return " ".join(TOKEN.findall(text.lower()))
-
-
 def score_language(
-    hypotheses: Sequence[str], references: Sequence[str], resampling: Resampling | None = None
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    resampling: Resampling | None = None,
+    metrics: Collection[str] = METRICS,
 ) -> LanguageScores:
-    """Language figures of ``N`` tokenized hypotheses (see ``tokenize``) against one reference each."""
+    """Language figures of ``N`` tokenized hypotheses against one reference each; those not in ``metrics`` stay None."""
     if len(hypotheses) != len(references):
         raise WrongUse(f"{len(hypotheses)} hypotheses for {len(references)} references: give one a study")
     resampling = resampling or Resampling()
     figures: dict[str, Figure | None] = dict.fromkeys(FIGURES)
-    missing = {"meteor": METEOR_REASON}
-    if find_spec("pycocoevalcap") is None:
-        missing |= {name: EXTRA_REASON for name in FIGURES if name != "meteor"}
-        return LanguageScores(figures, missing, {})
-
-    bleu, per_study = _bleu(hypotheses, references, resampling)
-    figures |= bleu
-    per_study["rouge_l"] = _rouge_l(hypotheses, references)
-    if any(reference.split() for reference in references):
-        per_study["cider"] = _cider(hypotheses, references)
-    else:
+    missing: dict[str, str] = {}
+    per_study: dict[str, Floats] = {}
+    said, true = ([text.split() for text in texts] for texts in (hypotheses, references))
+    orders = count_orders(said, true) if {"bleu", "cider"} & set(metrics) else []
+    if "bleu" in metrics:
+        counts = bleu_counts(orders, [len(words) for words in said], [len(words) for words in true])
+        corpus = bleu_of_sums(resampling.sums(counts))
+        figures |= {name: interval(corpus[:, order]) for order, name in enumerate(BLEU)}
+        per_study |= dict(zip(BLEU, bleu_of_sums(counts).T, strict=True))
+    if "meteor" in metrics:
+        missing["meteor"] = METEOR_REASON
+    if "rouge_l" in metrics:
+        per_study["rouge_l"] = rouge_l(hypotheses, references)
+    if "cider" in metrics and any(true):
+        per_study["cider"] = cider(orders, len(references))
+    elif "cider" in metrics:
         missing["cider"] = WORDLESS_REASON
     for name in ("rouge_l", "cider"):
         if name in per_study:
@@ -69,28 +71,19 @@ def score_language(
     return LanguageScores(figures, missing, per_study)
 
 
-def _bleu(
-    hypotheses: Sequence[str], references: Sequence[str], resampling: Resampling
-) -> tuple[dict[str, Figure], dict[str, Floats]]:
-    """Corpus BLEU with the closest reference length, and BLEU of each study alone."""
-    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+def bleu_counts(orders: Sequence[Order], said: Sequence[int], true: Sequence[int]) -> Floats:
+    """What BLEU sums over studies, ``N x 10``, from the n-grams and the lengths in words of both sides.
 
-    scorer = BleuScorer(n=len(BLEU))
-    for hypothesis, reference in zip(hypotheses, references, strict=True):
-        scorer += (hypothesis, [reference])
-    _, by_study = scorer.compute_score(option="closest")
-    # correct 1..4, possible 1..4, hypothesis length, reference length
-    counts = np.array([[*c["correct"], *c["guess"], c["testlen"], c["reflen"][0]] for c in scorer.ctest])
-    corpus = bleu_of_sums(resampling.sums(counts))
-    figures = {name: interval(corpus[:, order]) for order, name in enumerate(BLEU)}
-    return figures, {name: np.array(values) for name, values in zip(BLEU, by_study, strict=True)}
+    Correct n-grams of order 1 to 4 (no more than the reference holds), possible ones, and both lengths.
+    """
+    length, studies = np.array(said, dtype=np.float64), len(said)
+    correct = [np.bincount(order.pair, np.minimum(order.said, order.true), studies) for order in orders]
+    possible = [np.maximum(length - order, 0) for order in range(len(orders))]
+    return np.stack([*correct, *possible, length, np.array(true, dtype=np.float64)], axis=1)
 
 
 def bleu_of_sums(sums: Floats) -> Floats:
-    """BLEU-1..4 (``... x 4``) of summed counts (``... x 10``), by pycocoevalcap's formula and constants.
-
-    The counts are correct n-grams of order 1 to 4, possible n-grams of order 1 to 4, hypothesis and reference length.
-    """
+    """BLEU-1..4 (``... x 4``) of summed counts (``... x 10``, see ``bleu_counts``), by pycocoevalcap's formula."""
     orders = len(BLEU)
     precision = (sums[..., :orders] + TINY) / (sums[..., orders : 2 * orders] + SMALL)
     bleu = np.cumprod(precision, axis=-1) ** (1 / np.arange(1, orders + 1))
@@ -99,20 +92,46 @@ def bleu_of_sums(sums: Floats) -> Floats:
     return np.asarray(bleu * penalty[..., None])
 
 
-def _rouge_l(hypotheses: Sequence[str], references: Sequence[str]) -> Floats:
-    from pycocoevalcap.rouge.rouge import Rouge
+def rouge_l(hypotheses: Sequence[str], references: Sequence[str]) -> Floats:
+    """ROUGE-L of each study, ``N``: F of the longest common subsequence with beta 1.2, tokens split on single spaces.
 
-    scorer = Rouge()
-    pairs = zip(hypotheses, references, strict=True)
-    return np.array([scorer.calc_score([hypothesis], [reference]) for hypothesis, reference in pairs])
+    Two spaces hold an empty token between them, as in pycocoevalcap.
+    """
+    scores = np.zeros(len(hypotheses))
+    for row, (hypothesis, reference) in enumerate(zip(hypotheses, references, strict=True)):
+        said, true = hypothesis.split(" "), reference.split(" ")
+        common = longest_common_subsequence(said, true)
+        if common:
+            precision, recall = common / len(said), common / len(true)
+            scores[row] = (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
+    return scores
 
 
-def _cider(hypotheses: Sequence[str], references: Sequence[str]) -> Floats:
-    """CIDEr-D of each study, with document frequencies of the scored references."""
-    from pycocoevalcap.cider.cider_scorer import CiderScorer
+def longest_common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
+    """Its length. Bit i of a whole number stands for ``a[i]``, so one row of the table is one number (Hyyrö 2004)."""
+    places: dict[str, int] = {}
+    for position, token in enumerate(a):
+        places[token] = places.get(token, 0) | 1 << position
+    full = (1 << len(a)) - 1
+    row = full
+    for token in b:
+        if token in places:  # else the row stays
+            match = row & places[token]
+            row = (row + match | row - match) & full
+    return len(a) - row.bit_count()
 
-    scorer = CiderScorer()
-    for hypothesis, reference in zip(hypotheses, references, strict=True):
-        scorer += (hypothesis, [reference])
-    _, by_study = scorer.compute_score()
-    return np.asarray(by_study)
+
+def cider(orders: Sequence[Order], studies: int) -> Floats:
+    """CIDEr-D of each study, ``N``, with document frequencies of the scored references (Vedantam et al. 2015)."""
+    total = np.zeros(studies)
+    for order in orders:
+        frequency = np.bincount(order.gram[order.true > 0], minlength=order.kinds)
+        rarity = (np.log(studies) - np.log(np.maximum(frequency, 1)))[order.gram]
+        said, true = order.said * rarity, order.true * rarity
+        clipped = np.minimum(said, true)  # repeating earns nothing
+        similarity = np.bincount(order.pair, clipped * true, studies).astype(np.float64)
+        norm = np.sqrt(np.bincount(order.pair, said**2, studies) * np.bincount(order.pair, true**2, studies))
+        total += np.divide(similarity, norm, out=similarity, where=norm != 0)
+    pairs = [np.bincount(orders[1].pair, counts, studies) for counts in (orders[1].said, orders[1].true)]
+    # pycocoevalcap takes the number of word pairs for the length.
+    return np.asarray(10.0 * total / len(orders) * np.exp(-((pairs[0] - pairs[1]) ** 2) / (2 * SIGMA**2)))

@@ -7,9 +7,8 @@ import json
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +22,20 @@ from radscribe.evaluation.breakdown import FrequencyBand, SeverityBand
 from radscribe.evaluation.clinical import (
     Clinical,
     Outcomes,
+    Uncertain,
     compare_micro_f1,
     outcomes,
     precision_recall_f1,
     score_states,
 )
-from radscribe.evaluation.nlg import score_language, tokenize
+from radscribe.evaluation.nlg import METRICS, score_language
+from radscribe.evaluation.protocols import known_words, protocol_named, read_by
 from radscribe.evaluation.significance import Figure, Floats, PairedTest, Resampling
 from radscribe.labels.conditions import CHEXBERT_COUNT
 from radscribe.labels.rules import label_report
 from radscribe.study import WrongUse
 
 FORMAT = "radscribe-scorecard/1"
-PROTOCOLS = ("full",)
 SHUFFLED_IMAGES = "shuffled_images"
 IDS_IN_MESSAGE = 10
 
@@ -55,10 +55,11 @@ class PerStudy:
     reference_states: States
     language: Mapping[str, Floats]
     resampling: Resampling
+    uncertain: Uncertain = "negative"
 
     def outcomes(self) -> Outcomes:
         """True positives, false positives and false negatives: ``N x 14 x 3``."""
-        return outcomes(self.hypothesis_states, self.reference_states)
+        return outcomes(self.hypothesis_states, self.reference_states, self.uncertain)
 
     def table(self) -> pa.Table:
         """The rows of ``scores.parquet``."""
@@ -123,7 +124,7 @@ class Scorecard:
         return self._with(name, dict.fromkeys(self.nlg), replace(self.per_study, hypothesis_states=states))
 
     def _with(self, name: str, nlg: Mapping[str, Figure | None], rows: PerStudy) -> Scorecard:
-        clinical = score_states(rows.hypothesis_states, rows.reference_states, rows.resampling)
+        clinical = score_states(rows.hypothesis_states, rows.reference_states, rows.resampling, rows.uncertain)
         control = Control(nlg, clinical, _micro_f1_drop(self.per_study, rows))
         return replace(self, controls={**self.controls, name: control})
 
@@ -167,6 +168,9 @@ def score(
     true_labels: Mapping[str, Sequence[int]] | None = None,
     patients: Mapping[str, str] | None = None,
     *,
+    metrics: Collection[str] = METRICS,
+    uncertain: Uncertain = "negative",
+    vocabulary: Collection[str] | None = None,
     split: str | None = None,
     section: str | None = None,
     notice: str | None = None,
@@ -176,11 +180,11 @@ def score(
     """Score drafted reports against reference reports, both by study id.
 
     ``true_labels`` (14 or 18 states a study) replace the labels read from the references; ``patients`` make the
-    bootstrap draw patients instead of studies. Both may know more studies than are scored. ``notice`` is carried on,
-    as "weakly paired" is. Raises ``WrongUse`` for an unknown protocol and for ids that do not match.
+    bootstrap draw patients instead of studies. Both may know more studies than are scored. ``vocabulary`` makes every
+    other word of a reference ``<unk>``, as models of the R2Gen line do. ``notice`` is carried on, as "weakly paired"
+    is. Raises ``WrongUse`` for an unknown protocol and for ids that do not match.
     """
-    if protocol not in PROTOCOLS:
-        raise WrongUse(f"protocol '{protocol}' is not known: choose one of {', '.join(PROTOCOLS)}")
+    rules = protocol_named(protocol)
     if not hypotheses:
         raise WrongUse("no hypotheses to score: give at least one report")
     _require_ids("hypotheses without reference", hypotheses.keys() - references.keys())
@@ -193,20 +197,23 @@ def score(
         clusters = tuple(patients[study_id] for study_id in ids)
     resampling = Resampling(clusters, resamples, seed)
 
-    hypothesis_states = _label([hypotheses[study_id] for study_id in ids])
+    written, expected = ([reports[study_id] for study_id in ids] for reports in (hypotheses, references))
+    said, true = read_by(rules, written, expected)
+    if vocabulary is not None:
+        true = [known_words(text, vocabulary) for text in true]
+    hypothesis_states = _label(written)
     if true_labels is None:
-        reference_states = _label([references[study_id] for study_id in ids])
+        reference_states = _label(true if rules.labels_cut_references else expected)
     else:
         _require_ids("studies without true labels", hypotheses.keys() - true_labels.keys())
         reference_states = _stack(true_labels, ids)
 
-    drafted = [tokenize(hypotheses[study_id]) for study_id in ids]
-    language = score_language(drafted, [tokenize(references[study_id]) for study_id in ids], resampling)
-    counts = Counter(drafted)
+    language = score_language(said, true, resampling, metrics)
+    counts = Counter(" ".join(text.lower().split()) for text in written)
     return Scorecard(
         nlg=language.figures,
         missing=language.missing,
-        clinical=score_states(hypothesis_states, reference_states, resampling),
+        clinical=score_states(hypothesis_states, reference_states, resampling, uncertain),
         distinct_reports=len(counts) / len(ids),
         commonest_report=max(counts.values()) / len(ids),
         empty_hypotheses=counts[""],
@@ -215,11 +222,13 @@ def score(
             "protocol": protocol,
             "labeler": "radscribe.labels.rules",
             "reference_labels": "labeler" if true_labels is None else "true labels",
-            "uncertain": "negative",
+            "uncertain": uncertain,
             "averaging": "micro, macro, example-based; 0/0 = 0",
-            "tokenization": "words and single punctuation marks",
+            "cleaning": rules.cleaning,
+            "tokenization": rules.tokenization,
             "casing": "lower",
-            "truncation": None,
+            "truncation": rules.truncation,
+            "vocabulary": None if vocabulary is None else _hash({"words": sorted(vocabulary)}),
             "split": split,
             "section": section,
             "bootstrap": {"unit": "study" if patients is None else "patient", "resamples": resamples, "seed": seed},
@@ -227,7 +236,6 @@ def score(
                 "python": platform.python_version(),
                 "radscribe": radscribe.__version__,
                 "numpy": np.__version__,
-                "pycocoevalcap": _version("pycocoevalcap"),
             },
             "hashes": {
                 "hypotheses": _hash({study_id: hypotheses[study_id] for study_id in ids}),
@@ -235,7 +243,7 @@ def score(
                 "reference_states": _hash(dict(zip(ids, reference_states.tolist(), strict=True))),
             },
         },
-        per_study=PerStudy(ids, hypothesis_states, reference_states, language.per_study, resampling),
+        per_study=PerStudy(ids, hypothesis_states, reference_states, language.per_study, resampling, uncertain),
         flags=(f"{counts['']} of {len(ids)} hypotheses are empty",) if counts[""] else (),
         notice=notice,
     )
@@ -290,10 +298,3 @@ def _stack(labels: Mapping[str, Sequence[int]], ids: Sequence[str]) -> States:
 
 def _hash(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

@@ -1,0 +1,65 @@
+"""``radscribe score``: anyone's reports against references."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from radscribe.study import WrongUse
+
+
+def score(
+    hypotheses: Annotated[Path, typer.Option(help="Reports to score: CSV (study_id, report) or JSON (id to report).")],
+    references: Annotated[Path, typer.Option(help="Reference reports, CSV or JSON, of the same studies.")],
+    out: Annotated[Path, typer.Option(help="scorecard.json to write; scores.parquet comes beside it.")],
+    protocol: Annotated[str, typer.Option(help="r2gen-iu, r2gen-mimic, promptmrg or full.")] = "full",
+    metrics: Annotated[
+        str, typer.Option(help="Language figures to compute, by commas; clinical ones always are.")
+    ] = "bleu,meteor,rouge_l,cider",
+    uncertain: Annotated[
+        Literal["negative", "positive", "own"], typer.Option(help="What an uncertain statement counts as.")
+    ] = "negative",
+    patients: Annotated[
+        Path | None, typer.Option(help="CSV (study_id, patient_id): intervals then resample patients.")
+    ] = None,
+    unknown_words: Annotated[
+        Path | None,
+        typer.Option(help="Vocabulary: every other word of a reference becomes <unk>, as in R2Gen."),
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
+) -> None:
+    """Score reports against references: language, clinical efficacy, intervals, and the signature of how.
+
+    \b
+    Example:
+      radscribe score --hypotheses drafts.csv --references reports.csv --protocol r2gen-iu --out scorecard.json
+    """
+    from radscribe.evaluation.nlg import METRICS
+    from radscribe.evaluation.protocols import protocol_named
+    from radscribe.evaluation.report_files import read_column, read_reports
+    from radscribe.evaluation.scorecard import score as run
+    from radscribe.evaluation.tables import markdown
+
+    protocol_named(protocol)  # a wrong name is told before long files are read
+    chosen = tuple(name.strip() for name in metrics.split(",") if name.strip())
+    unknown = [name for name in chosen if name not in METRICS]
+    if unknown:
+        raise WrongUse(f"--metrics: {unknown[0]} is not one of {', '.join(METRICS)}")
+    card = run(
+        read_reports(hypotheses),
+        read_reports(references),
+        protocol,
+        patients=read_column(patients, "patient_id") if patients else None,
+        metrics=chosen,
+        uncertain=uncertain,
+        vocabulary=frozenset(unknown_words.read_text(encoding="utf-8").split()) if unknown_words else None,
+        resamples=resamples,
+        seed=seed,
+    )
+    path = card.save(out)
+    table = markdown(card)
+    path.with_suffix(".md").write_text(table, encoding="utf-8")
+    typer.echo(table)

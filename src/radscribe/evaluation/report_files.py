@@ -1,0 +1,73 @@
+"""Reports in files of anyone's: CSV with the columns study_id and report, or JSON from study id to report."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from radscribe.study import WrongUse
+
+
+def read_reports(path: Path) -> dict[str, str]:
+    """Reports by study id, in the order of the file; JSON by its ending, else CSV.
+
+    Raises ``WrongUse`` that names the file, the row and the reason.
+    """
+    text = _text(path)
+    reports = _of_json(path, text) if path.suffix.lower() == ".json" else _of_csv(path, text)
+    if not reports:
+        raise WrongUse(f"{path}: it holds no report")
+    return reports
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise WrongUse(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise WrongUse(f"{path}: it is not UTF-8 text; save it as UTF-8") from None
+
+
+def _of_json(path: Path, text: str) -> dict[str, str]:
+    try:
+        pairs = json.loads(text, object_pairs_hook=list)
+    except json.JSONDecodeError as error:
+        raise WrongUse(f"{path}: line {error.lineno} is no JSON ({error.msg})") from None
+    if not isinstance(pairs, list) or not all(
+        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], str) for pair in pairs
+    ):
+        raise WrongUse(f"{path}: it must be one JSON object from study id to report")
+    reports: dict[str, str] = {}
+    for study_id, report in pairs:
+        _add(reports, study_id, report, f"{path}")
+    return reports
+
+
+def read_column(path: Path, column: str) -> dict[str, str]:
+    """Another column of a CSV file by its study_id, such as the patient's; raises ``WrongUse`` as ``read_reports``."""
+    return _of_csv(path, _text(path), column)
+
+
+def _of_csv(path: Path, text: str, column: str = "report") -> dict[str, str]:
+    rows = csv.DictReader(text.splitlines(keepends=True))
+    missing = [name for name in ("study_id", column) if name not in (rows.fieldnames or ())]
+    if missing:
+        found = ", ".join(rows.fieldnames or ()) or "none"
+        raise WrongUse(f"{path}: the column {' and '.join(missing)} is missing; its columns are {found}")
+    reports: dict[str, str] = {}
+    for row in rows:
+        where = f"{path}: line {rows.line_num}"
+        if None in row or None in row.values():
+            raise WrongUse(f"{where} has not {len(rows.fieldnames or ())} fields; quote reports that hold commas")
+        _add(reports, row["study_id"].strip(), row[column], where)
+    return reports
+
+
+def _add(reports: dict[str, str], study_id: str, report: str, where: str) -> None:
+    if not study_id:
+        raise WrongUse(f"{where}: a report has no study_id")
+    if study_id in reports:
+        raise WrongUse(f"{where}: the study_id {study_id} stands twice; keep one report of it")
+    reports[study_id] = report
