@@ -10,6 +10,7 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge, my_lcs
 
+from radscribe.evaluation.meteor import meteor
 from radscribe.evaluation.nlg import BLEU, METEOR_REASON, longest_common_subsequence, score_language
 from radscribe.evaluation.significance import Resampling
 from radscribe.study import WrongUse
@@ -54,12 +55,22 @@ def test_bleu_interval_is_that_of_rescored_resamples() -> None:
     assert [figure.low, figure.high] == pytest.approx(list(np.quantile(rescored, [0.025, 0.975])))
 
 
-def test_perfect_reports_score_one_and_meteor_says_why_it_is_missing() -> None:
+def test_perfect_reports_score_one() -> None:
     ours = score_language(REFERENCES, REFERENCES, FEW)
-    assert ours.figures["bleu_4"].value == pytest.approx(1)
-    assert ours.figures["rouge_l"].value == pytest.approx(1)
-    assert ours.figures["meteor"] is None
-    assert ours.missing == {"meteor": METEOR_REASON}
+    for name in ("bleu_4", "rouge_l", "meteor"):
+        assert ours.figures[name].value == pytest.approx(1)
+    assert ours.missing == {}
+
+
+def test_meteor_is_that_of_the_summed_statistics_and_never_approximated(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = meteor(HYPOTHESES, REFERENCES)
+    ours = score_language(HYPOTHESES, REFERENCES, FEW, metrics=("meteor",))
+    assert found is not None and ours.figures["meteor"].value == found.corpus
+    assert np.array_equal(ours.per_study["meteor"], found.per_study)
+    monkeypatch.setattr("radscribe.evaluation.nlg.meteor", lambda said, true: None)
+    without = score_language(HYPOTHESES, REFERENCES, FEW)
+    assert without.figures["meteor"] is None and without.missing == {"meteor": METEOR_REASON}
+    assert "meteor" not in without.per_study
 
 
 def test_empty_hypotheses_alone_score_zero() -> None:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from radscribe.data.dataset import PreparedDataset
 from radscribe.evaluation.breakdown import agreement, agreement_by_group, by_frequency, by_severity
+from radscribe.evaluation.nlg import METRICS
 from radscribe.evaluation.pixels_baseline import nearest_by_pixels, pool, predict
 from radscribe.evaluation.scorecard import Scorecard, majority_report, score
 from radscribe.evaluation.significance import Figure, Resampling
@@ -61,7 +62,9 @@ def evaluate(
     weak = bool(dataset.manifest.get("weakly_paired"))
     stored = dataset.manifest["settings"]["source"] == "phantom"  # their labels are true ones, not read from text
 
-    def scored(written: Iterable[str], rows: Sequence[int] | None = None, resamples: int = 1000) -> Scorecard:
+    def scored(
+        written: Iterable[str], rows: Sequence[int] | None = None, metrics: Sequence[str] = ("bleu", "rouge_l", "cider")
+    ) -> Scorecard:
         names = ids if rows is None else [ids[row] for row in rows]
         return score(
             dict(zip(names, written, strict=True)),
@@ -71,10 +74,10 @@ def evaluate(
             split=split,
             section=section,
             notice="weakly paired" if weak else None,
-            resamples=resamples,
+            metrics=metrics,
         )
 
-    card = scored(reports)
+    card = scored(reports, metrics=METRICS)
     shuffled = other_films(studies, _image_sources(dataset, studies))
     of_other_films = scored([reports[row] for row in shuffled])
     card = card.with_control("shuffled_images", of_other_films)

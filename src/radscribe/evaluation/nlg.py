@@ -1,4 +1,4 @@
-"""Language figures: corpus BLEU-1..4, ROUGE-L and CIDEr, as pycocoevalcap computes them, for all studies at once.
+"""Language figures: corpus BLEU-1..4, METEOR, ROUGE-L and CIDEr, equal to pycocoevalcap's, for all studies at once.
 
 Texts come tokenized by a protocol (``protocols``); nothing here starts Java. Empty hypotheses are scored like others.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from radscribe.evaluation.meteor import corpus_score, meteor
 from radscribe.evaluation.ngrams import Order, count_orders
 from radscribe.evaluation.significance import Figure, Floats, Resampling, interval
 from radscribe.study import WrongUse
@@ -18,7 +19,7 @@ METRICS = ("bleu", "meteor", "rouge_l", "cider")
 BLEU = ("bleu_1", "bleu_2", "bleu_3", "bleu_4")
 FIGURES = (*BLEU, "meteor", "rouge_l", "cider")
 
-METEOR_REASON = "needs the METEOR scorer, not part of this version"
+METEOR_REASON = "needs the data of pycocoevalcap: pip install 'radscribe[nlg]'"
 WORDLESS_REASON = "the references hold no words"
 
 # pycocoevalcap's own constants: what stands in for smoothing, ROUGE's weight of recall, CIDEr's width of lengths
@@ -57,7 +58,12 @@ def score_language(
         figures |= {name: interval(corpus[:, order]) for order, name in enumerate(BLEU)}
         per_study |= dict(zip(BLEU, bleu_of_sums(counts).T, strict=True))
     if "meteor" in metrics:
-        missing["meteor"] = METEOR_REASON
+        found = meteor(hypotheses, references)
+        if found is None:
+            missing["meteor"] = METEOR_REASON
+        else:
+            figures["meteor"] = interval(corpus_score(resampling.sums(found.statistics)))
+            per_study["meteor"] = found.per_study
     if "rouge_l" in metrics:
         per_study["rouge_l"] = rouge_l(hypotheses, references)
     if "cider" in metrics and any(true):
