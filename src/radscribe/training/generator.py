@@ -85,7 +85,7 @@ def with_index(model: Revtaf, knowledge: Knowledge, ball: Tensor, fingerprint: s
     """``knowledge`` with an index over the given ball embeddings (N x width)."""
     database = knowledge.database.with_ball(ball)
     curvature = float(model.retrieval.curvature)
-    index = ReferenceIndex(ball, curvature, fingerprint, database.groups.to(ball.device), IndexConfig())
+    index = ReferenceIndex(ball, curvature, fingerprint, database.kin.to(ball.device), IndexConfig())
     return replace(knowledge, database=database, index=index)
 
 
@@ -110,8 +110,9 @@ class GeneratorObjective:
         self.training, self.validation, self.config, self.seed = training, validation, config, seed
         self.count = len(training.reports)
         self.search = replace(search, beams=config.validation_beams)
+        self.kin = knowledge.database.kin.cpu()
         self.neighbours = knowledge.database.nearest_films(
-            training.entities.features, knowledge.database.groups.cpu(), model.config.classification.neighbours
+            training.entities.features, self.kin, model.config.classification.neighbours
         )
         self.references: Tensor | None = None
 
@@ -130,7 +131,7 @@ class GeneratorObjective:
         return not self.searches_ball
 
     def begin_epoch(self, epoch: int) -> None:
-        config, database = self.model.config, self.module.knowledge.database
+        config = self.model.config
         self.references = self.neighbours[:, : config.fusion.references] if config.fusion else self.neighbours[:, :1]
         if self.searches_ball:
             self.rebuild_index()
@@ -139,21 +140,20 @@ class GeneratorObjective:
                 device = next(self.model.parameters()).device
                 entities = FilmEntities(*(part.to(device) for part in self.training.entities))
                 knowledge = self.module.knowledge
-                references, neighbours, _ = self.model.recall(entities, knowledge, database.groups.to(device))
+                references, neighbours, _ = self.model.recall(entities, knowledge, self.kin.to(device))
             self.references, self.neighbours = references.cpu(), neighbours.cpu()
         elif config.retrieval is not None:
             self.references = None  # chosen by labels, batch by batch
 
     def load(self, indices: list[int], epoch: int) -> Batch:
         database, labels = self.module.knowledge.database, self.training.labels[indices]
-        groups = database.groups.cpu()[indices]
+        groups = self.kin[indices]
         key = np.random.SeedSequence((self.seed, epoch, indices[0])).generate_state(1)
         generator = torch.Generator().manual_seed(int(key[0]))
         if self.references is None:
             wanted = self.model.config.fusion.references if self.model.config.fusion else 1
             draws = [
-                choose_references(labels, groups, database.labels.cpu(), database.groups.cpu(), generator)
-                for _ in range(wanted)
+                choose_references(labels, groups, database.labels.cpu(), self.kin, generator) for _ in range(wanted)
             ]
             references = torch.stack(draws, 1)
         else:
@@ -174,9 +174,8 @@ class GeneratorObjective:
         if retrieval and retrieval.pool:
             order = torch.randperm(self.count, generator=generator)
             rows = torch.cat((rows, order[~torch.isin(order, rows)][: retrieval.pool]))
-        groups = self.module.knowledge.database.groups.cpu()
         training = self.training
-        return Ranking(training.entities.presence[rows], training.indexed[rows], training.labels[rows], groups[rows])
+        return Ranking(training.entities.presence[rows], training.indexed[rows], training.labels[rows], self.kin[rows])
 
     def rebuild_index(self, fingerprint: str = "") -> None:
         self.module.knowledge = build_index(self.model, self.module.knowledge, self.training.indexed, fingerprint)
