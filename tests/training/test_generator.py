@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from radscribe.checkpoint import System
@@ -76,3 +77,20 @@ def test_reports_can_place_studies_in_the_ball(checkpoint, phantoms: PreparedDat
     with torch.no_grad():
         ball = found.model.retrieval(stated).half().float()
     torch.testing.assert_close(found.module.knowledge.database.ball, ball)
+
+
+def test_a_collapsed_epoch_scores_below_any_other(  # type: ignore[no-untyped-def]
+    checkpoint, phantoms: PreparedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = objective(checkpoint, phantoms, pool=0)
+    found.config = GeneratorConfig(validation_studies=4, commonest=0.5)
+    encode = found.model.tokenizer.encode
+    for drafts, collapsed in (
+        (["Clear."] * 3 + ["No mass."], True),
+        (["Clear.", "Clear.", "No mass.", "Mass."], False),
+    ):
+        written = [encode(draft, 20)[:-1] for draft in drafts]
+        monkeypatch.setattr(found.model, "write", lambda sight, search, written=written: (written, None))
+        figures = found.validate()
+        assert figures["commonest"] == (0.75 if collapsed else 0.5)
+        assert figures["score"] == figures["micro_f1"] - collapsed

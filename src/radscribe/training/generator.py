@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -26,12 +27,18 @@ from radscribe.training.films import FilmSource
 @dataclass(frozen=True)
 class GeneratorConfig:
     """``references``: where training takes the reference report from, nearest by "labels" (the paper) or in the "ball"
-    as inference does. ``validation_studies`` bounds the reports written after each epoch."""
+    as inference does. ``validation_studies`` bounds the reports written after each epoch; an epoch whose commonest
+    report is more than ``commonest`` of them has collapsed and is chosen only where all have."""
 
     references: Literal["labels", "ball"] = "labels"
     max_words: int = 150
     validation_studies: int = 300
     validation_beams: int = 1
+    commonest: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.commonest <= 1:
+            raise ValueError(f"commonest {self.commonest} is no share")
 
 
 @dataclass(frozen=True)
@@ -197,5 +204,11 @@ class GeneratorObjective:
         rates = self.model.classification.positive_rates
         rates.copy_(refreshed_rates(torch.cat(probabilities), truth, rates.cpu()))
         stated = np.array([label_report(report) for report in reports])
-        score = float(micro(outcomes(stated, truth.numpy()).sum(0))[2])
-        return {"score": score, "micro_f1": score, "distinct": len(set(reports)) / max(count, 1)}
+        micro_f1 = float(micro(outcomes(stated, truth.numpy()).sum(0))[2])
+        commonest = max(Counter(reports).values(), default=0) / max(count, 1)
+        return {
+            "score": micro_f1 if commonest <= self.config.commonest else micro_f1 - 1,
+            "micro_f1": micro_f1,
+            "distinct": len(set(reports)) / max(count, 1),
+            "commonest": commonest,
+        }
