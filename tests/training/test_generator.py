@@ -57,7 +57,7 @@ def test_a_batch_is_ranked_with_itself_and_a_pool_of_others(checkpoint, phantoms
 
 def test_no_training_film_is_given_a_report_of_its_own_patient(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
     groups = load_reporter(checkpoint).system.knowledge.database.groups
-    for references in ("labels", "ball"):
+    for references in ("labels", "ball", "both"):
         found = objective(checkpoint, phantoms, pool=0, references=references)
         found.begin_epoch(0)
         batch = found.load(list(range(found.count)), epoch=0)
@@ -94,3 +94,15 @@ def test_a_collapsed_epoch_scores_below_any_other(  # type: ignore[no-untyped-de
         figures = found.validate()
         assert figures["commonest"] == (0.75 if collapsed else 0.5)
         assert figures["score"] == figures["micro_f1"] - collapsed
+
+
+def test_references_of_both_kinds_are_drawn_film_by_film(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
+    drawn = {}
+    for references in ("labels", "ball", "both"):
+        found = objective(checkpoint, phantoms, pool=0, references=references)
+        found.begin_epoch(0)
+        drawn[references] = found.load(list(range(found.count)), epoch=0).references[:, 0]
+    apart = drawn["labels"] != drawn["ball"]
+    of_labels, of_ball = drawn["both"] == drawn["labels"], drawn["both"] == drawn["ball"]
+    assert bool((of_labels | of_ball).all())
+    assert bool((of_labels & apart).any()) and bool((of_ball & apart).any())

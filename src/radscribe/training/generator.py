@@ -1,4 +1,4 @@
-"""The generator's training: references chosen by labels, losses of the model, validation by the reports it writes."""
+"""The generator's training: references by labels or from the ball, losses of the model, validation by its reports."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ from radscribe.training.films import FilmSource
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """``references``: where training takes the reference report from, nearest by "labels" (the paper) or in the "ball"
-    as inference does. ``validation_studies`` bounds the reports written after each epoch; an epoch whose commonest
-    report is more than ``commonest`` of them has collapsed and is chosen only where all have."""
+    """``references``: where training takes the reference report from, nearest by "labels" (the paper), in the "ball" as
+    inference does, or from "both", drawn anew for each film and epoch. ``validation_studies`` bounds the reports
+    written after each epoch; an epoch whose commonest report is more than ``commonest`` of them has collapsed and is
+    chosen only where all have.
+    """
 
-    references: Literal["labels", "ball"] = "labels"
+    references: Literal["labels", "ball", "both"] = "labels"
     max_words: int = 150
     validation_studies: int = 300
     validation_beams: int = 1
@@ -131,7 +133,7 @@ class GeneratorObjective:
     def searches_ball(self) -> bool:
         """Whether training itself searches the ball, which then is rebuilt every epoch."""
         config = self.model.config
-        return config.retrieval is not None and (config.fusion is None or self.config.references == "ball")
+        return config.retrieval is not None and (config.fusion is None or self.config.references != "labels")
 
     @property
     def saves_within_epoch(self) -> bool:
@@ -153,18 +155,10 @@ class GeneratorObjective:
             self.references = None  # chosen by labels, batch by batch
 
     def load(self, indices: list[int], epoch: int) -> Batch:
-        database, labels = self.module.knowledge.database, self.training.labels[indices]
-        groups = self.kin[indices]
+        labels = self.training.labels[indices]
         key = np.random.SeedSequence((self.seed, epoch, indices[0])).generate_state(1)
         generator = torch.Generator().manual_seed(int(key[0]))
-        if self.references is None:
-            wanted = self.model.config.fusion.references if self.model.config.fusion else 1
-            draws = [
-                choose_references(labels, groups, database.labels.cpu(), self.kin, generator) for _ in range(wanted)
-            ]
-            references = torch.stack(draws, 1)
-        else:
-            references = self.references[indices]
+        references = self.references_of(indices, generator)
         tokenizer = self.model.tokenizer
         words = [tokenizer.encode(self.training.reports[index], self.config.max_words) for index in indices]
         longest = max(map(len, words))
@@ -173,6 +167,20 @@ class GeneratorObjective:
         entities = self.training.entities_of(indices)
         ranking = self.ranking(indices, generator)
         return Batch(films, entities, labels, ranking, references, self.neighbours[indices], tokens)
+
+    def references_of(self, indices: list[int], generator: torch.Generator) -> Tensor:
+        """B x k database rows; draws with ``generator``."""
+        config, database = self.model.config, self.module.knowledge.database
+        by_ball = None if self.references is None else self.references[indices]
+        if by_ball is not None and (self.config.references != "both" or not config.fusion):
+            return by_ball
+        labels, known = self.training.labels[indices], database.labels.cpu()
+        wanted = config.fusion.references if config.fusion else 1
+        draws = [choose_references(labels, self.kin[indices], known, self.kin, generator) for _ in range(wanted)]
+        by_labels = torch.stack(draws, 1)
+        if by_ball is None:
+            return by_labels
+        return torch.where(torch.rand(len(indices), 1, generator=generator) < 0.5, by_labels, by_ball)
 
     def ranking(self, indices: list[int], generator: torch.Generator) -> Ranking:
         """The studies of a batch and the configured pool of others, drawn with ``generator``."""
