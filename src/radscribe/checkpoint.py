@@ -200,7 +200,7 @@ def _knowledge(system: System, database: ReportDatabase, table: Tensor, fingerpr
     index = None
     if system.model.config.retrieval is not None:
         curvature = float(system.model.retrieval.curvature)
-        index = ReferenceIndex(database.ball, curvature, fingerprint, database.groups, IndexConfig())
+        index = ReferenceIndex(database.ball, curvature, fingerprint, database.kin, IndexConfig())
     return Knowledge(database, table.to(device), database.report_vectors, index)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from radscribe.checkpoint import System
@@ -56,7 +57,7 @@ def test_a_batch_is_ranked_with_itself_and_a_pool_of_others(checkpoint, phantoms
 
 def test_no_training_film_is_given_a_report_of_its_own_patient(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
     groups = load_reporter(checkpoint).system.knowledge.database.groups
-    for references in ("labels", "ball"):
+    for references in ("labels", "ball", "both"):
         found = objective(checkpoint, phantoms, pool=0, references=references)
         found.begin_epoch(0)
         batch = found.load(list(range(found.count)), epoch=0)
@@ -76,3 +77,32 @@ def test_reports_can_place_studies_in_the_ball(checkpoint, phantoms: PreparedDat
     with torch.no_grad():
         ball = found.model.retrieval(stated).half().float()
     torch.testing.assert_close(found.module.knowledge.database.ball, ball)
+
+
+def test_a_collapsed_epoch_scores_below_any_other(  # type: ignore[no-untyped-def]
+    checkpoint, phantoms: PreparedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = objective(checkpoint, phantoms, pool=0)
+    found.config = GeneratorConfig(validation_studies=4, commonest=0.5)
+    encode = found.model.tokenizer.encode
+    for drafts, collapsed in (
+        (["Clear."] * 3 + ["No mass."], True),
+        (["Clear.", "Clear.", "No mass.", "Mass."], False),
+    ):
+        written = [encode(draft, 20)[:-1] for draft in drafts]
+        monkeypatch.setattr(found.model, "write", lambda sight, search, written=written: (written, None))
+        figures = found.validate()
+        assert figures["commonest"] == (0.75 if collapsed else 0.5)
+        assert figures["score"] == figures["micro_f1"] - collapsed
+
+
+def test_references_of_both_kinds_are_drawn_film_by_film(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
+    drawn = {}
+    for references in ("labels", "ball", "both"):
+        found = objective(checkpoint, phantoms, pool=0, references=references)
+        found.begin_epoch(0)
+        drawn[references] = found.load(list(range(found.count)), epoch=0).references[:, 0]
+    apart = drawn["labels"] != drawn["ball"]
+    of_labels, of_ball = drawn["both"] == drawn["labels"], drawn["both"] == drawn["ball"]
+    assert bool((of_labels | of_ball).all())
+    assert bool((of_labels & apart).any()) and bool((of_ball & apart).any())

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from radscribe.encoders.text import TextEncoder
+from radscribe.knowledge.kin import of_kin
 from radscribe.knowledge.prompts import sentence_table, split_sentences
 from radscribe.labels.entities import ENTITIES
 from radscribe.study import RadscribeError, Study
@@ -51,6 +52,16 @@ class ReportDatabase:
         return len(self.study_ids)
 
     @property
+    def kin(self) -> Tensor:
+        """N x 2, patients and reports as integers: studies that share either are no references of each other.
+
+        With weak pairs one report belongs to several patients; what is to be learned must not be looked up.
+        """
+        known = {name: number for number, name in enumerate(dict.fromkeys(self.report_ids))}
+        reports = torch.tensor([known[name] for name in self.report_ids], device=self.groups.device)
+        return torch.stack((self.groups, reports.to(self.groups.dtype)), 1)
+
+    @property
     def report_vectors(self) -> Tensor:
         """R x d_t: a report's vector is the mean of its sentences' vectors; zero for a report without a sentence."""
         gathered, mask = self._sentences(torch.arange(len(self.sentences_of_report)))
@@ -82,17 +93,18 @@ class ReportDatabase:
         return self.sentence_vectors[indices.clamp(min=0)] * mask[..., None], mask
 
     def nearest_films(self, features: Tensor, groups: Tensor | None, count: int) -> Tensor:
-        """Indices (B x count) of the studies whose films are most alike by cosine, never of the same patient.
+        """Indices (B x count) of the studies whose films are most alike by cosine, never of kin (``groups``, B x 2).
 
         -1 where fewer than ``count`` are left. Runs on the database's device; the answer comes back on the films'.
         """
         found = torch.full((len(features), count), -1, dtype=torch.long, device=features.device)
+        kin = self.kin
         size = max(1, _BLOCK // max(1, len(self)))
         for first in range(0, len(features), size):
             block = slice(first, first + size)
             similarity = functional.normalize(features[block].to(self.features.device), dim=-1) @ self.features.T
             if groups is not None:
-                own = groups[block].to(self.groups.device)[:, None] == self.groups
+                own = of_kin(groups[block].to(self.groups.device), kin)
                 similarity = similarity.masked_fill(own, float("-inf"))
             nearest = similarity.topk(min(count, len(self)), dim=1)
             indices = nearest.indices.masked_fill(nearest.values.isinf(), -1)

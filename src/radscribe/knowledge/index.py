@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from radscribe.geometry import poincare
+from radscribe.knowledge.kin import of_kin
 from radscribe.study import RadscribeError
 
 Kind = Literal["exact", "approximate"]
@@ -46,7 +47,7 @@ class IndexConfig:
 
 
 class ReferenceIndex:
-    """``embeddings`` N x d are points of the ball in any float type, ``groups`` N their patients.
+    """``embeddings`` N x d are points of the ball in any float type, ``groups`` (N, N x G) their patients and reports.
 
     The key d(x, y) grows with is ||x - y||^2 / (1 - c ||y||^2). Expanded, it is one inner product of (x, ||x||^2, 1)
     with (-2 y, 1, ||y||^2) / (1 - c ||y||^2), both sides moved to the database's mean so that little cancels. Scaling
@@ -82,10 +83,10 @@ class ReferenceIndex:
             )
 
     def search(self, queries: Tensor, k: int = 1, exclude_groups: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The k nearest of each query: ``B x d, k, B -> distances B x k (float64), indices B x k (int64)``.
+        """The k nearest of each query: ``B x d, k, B or B x G -> distances B x k (float64), indices B x k (int64)``.
 
-        Rows whose group equals the query's ``exclude_groups`` are passed over. Equal distances are in the order of the
-        database. Where fewer than k are left, the index is -1 and the distance infinite.
+        Rows that share a group with the query's ``exclude_groups`` are passed over. Equal distances are in the order of
+        the database. Where fewer than k are left, the index is -1 and the distance infinite.
         """
         if exclude_groups is not None and self.groups is None:
             raise ValueError("exclude_groups needs an index with groups")
@@ -107,7 +108,7 @@ class ReferenceIndex:
     def _search_exact(self, x: Tensor, shortlist: int, k: int, excluded: Tensor | None) -> tuple[Tensor, Tensor]:
         bound = self._lower_bound(x)
         if excluded is not None and self.groups is not None:
-            bound.masked_fill_(self.groups.unsqueeze(0) == excluded.unsqueeze(1), torch.inf)
+            bound.masked_fill_(of_kin(excluded, self.groups), torch.inf)
         nearest, candidates = bound.topk(shortlist, largest=False)
         distances, indices = self._rank(x, candidates, nearest.isinf(), k)
         # The key of the k-th found (up to its own rounding): whatever was left out and may lie within it is ranked too.
@@ -124,7 +125,7 @@ class ReferenceIndex:
         candidates = torch.from_numpy(found).to(x.device)
         forbidden = candidates < 0
         if excluded is not None and self.groups is not None:
-            forbidden |= self.groups[candidates] == excluded.unsqueeze(1)
+            forbidden |= of_kin(excluded, self.groups).gather(1, candidates.clamp(min=0))
         return self._rank(x, candidates, forbidden, k)
 
     def _lift(self, embeddings: Tensor) -> Tensor:

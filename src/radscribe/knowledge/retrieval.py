@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from radscribe.geometry import poincare
+from radscribe.knowledge.kin import of_kin
 from radscribe.labels.conditions import STATES
 from radscribe.study import RadscribeError
 
@@ -126,13 +127,13 @@ def ranking_loss(
     config: RetrievalConfig,
     curvature: poincare.Curvature,
 ) -> Tensor:
-    """Eq. 5 - 7, with the negated distance as logit: ``B x width (twice), B x 18, B (patient or study) -> scalar``.
+    """Eq. 5 - 7, with the negated distance as logit: ``B x width (twice), B x 18, B or B x G (groups) -> scalar``.
 
     ``embeddings`` are the B studies as they search, ``placed`` the same as the database places them; one in the paper.
     The paper's Eq. 7 prints the distance itself, which would push the right neighbour away. Members of the same group
-    are no candidates; a row without candidates is skipped, and without any row the loss is zero.
+    (patient, report) are no candidates; a row without candidates is skipped, and without any row the loss is zero.
     """
-    candidates = group_ids.unsqueeze(1) != group_ids.unsqueeze(0)  # the diagonal is false
+    candidates = ~of_kin(group_ids, group_ids)  # the diagonal is false
     rows = candidates.any(1)
     candidates = candidates[rows]
     hamming = label_distance(labels[rows], labels).masked_fill(~candidates, torch.inf)  # Eq. 5
@@ -158,9 +159,10 @@ def choose_references(
     database_groups: Tensor,
     generator: torch.Generator,
 ) -> Tensor:
-    """The database row nearest by labels to each query: ``B x 18, B, N x 18, N -> B (int64)``.
+    """The database row nearest by labels to each query: ``B x 18, B x G, N x 18, N x G -> B (int64)``.
 
-    Never a row of the query's own group (patient); drawn at random among all nearest; -1 where there is none.
+    Never a row of any of the query's own groups (patient, report); drawn at random among all nearest; -1 where there is
+    none.
     """
     if not len(database_labels):
         return torch.full((len(query_labels),), -1, device=query_labels.device)
@@ -170,7 +172,7 @@ def choose_references(
         hamming = label_distance(labels, database_labels)
         # Distances are whole numbers: noise below 1 breaks ties and nothing else.
         noise = torch.rand(hamming.shape, generator=generator, device=generator.device).to(hamming.device)
-        forbidden = groups.unsqueeze(1) == database_groups.unsqueeze(0)
+        forbidden = of_kin(groups, database_groups)
         value, index = (hamming + noise).masked_fill(forbidden, torch.inf).min(1)
         chosen.append(index.masked_fill(value.isinf(), -1))
-    return torch.cat(chosen) if chosen else query_groups.new_empty(0)
+    return torch.cat(chosen) if chosen else query_labels.new_empty(0, dtype=torch.long)

@@ -130,7 +130,7 @@ class Ranking(NamedTuple):
     presence: Tensor  # R x 75, by which they search
     indexed: Tensor  # R x 75, by which the database places them
     labels: Tensor  # R x 18
-    groups: Tensor  # R patients
+    groups: Tensor  # R x 2, patients and reports
 
 
 class Batch(NamedTuple):
@@ -296,7 +296,7 @@ class Revtaf(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """References (B x k), neighbours (B x 21) and the references' ball distances, found from the film alone.
 
-        ``groups`` names the films' patients where they are training patients, whose own studies are then passed over.
+        ``groups`` (B x 2, ``ReportDatabase.kin``) names the patients and reports of training films, passed over.
         """
         config, count = self.config, self.config.classification.neighbours
         wanted = config.fusion.references if config.fusion else 1

@@ -1,7 +1,8 @@
-"""The generator's training: references chosen by labels, losses of the model, validation by the reports it writes."""
+"""The generator's training: references by labels or from the ball, losses of the model, validation by its reports."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -25,13 +26,21 @@ from radscribe.training.films import FilmSource
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """``references``: where training takes the reference report from, nearest by "labels" (the paper) or in the "ball"
-    as inference does. ``validation_studies`` bounds the reports written after each epoch."""
+    """``references``: where training takes the reference report from, nearest by "labels" (the paper), in the "ball" as
+    inference does, or from "both", drawn anew for each film and epoch. ``validation_studies`` bounds the reports
+    written after each epoch; an epoch whose commonest report is more than ``commonest`` of them has collapsed and is
+    chosen only where all have.
+    """
 
-    references: Literal["labels", "ball"] = "labels"
+    references: Literal["labels", "ball", "both"] = "labels"
     max_words: int = 150
     validation_studies: int = 300
     validation_beams: int = 1
+    commonest: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.commonest <= 1:
+            raise ValueError(f"commonest {self.commonest} is no share")
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ def with_index(model: Revtaf, knowledge: Knowledge, ball: Tensor, fingerprint: s
     """``knowledge`` with an index over the given ball embeddings (N x width)."""
     database = knowledge.database.with_ball(ball)
     curvature = float(model.retrieval.curvature)
-    index = ReferenceIndex(ball, curvature, fingerprint, database.groups.to(ball.device), IndexConfig())
+    index = ReferenceIndex(ball, curvature, fingerprint, database.kin.to(ball.device), IndexConfig())
     return replace(knowledge, database=database, index=index)
 
 
@@ -110,8 +119,9 @@ class GeneratorObjective:
         self.training, self.validation, self.config, self.seed = training, validation, config, seed
         self.count = len(training.reports)
         self.search = replace(search, beams=config.validation_beams)
+        self.kin = knowledge.database.kin.cpu()
         self.neighbours = knowledge.database.nearest_films(
-            training.entities.features, knowledge.database.groups.cpu(), model.config.classification.neighbours
+            training.entities.features, self.kin, model.config.classification.neighbours
         )
         self.references: Tensor | None = None
 
@@ -123,14 +133,14 @@ class GeneratorObjective:
     def searches_ball(self) -> bool:
         """Whether training itself searches the ball, which then is rebuilt every epoch."""
         config = self.model.config
-        return config.retrieval is not None and (config.fusion is None or self.config.references == "ball")
+        return config.retrieval is not None and (config.fusion is None or self.config.references != "labels")
 
     @property
     def saves_within_epoch(self) -> bool:
         return not self.searches_ball
 
     def begin_epoch(self, epoch: int) -> None:
-        config, database = self.model.config, self.module.knowledge.database
+        config = self.model.config
         self.references = self.neighbours[:, : config.fusion.references] if config.fusion else self.neighbours[:, :1]
         if self.searches_ball:
             self.rebuild_index()
@@ -139,25 +149,16 @@ class GeneratorObjective:
                 device = next(self.model.parameters()).device
                 entities = FilmEntities(*(part.to(device) for part in self.training.entities))
                 knowledge = self.module.knowledge
-                references, neighbours, _ = self.model.recall(entities, knowledge, database.groups.to(device))
+                references, neighbours, _ = self.model.recall(entities, knowledge, self.kin.to(device))
             self.references, self.neighbours = references.cpu(), neighbours.cpu()
         elif config.retrieval is not None:
             self.references = None  # chosen by labels, batch by batch
 
     def load(self, indices: list[int], epoch: int) -> Batch:
-        database, labels = self.module.knowledge.database, self.training.labels[indices]
-        groups = database.groups.cpu()[indices]
+        labels = self.training.labels[indices]
         key = np.random.SeedSequence((self.seed, epoch, indices[0])).generate_state(1)
         generator = torch.Generator().manual_seed(int(key[0]))
-        if self.references is None:
-            wanted = self.model.config.fusion.references if self.model.config.fusion else 1
-            draws = [
-                choose_references(labels, groups, database.labels.cpu(), database.groups.cpu(), generator)
-                for _ in range(wanted)
-            ]
-            references = torch.stack(draws, 1)
-        else:
-            references = self.references[indices]
+        references = self.references_of(indices, generator)
         tokenizer = self.model.tokenizer
         words = [tokenizer.encode(self.training.reports[index], self.config.max_words) for index in indices]
         longest = max(map(len, words))
@@ -167,6 +168,20 @@ class GeneratorObjective:
         ranking = self.ranking(indices, generator)
         return Batch(films, entities, labels, ranking, references, self.neighbours[indices], tokens)
 
+    def references_of(self, indices: list[int], generator: torch.Generator) -> Tensor:
+        """B x k database rows; draws with ``generator``."""
+        config, database = self.model.config, self.module.knowledge.database
+        by_ball = None if self.references is None else self.references[indices]
+        if by_ball is not None and (self.config.references != "both" or not config.fusion):
+            return by_ball
+        labels, known = self.training.labels[indices], database.labels.cpu()
+        wanted = config.fusion.references if config.fusion else 1
+        draws = [choose_references(labels, self.kin[indices], known, self.kin, generator) for _ in range(wanted)]
+        by_labels = torch.stack(draws, 1)
+        if by_ball is None:
+            return by_labels
+        return torch.where(torch.rand(len(indices), 1, generator=generator) < 0.5, by_labels, by_ball)
+
     def ranking(self, indices: list[int], generator: torch.Generator) -> Ranking:
         """The studies of a batch and the configured pool of others, drawn with ``generator``."""
         retrieval = self.model.config.retrieval
@@ -174,9 +189,8 @@ class GeneratorObjective:
         if retrieval and retrieval.pool:
             order = torch.randperm(self.count, generator=generator)
             rows = torch.cat((rows, order[~torch.isin(order, rows)][: retrieval.pool]))
-        groups = self.module.knowledge.database.groups.cpu()
         training = self.training
-        return Ranking(training.entities.presence[rows], training.indexed[rows], training.labels[rows], groups[rows])
+        return Ranking(training.entities.presence[rows], training.indexed[rows], training.labels[rows], self.kin[rows])
 
     def rebuild_index(self, fingerprint: str = "") -> None:
         self.module.knowledge = build_index(self.model, self.module.knowledge, self.training.indexed, fingerprint)
@@ -198,5 +212,11 @@ class GeneratorObjective:
         rates = self.model.classification.positive_rates
         rates.copy_(refreshed_rates(torch.cat(probabilities), truth, rates.cpu()))
         stated = np.array([label_report(report) for report in reports])
-        score = float(micro(outcomes(stated, truth.numpy()).sum(0))[2])
-        return {"score": score, "micro_f1": score, "distinct": len(set(reports)) / max(count, 1)}
+        micro_f1 = float(micro(outcomes(stated, truth.numpy()).sum(0))[2])
+        commonest = max(Counter(reports).values(), default=0) / max(count, 1)
+        return {
+            "score": micro_f1 if commonest <= self.config.commonest else micro_f1 - 1,
+            "micro_f1": micro_f1,
+            "distinct": len(set(reports)) / max(count, 1),
+            "commonest": commonest,
+        }
