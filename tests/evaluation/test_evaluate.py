@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from radscribe.data.dataset import PreparedDataset
-from radscribe.evaluation.evaluate import Evaluation, evaluate, other_films
+from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate, other_films
 from radscribe.evaluation.proof import _sides_told, proof_of
+from radscribe.evaluation.scorecard import score
 from radscribe.labels.conditions import CONDITIONS
 from radscribe.reporter import load_reporter
 from radscribe.study import RadscribeError, Study, View
@@ -47,6 +48,30 @@ def test_every_control_is_there_and_true_labels_are_used(found: Evaluation) -> N
     assert card["severity"] and card["frequency"]
     assert card["nlg"]["meteor"]["value"] > 0 and card["controls"]["noise_image"]["nlg"]["meteor"] is None
     assert card["studies"] == len(found.reports)
+
+
+def test_an_opacity_that_is_only_a_scar_counts_in_one_of_the_two_agreements(
+    found: Evaluation, phantoms: PreparedDataset
+) -> None:
+    ids = list(found.reports)
+    written = {name: ("Left apical scarring.", "Clear lungs.", "An opacity.")[row % 3] for row, name in enumerate(ids)}
+    everyone = phantoms.table["study_id"].to_pylist()
+    columns = {
+        "image_labels": [[] if written.get(name) == "Clear lungs." else ["Pneumonia"] for name in everyone],
+        "image_source": ["one"] * len(everyone),
+        "image_view_position": ["AP"] * len(everyone),
+    }
+    table = phantoms.table
+    for name, column in columns.items():
+        table = table.append_column(name, [column])
+    card = score(written, written, resamples=10)
+    card = _with_agreement(card, card, replace(phantoms, table=table), written)
+    assert card.agreement["one"] == card.agreement["one, AP"]
+    assert card.agreement["one"] is not None and card.agreement["one"].value == 1
+    today = card.agreement_without_old_changes["all films"]
+    scars = sum(text.startswith("Left") for text in written.values())
+    opacities = sum(text.startswith("An") for text in written.values())
+    assert today is not None and today.value == pytest.approx(0.5 + 0.5 * opacities / (opacities + scars))
 
 
 def test_the_shuffled_report_is_the_one_drafted_for_the_other_film(

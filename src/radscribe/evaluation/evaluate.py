@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +16,12 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.evaluation.breakdown import agreement, agreement_by_group, by_frequency, by_severity
 from radscribe.evaluation.nlg import METRICS
 from radscribe.evaluation.pixels_baseline import nearest_by_pixels, pool, predict
-from radscribe.evaluation.scorecard import Scorecard, majority_report, score
-from radscribe.evaluation.significance import Figure, Resampling
+from radscribe.evaluation.scorecard import PerStudy, Scorecard, majority_report, score
+from radscribe.evaluation.significance import Figure
 from radscribe.imaging.crop import centre_crop
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
+from radscribe.labels.old_changes import without_old_changes
+from radscribe.labels.rules import label_report
 from radscribe.models.revtaf import FilmEntities, Sight
 from radscribe.reporter import Reporter
 from radscribe.study import RadscribeError, Study
@@ -101,7 +103,9 @@ def evaluate(
         predicted = predict(films, targets, own_films)
         order = [ids.index(study_id) for study_id in card.per_study.study_ids]
         card = card.with_predictions("pixels_32x32_logistic_regression", predicted[order])
-        card = _broken_down(card, of_other_films, dataset, np.array([study.labels for study in training]))
+        card = _broken_down(card, dataset, np.array([study.labels for study in training]))
+    if "image_labels" in dataset.table.column_names:
+        card = _with_agreement(card, of_other_films, dataset, dict(zip(ids, reports, strict=True)))
     signature = {**card.signature, "model": reporter.system.config.name, "fingerprint": reporter.fingerprint}
     signature |= {"dataset": dataset.fingerprint, "part_controls_on": len(rows)}
     card = replace(card, signature=signature)
@@ -178,37 +182,43 @@ def _image_sources(dataset: PreparedDataset, studies: Sequence[Study]) -> list[s
     return [column[study.study_id] for study in studies]
 
 
-def _broken_down(
-    card: Scorecard, shuffled: Scorecard, dataset: PreparedDataset, training_states: NDArray[np.integer]
-) -> Scorecard:
-    """The scorecard with F1 by severity and frequency, and agreement with the images' own labels, where known."""
-    rows, names = card.per_study, dataset.table.column_names
+def _broken_down(card: Scorecard, dataset: PreparedDataset, training_states: NDArray[np.integer]) -> Scorecard:
+    """The scorecard with F1 by frequency, and by severity where it is known."""
+    rows = card.per_study
     ids, resampling = rows.study_ids, rows.resampling
     card = replace(
         card, frequency=by_frequency(rows.hypothesis_states, rows.reference_states, training_states, resampling)
     )
-    if "severities" in names:
+    if "severities" in dataset.table.column_names:
         column = dataset.column("severities")
         severities = {study_id: json.loads(column[study_id]) for study_id in ids}
         by = by_severity(ids, rows.hypothesis_states, rows.reference_states, severities, resampling)
         card = replace(card, severity=by)
-    if "image_labels" in names:
-        card = replace(
-            card,
-            agreement=_agreement(card, dataset, resampling),
-            agreement_shuffled=_agreement(shuffled, dataset, resampling),
-        )
     return card
 
 
-def _agreement(card: Scorecard, dataset: PreparedDataset, resampling: Resampling) -> dict[str, Figure | None]:
+def _with_agreement(
+    card: Scorecard, shuffled: Scorecard, dataset: PreparedDataset, reports: Mapping[str, str]
+) -> Scorecard:
+    """The scorecard with the agreement of reports with the images' own labels."""
     rows = card.per_study
+    today = np.array([label_report(without_old_changes(reports[study_id])) for study_id in rows.study_ids])
+    return replace(
+        card,
+        agreement=_agreement(rows.hypothesis_states, rows, dataset),
+        agreement_without_old_changes=_agreement(today, rows, dataset),
+        agreement_shuffled=_agreement(shuffled.per_study.hypothesis_states, rows, dataset),
+    )
+
+
+def _agreement(states: NDArray[np.int64], rows: PerStudy, dataset: PreparedDataset) -> dict[str, Figure | None]:
     labels, source, view = (dataset.column(name) for name in ("image_labels", "image_source", "image_view_position"))
     positive = np.array(["pneumonia" in [label.lower() for label in labels[study_id]] for study_id in rows.study_ids])
     sources = [source[study_id] for study_id in rows.study_ids]
-    views = [f"{source[study_id]}, {view[study_id]}" for study_id in rows.study_ids]
-    found: dict[str, Figure | None] = {"all films": agreement(rows.hypothesis_states, positive, resampling=resampling)}
-    found |= agreement_by_group(rows.hypothesis_states, positive, sources, resampling=resampling)
-    if any(view[study_id] for study_id in rows.study_ids):
-        found |= agreement_by_group(rows.hypothesis_states, positive, views, resampling=resampling)
+    views = [f"{source[study_id]}, {view[study_id]}" for study_id in rows.study_ids if view[study_id]]
+    found: dict[str, Figure | None] = {"all films": agreement(states, positive, resampling=rows.resampling)}
+    found |= agreement_by_group(states, positive, sources, resampling=rows.resampling)
+    if views:
+        known = np.array([bool(view[study_id]) for study_id in rows.study_ids])
+        found |= agreement_by_group(states[known], positive[known], views, resampling=rows.resampling.subset(known))
     return found

@@ -38,6 +38,8 @@ from radscribe.study import WrongUse
 FORMAT = "radscribe-scorecard/1"
 SHUFFLED_IMAGES = "shuffled_images"
 IDS_IN_MESSAGE = 10
+# Fields that a scorecard is written without where they are empty.
+OPTIONAL = ("severity", "frequency", "agreement", "agreement_without_old_changes", "agreement_shuffled", "notice")
 
 States = NDArray[np.int64]
 
@@ -88,7 +90,9 @@ class Control:
 class Scorecard:
     """All figures of one system on one set of studies; ``severity``, ``frequency`` and ``agreement`` where known.
 
-    ``agreement_shuffled`` is the agreement of reports drafted from another patient's film of the same source.
+    ``agreement_shuffled`` is the agreement of reports drafted from another patient's film of the same source,
+    ``agreement_without_old_changes`` that of the reports without their sentences on scars and other old changes, which
+    the labeler counts as opacity.
     """
 
     nlg: Mapping[str, Figure | None]
@@ -105,6 +109,7 @@ class Scorecard:
     severity: Mapping[str, SeverityBand] = field(default_factory=dict)
     frequency: Mapping[str, FrequencyBand] = field(default_factory=dict)
     agreement: Mapping[str, Figure | None] = field(default_factory=dict)
+    agreement_without_old_changes: Mapping[str, Figure | None] = field(default_factory=dict)
     agreement_shuffled: Mapping[str, Figure | None] = field(default_factory=dict)
     notice: str | None = None
 
@@ -132,7 +137,7 @@ class Scorecard:
         """The content of ``scorecard.json``."""
         fields = asdict(self)
         del fields["per_study"]  # its rows are scores.parquet
-        for optional in ("severity", "frequency", "agreement", "agreement_shuffled", "notice"):
+        for optional in OPTIONAL:
             if not fields[optional]:
                 del fields[optional]
         return {"format": FORMAT, "radscribe_version": radscribe.__version__, **fields}

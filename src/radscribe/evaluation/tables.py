@@ -28,8 +28,10 @@ def markdown(card: Scorecard) -> str:
         bands = [(n, len(b.conditions), b.support, b.micro_f1, b.macro_f1) for n, b in card.frequency.items()]
         parts.append(_table(("training frequency", "conditions", "positives", "micro-F1", "macro-F1"), bands))
     if card.agreement:
-        rows = [(name, value, card.agreement_shuffled.get(name)) for name, value in card.agreement.items()]
-        parts.append(_table(("films", "balanced accuracy for the image's label", "shuffled films"), rows))
+        others = (card.agreement_without_old_changes, card.agreement_shuffled)
+        rows = [(name, value, *(other.get(name) for other in others)) for name, value in card.agreement.items()]
+        kinds = ("balanced accuracy for the image's label", "without scars and other old changes", "shuffled films")
+        parts.append(_table(("films", *kinds), rows))
     scores = card.clinical.per_condition.items()
     conditions = [(name, s.support, s.precision.value, s.recall.value, s.f1) for name, s in scores]
     parts.append(_table(("condition", "positives", "precision", "recall", "F1"), conditions))

@@ -22,6 +22,8 @@ from radscribe.data.sources.iu_reports import IuReport, read_reports
 from radscribe.data.sources.labelled_images import COMPARED, LabelledImage, is_ignored, labelled_images
 from radscribe.data.splits import split_of
 from radscribe.labels.conditions import CONDITIONS, POSITIVE, UNCERTAIN
+from radscribe.labels.old_changes import without_old_changes
+from radscribe.labels.rules import label_report
 from radscribe.study import SPLITS, RadscribeError, WrongUse
 
 # A film either shows an airspace opacity or not; a report that says otherwise is never its neighbour.
@@ -49,13 +51,15 @@ def unpaired_source(
     states a condition when its label is positive or uncertain: an uncertain pneumonia still describes one.
     ``minimum_pool`` is the number of equally near reports, in the whole collection, under which the next
     distance is let in, so that no handful of reports serves hundreds of films (each split has its share of it).
+    A report whose only opacity is a scar or another old change goes to no image.
 
     Raises:
         RadscribeError: one line, for unreadable tables, images that share a name, or a split without reports.
     """
     images = [image for place in places for image in labelled_images(place)]
     ids = _study_ids(images)
-    reports = [report for report in read_reports(reports_archive) if report.section(section)]
+    everyone = [report for report in read_reports(reports_archive) if report.section(section)]
+    reports = [report for report in everyone if not _opacity_is_old(report.section(section))]
     stated = [_stated(report.section(section)) for report in reports]
     pairs = _pair_within_splits(images, reports, stated, minimum_pool, seed)
     tasks = [
@@ -79,7 +83,12 @@ def unpaired_source(
             **{f"images of {place.resolve().name}": _images_hash(place, images) for place in places},
             reports_archive.name: sha256_of(reports_archive),
         },
-        notes={"pairing": _summary(images, reports, stated, pairs)},
+        notes={
+            "pairing": {
+                **_summary(images, reports, stated, pairs),
+                "reports_left_out_as_their_opacity_is_old": len(everyone) - len(reports),
+            }
+        },
         extra_fields=EXTRA_FIELDS,
         weakly_paired=True,
     )
@@ -100,11 +109,15 @@ def _study_ids(images: Sequence[LabelledImage]) -> list[str]:
 
 
 def _stated(text: str) -> Conditions:
-    from radscribe.labels.rules import label_report
-
     compared = {CONDITIONS.index(name) for name in COMPARED}
     states = label_report(text)
     return frozenset(index for index in compared if states[index] in (POSITIVE, UNCERTAIN))
+
+
+def _opacity_is_old(text: str) -> bool:
+    """Whether all airspace opacity that ``text`` states is a scar or another old change."""
+    airspace = {CONDITIONS.index(name) for name in AIRSPACE}
+    return bool(_stated(text) & airspace) and not _stated(without_old_changes(text)) & airspace
 
 
 def _pair_within_splits(
