@@ -20,21 +20,21 @@ def markdown(card: Scorecard) -> str:
         fall = f"{drop.difference} p = {drop.p_value:.3f}"
         systems.append(_system(name.replace("_", " "), control.nlg, control.clinical, fall))
     head = ("reports", "micro-F1", "macro-F1", "example F1", "micro-F1 of 5", "BLEU-4", "ROUGE-L", "drop of micro-F1")
-    parts.append(_table(head, systems))
+    parts.append(table(head, systems))
     if card.severity:
         grades = [(name, band.support, band.recall, band.f1) for name, band in card.severity.items()]
-        parts.append(_table(("severity", "positives", "recall", "F1"), grades))
+        parts.append(table(("severity", "positives", "recall", "F1"), grades))
     if card.frequency:
         bands = [(n, len(b.conditions), b.support, b.micro_f1, b.macro_f1) for n, b in card.frequency.items()]
-        parts.append(_table(("training frequency", "conditions", "positives", "micro-F1", "macro-F1"), bands))
+        parts.append(table(("training frequency", "conditions", "positives", "micro-F1", "macro-F1"), bands))
     if card.agreement:
         others = (card.agreement_without_old_changes, card.agreement_shuffled)
         rows = [(name, value, *(other.get(name) for other in others)) for name, value in card.agreement.items()]
         kinds = ("balanced accuracy for the image's label", "without scars and other old changes", "shuffled films")
-        parts.append(_table(("films", *kinds), rows))
+        parts.append(table(("films", *kinds), rows))
     scores = card.clinical.per_condition.items()
     conditions = [(name, s.support, s.precision.value, s.recall.value, s.f1) for name, s in scores]
-    parts.append(_table(("condition", "positives", "precision", "recall", "F1"), conditions))
+    parts.append(table(("condition", "positives", "precision", "recall", "F1"), conditions))
     notes = [f"- flag: {flag}" for flag in card.flags]
     notes += [f"- {name} is missing: {reason}" for name, reason in card.missing.items()]
     if notes:
@@ -57,7 +57,7 @@ def _cell(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A markdown table whose columns also line up in a terminal: the first to the left, the others to the right."""
     lines = [list(head), *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]

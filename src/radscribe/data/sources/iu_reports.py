@@ -15,7 +15,8 @@ MAXIMUM_REPORT_BYTES = 2**20
 
 @dataclass(frozen=True)
 class IuReport:
-    """One report: its id ("CXR25"), its sections ("" where absent) and its image names in the order listed."""
+    """One report: its id ("CXR25"), its sections ("" where absent), its image names in the order listed, and the MeSH
+    tags that people gave it ("Opacity/lung/base/left")."""
 
     report_id: str
     findings: str
@@ -23,6 +24,7 @@ class IuReport:
     indication: str
     comparison: str
     images: tuple[str, ...]
+    mesh: tuple[str, ...] = ()
 
     def section(self, name: str) -> str:
         """ "findings", "impression" or "both" (findings first)."""
@@ -69,4 +71,5 @@ def _parse(xml: bytes) -> IuReport:
         indication=sections.get("INDICATION", ""),
         comparison=sections.get("COMPARISON", ""),
         images=tuple(element.attrib["id"] for element in root.iter("parentImage")),
+        mesh=tuple(element.text.strip() for element in root.iter("major") if element.text),
     )

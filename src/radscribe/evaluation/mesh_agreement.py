@@ -1,0 +1,109 @@
+"""The rule labeler beside the MeSH tags that people gave the IU X-Ray reports.
+
+Tags name what a report calls present or possible, so a condition counts as stated when the labeler finds it positive
+or uncertain. Half of the reports, by hash of their id, are *open*: rules may be written with them in sight. The other
+half is *sealed*: it is only ever counted, and its counts are what is published. In ``docs/results/labeler.md``:
+
+    python -m radscribe.evaluation.mesh_agreement NLMCXR_reports.tgz > docs/results/labeler.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from radscribe.data.sources.iu_reports import IuReport, read_reports
+from radscribe.evaluation.clinical import condition_sums, micro, precision_recall_f1
+from radscribe.evaluation.significance import Resampling, interval
+from radscribe.evaluation.tables import table
+from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, NO_FINDING, POSITIVE, SUPPORT_DEVICES, UNCERTAIN
+from radscribe.labels.rules import label_report
+from radscribe.study import RadscribeError
+
+# Tags by the labeler's own conventions: a scar is an opacity, fibrosis "pleural other", clips are no support device,
+# and (below) a calcified nodule is no lesion.
+# Tags that no convention decides ("density", "bronchovascular markings", "calcinosis of the lung") count for nothing.
+TAGS: dict[str, str] = {
+    "enlarged cardiomediastinum": r"mediastinum/(?!.*lymph nodes).*(?:enlarged|prominent)",
+    "cardiomegaly": r"cardiomegaly|cardiac shadow/.*(?:enlarged|borderline)|heart/.*enlarged",
+    "lung opacity": r"opacity(?!/adipose)|airspace disease|infiltrate|cicatrix(?!/pleura|/breast)"
+    r"|markings/.*interstitial|lung diseases, interstitial",
+    "lung lesion": r"nodule|mass/(?:lung|thorax|bilateral)",
+    "edema": r"pulmonary edema|pulmonary congestion|heart failure",
+    "consolidation": r"consolidation",
+    "pneumonia": r"pneumonia\b",
+    "atelectasis": r"pulmonary atelectasis",
+    "pneumothorax": r"\w*pneumothorax",
+    "pleural effusion": r"pleural effusion|hydropneumothorax",
+    "pleural other": r"thickening/pleura|cicatrix/pleura|(?:pulmonary )?fibrosis",
+    "fracture": r"fractures, bone",
+    "support devices": r"catheters, indwelling|tube, inserted|(?:implanted )?medical device",
+    "aorta": r"aorta(?:, thoracic)?/.*(?:tortuous|enlarged|prominent)|(?:atherosclerosis|calcinosis)/aorta",
+    "bone/spine": r"(?:spine|thoracic vertebrae|lumbar vertebrae)/.*degenerative|scoliosis|kyphosis|osteophyte"
+    r"|spondylosis|arthritis|hyperostosis|bone diseases, metabolic|deformity/.*(?:vertebrae|spine|clavicle|ribs)",
+    "hemidiaphragm": r"diaphragm/.*elevated|diaphragmatic eventration",
+    "lung volume abnormal": r"lung/.*(?:hypoinflation|hyperdistention)",
+}
+NOT_TAGGED = "no indexing"
+
+
+def tagged_conditions(tags: Iterable[str]) -> frozenset[int]:
+    """Indices into ``CONDITIONS`` that a report's tags name; "no finding" where they name none of the other 13."""
+    lower = [tag.lower() for tag in tags]
+    calcified = {tag.removeprefix("calcinosis/") for tag in lower if tag.startswith("calcinosis/")}
+    lower = [tag for tag in lower if not (tag.startswith("nodule/") and tag.removeprefix("nodule/") in calcified)]
+    named = {CONDITIONS.index(name) for name, tag in TAGS.items() if any(re.match(tag, found) for found in lower)}
+    healthy = not any(index < NO_FINDING and index != SUPPORT_DEVICES for index in named)
+    return frozenset(named | {NO_FINDING}) if healthy else frozenset(named)
+
+
+def is_sealed(report_id: str) -> bool:
+    """Whether a report is of the half that rules are never written with."""
+    return int(hashlib.sha256(report_id.encode()).hexdigest(), 16) % 2 == 1
+
+
+def agreement_table(reports: Sequence[IuReport]) -> str:
+    """A markdown table of the labeler's precision, recall and F1 for the tags of ``reports``, by condition."""
+    states = np.array([label_report(report.section("both")) for report in reports])
+    stated = np.isin(states, (POSITIVE, UNCERTAIN))
+    true = np.zeros_like(stated)
+    for row, report in enumerate(reports):
+        true[row, list(tagged_conditions(report.mesh))] = True
+    counts = np.stack([stated & true, stated & ~true, ~stated & true], axis=-1)
+    sums = condition_sums(counts.astype(np.int64), Resampling())
+    by_condition = precision_recall_f1(sums)
+    figures = {"all 18": micro(sums), "the first 14": micro(sums[:, :CHEXBERT_COUNT])}
+    figures |= {name: by_condition[:, index] for index, name in enumerate(CONDITIONS)}
+    tagged = [true.sum(), true[:, :CHEXBERT_COUNT].sum(), *true.sum(axis=0)]
+    rows = [
+        (name, int(count), float(values[0, 0]), float(values[0, 1]), interval(values[:, 2]))
+        for (name, values), count in zip(figures.items(), tagged, strict=True)
+    ]
+    return table(("condition", "tagged", "precision", "recall", "F1"), rows)
+
+
+def page(archive: Path) -> str:
+    """Both halves as markdown; raises ``RadscribeError`` for a file that is not the collection's archive."""
+    reports = [
+        report
+        for report in read_reports(archive)
+        if report.section("both") and report.mesh and NOT_TAGGED not in (tag.lower() for tag in report.mesh)
+    ]
+    halves = {
+        sealed: [report for report in reports if is_sealed(report.report_id) is sealed] for sealed in (True, False)
+    }
+    if not all(halves.values()):
+        raise RadscribeError(f"{archive}: no tagged report is in it")
+    return "\n\n".join(
+        f"{'Sealed' if sealed else 'Open'} half, {len(half):,} reports\n\n{agreement_table(half)}"
+        for sealed, half in halves.items()
+    )
+
+
+if __name__ == "__main__":
+    print(page(Path(sys.argv[1])))
