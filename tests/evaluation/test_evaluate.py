@@ -41,8 +41,8 @@ def test_the_other_film_is_another_patients_of_the_same_source() -> None:
 def test_every_control_is_there_and_true_labels_are_used(found: Evaluation) -> None:
     card = json.loads(found.scorecard.to_json())
     assert set(card["controls"]) == {
-        "shuffled_images", "other_patches", "other_states", "other_global", "other_local", "noise_image",
-        "majority_report", "nearest_neighbour", "pixels_32x32_logistic_regression",
+        "shuffled_images", "other_patches", "other_states", "other_global", "other_local", "negation_flip",
+        "noise_image", "majority_report", "nearest_neighbour", "pixels_32x32_logistic_regression",
     }  # fmt: skip
     assert card["signature"]["reference_labels"] == "true labels"
     assert card["severity"] and card["frequency"]

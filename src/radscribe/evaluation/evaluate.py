@@ -16,6 +16,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.evaluation.breakdown import agreement, agreement_by_group, by_frequency, by_severity
 from radscribe.evaluation.nlg import METRICS
 from radscribe.evaluation.pixels_baseline import nearest_by_pixels, pool, predict
+from radscribe.evaluation.sanity import negation_flipped
 from radscribe.evaluation.scorecard import PerStudy, Scorecard, majority_report, score
 from radscribe.evaluation.significance import Figure
 from radscribe.imaging.crop import centre_crop
@@ -48,8 +49,9 @@ def evaluate(
     """Drafts every study of ``split`` (the first ``limit``) and scores the drafts and the controls.
 
     Controls: another patient's film of the same source through the whole pipeline; one part alone (patches, states,
-    global or local prompt; on the first ``part_limit`` studies) of that other film; noise; the commonest training
-    report; the report of the nearest training film by pixels; logistic regression on 32 x 32 pixels.
+    global or local prompt; on the first ``part_limit`` studies) of that other film; the draft's own statements turned
+    round (a figure that does not fall there reads no statements); noise; the commonest training report; the report of
+    the nearest training film by pixels; logistic regression on 32 x 32 pixels.
     """
     section = reporter.system.config.section
     dataset.require_section(section)
@@ -91,6 +93,7 @@ def evaluate(
         written = _write(reporter, exchanged, f"other {part}")
         parts[f"other_{part}"] = own.with_control(part, scored(written, rows)).controls[part]
     card = replace(card, controls={**card.controls, **parts})
+    card = card.with_control("negation_flip", scored(map(negation_flipped, reports)))
     card = card.with_control("noise_image", scored(_noise_reports(reporter, len(studies))))
     training = dataset.split("train")
     training_reports = [study.report(section) for study in training]

@@ -30,6 +30,7 @@ from radscribe.evaluation.clinical import (
 )
 from radscribe.evaluation.nlg import METRICS, score_language
 from radscribe.evaluation.protocols import known_words, protocol_named, read_by
+from radscribe.evaluation.sanity import share_with_prior
 from radscribe.evaluation.significance import Figure, Floats, PairedTest, Resampling
 from radscribe.labels.conditions import CHEXBERT_COUNT
 from radscribe.labels.rules import label_report
@@ -90,9 +91,10 @@ class Control:
 class Scorecard:
     """All figures of one system on one set of studies; ``severity``, ``frequency`` and ``agreement`` where known.
 
-    ``agreement_shuffled`` is the agreement of reports drafted from another patient's film of the same source,
-    ``agreement_without_old_changes`` that of the reports without their sentences on scars and other old changes, which
-    the labeler counts as opacity.
+    ``prior_references`` are the shares of hypotheses and of references that speak of an earlier film, which a system
+    that is given one film alone can only make up. ``agreement_shuffled`` is the agreement of reports drafted from
+    another patient's film of the same source, ``agreement_without_old_changes`` that of the reports without their
+    sentences on scars and other old changes, which the labeler counts as opacity.
     """
 
     nlg: Mapping[str, Figure | None]
@@ -101,6 +103,7 @@ class Scorecard:
     distinct_reports: float
     commonest_report: float
     empty_hypotheses: int
+    prior_references: Mapping[str, float]
     studies: int
     signature: Mapping[str, Any]
     per_study: PerStudy
@@ -222,6 +225,7 @@ def score(
         distinct_reports=len(counts) / len(ids),
         commonest_report=max(counts.values()) / len(ids),
         empty_hypotheses=counts[""],
+        prior_references={"hypotheses": share_with_prior(written), "references": share_with_prior(expected)},
         studies=len(ids),
         signature={
             "protocol": protocol,

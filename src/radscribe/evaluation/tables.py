@@ -14,6 +14,11 @@ def markdown(card: Scorecard) -> str:
     reports = f"{card.distinct_reports:.1%} distinct reports (commonest {card.commonest_report:.1%})"
     notice = f", {card.notice}" if card.notice else ""
     parts = [f"{card.studies} studies{notice}, {reports}. Brackets: 95 % bootstrap interval."]
+    shares = card.prior_references
+    parts.append(
+        f"An earlier film is spoken of in {shares['hypotheses']:.1%} of these reports "
+        f"({shares['references']:.1%} of the references)."
+    )
     systems = [_system("this system", card.nlg, card.clinical, "")]
     for name, control in card.controls.items():
         drop = control.micro_f1_drop

@@ -1,0 +1,69 @@
+"""What a figure must notice and a draft must not say: statements turned round, and priors that do not exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from radscribe.labels.conditions import NEGATIVE, NO_FINDING, POSITIVE
+from radscribe.labels.rules import label_sentence
+from radscribe.labels.scope import split_sentences
+from radscribe.labels.wording import pattern
+
+# A draft is made from one film alone: each of these speaks of another one.
+_PRIOR = pattern(
+    r"""
+    unchanged; (?:no|without) (?:significant |substantial )?(?:interval )?change; interval; compar(?:ed|ison)(?! of);
+    (?:previous|prior|earlier|old|last|outside)
+        (?:\w+ ){0,2}(?:exam\w*|stud(?:y|ies)|radiographs?|films?|x-?rays?|imag(?:e|es|ing)|ct|chest);
+    previously; since the (?:last|prior|previous); again (?:seen|noted|demonstrated|identified|visuali[sz]ed|present);
+    redemonstrat\w+; stable; (?:re)?new(?:ly)?; worse(?:n\w+)?; improv\w+; persist\w*; resolv\w+; progress\w+;
+    (?:has|have) (?:increased|decreased|developed|cleared)
+    """
+)
+
+# Each pair turns a denial into the claim that stays closest to it in words; all that fit are used.
+_AFFIRMED = (
+    (r"\bthere (is|are|was|were) no (?:evidence of |definite |focal )?", r"there \1 "),
+    (r"\b(?:no|without) (?:evidence of |definite |focal )?", ""),
+    (r"\b(is|are|was|were) not\b", r"\1"),
+    (r"\b(?:free|clear) of\b", "with"),
+    (r"\bnegative for\b", "positive for"),
+    (r"\bclear\b", "opacified"),
+    (r"\b(?:within normal limits|normal|unremarkable)\b", "enlarged"),
+    (r"\bor\b", "and"),
+)
+_DENIED = (
+    (r"^(?:there (is|are|was|were) )(?:an? |some )?", r"there \1 no "),
+    (r"^(?!there )(?:(?:an?|the|some) )?", "no "),
+    (r"\b(?:and|(?<!consistent )(?<!compatible )with)\b", "or"),
+)
+
+
+def mentions_prior(report: str) -> bool:
+    """Whether a report speaks of an earlier film ("unchanged", "compared to", "new", "stable")."""
+    return bool(_PRIOR.search(" ".join(report.lower().split())))
+
+
+def share_with_prior(reports: Collection[str]) -> float:
+    """The share of reports that speak of an earlier film; 0 of none."""
+    return sum(map(mentions_prior, reports)) / len(reports) if reports else 0.0
+
+
+def negation_flipped(report: str) -> str:
+    """The report with its claims denied and its denials claimed, in nearly the same words.
+
+    Language figures notice little; clinical ones must. A sentence stays as it is where it states no condition, one that
+    does comes back in lower case but for its first letter.
+    """
+    return " ".join(f"{_flipped(sentence)}." for sentence in split_sentences(report))
+
+
+def _flipped(sentence: str) -> str:
+    states = [state for index, state in enumerate(label_sentence(sentence)) if index != NO_FINDING]
+    if POSITIVE not in states and NEGATIVE not in states:
+        return sentence
+    turned = sentence.lower()
+    for found, instead in _DENIED if POSITIVE in states else _AFFIRMED:
+        turned = re.sub(found, instead, turned)
+    return f"{turned[:1].upper()}{turned[1:]}"
