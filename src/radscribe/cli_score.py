@@ -28,6 +28,13 @@ def score(
         Path | None,
         typer.Option(help="Vocabulary: every other word of a reference becomes <unk>, as in R2Gen."),
     ] = None,
+    radeval: Annotated[
+        Path | None,
+        typer.Option(help="Python of an environment with the RadEval package, for its figures (see docs/scoring.md)."),
+    ] = None,
+    radeval_metrics: Annotated[
+        str, typer.Option(help="Figures asked of RadEval, by commas.")
+    ] = "radgraph,bertscore,radcliq,green,ratescore",
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
 ) -> None:
@@ -39,6 +46,7 @@ def score(
     """
     from radscribe.evaluation.nlg import METRICS
     from radscribe.evaluation.protocols import protocol_named
+    from radscribe.evaluation.radeval import run_radeval, with_radeval
     from radscribe.evaluation.report_files import read_column, read_reports
     from radscribe.evaluation.scorecard import score as run
     from radscribe.evaluation.tables import markdown
@@ -48,9 +56,10 @@ def score(
     unknown = [name for name in chosen if name not in METRICS]
     if unknown:
         raise WrongUse(f"--metrics: {unknown[0]} is not one of {', '.join(METRICS)}")
+    written, expected = read_reports(hypotheses), read_reports(references)
     card = run(
-        read_reports(hypotheses),
-        read_reports(references),
+        written,
+        expected,
         protocol,
         patients=read_column(patients, "patient_id") if patients else None,
         metrics=chosen,
@@ -59,6 +68,11 @@ def score(
         resamples=resamples,
         seed=seed,
     )
+    if radeval:
+        ids = card.per_study.study_ids
+        asked = tuple(name.strip() for name in radeval_metrics.split(",") if name.strip())
+        said, true = ([reports[study_id] for study_id in ids] for reports in (written, expected))
+        card = with_radeval(card, run_radeval(radeval, said, true, asked))
     path = card.save(out)
     table = markdown(card)
     path.with_suffix(".md").write_text(table, encoding="utf-8")

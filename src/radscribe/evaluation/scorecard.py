@@ -40,7 +40,9 @@ FORMAT = "radscribe-scorecard/1"
 SHUFFLED_IMAGES = "shuffled_images"
 IDS_IN_MESSAGE = 10
 # Fields that a scorecard is written without where they are empty.
-OPTIONAL = ("severity", "frequency", "agreement", "agreement_without_old_changes", "agreement_shuffled", "notice")
+OPTIONAL = (
+    "severity", "frequency", "agreement", "agreement_without_old_changes", "agreement_shuffled", "radeval", "notice",
+)  # fmt: skip
 
 States = NDArray[np.int64]
 
@@ -89,7 +91,8 @@ class Control:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """All figures of one system on one set of studies; ``severity``, ``frequency`` and ``agreement`` where known.
+    """All figures of one system on one set of studies; ``severity``, ``frequency``, ``agreement`` and ``radeval``
+    (figures of the RadEval package) where known.
 
     ``prior_references`` are the shares of hypotheses and of references that speak of an earlier film, which a system
     that is given one film alone can only make up. ``agreement_shuffled`` is the agreement of reports drafted from
@@ -114,6 +117,7 @@ class Scorecard:
     agreement: Mapping[str, Figure | None] = field(default_factory=dict)
     agreement_without_old_changes: Mapping[str, Figure | None] = field(default_factory=dict)
     agreement_shuffled: Mapping[str, Figure | None] = field(default_factory=dict)
+    radeval: Mapping[str, Figure] = field(default_factory=dict)
     notice: str | None = None
 
     def with_control(self, name: str, control: Scorecard) -> Scorecard:

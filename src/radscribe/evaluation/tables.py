@@ -26,6 +26,8 @@ def markdown(card: Scorecard) -> str:
         systems.append(_system(name.replace("_", " "), control.nlg, control.clinical, fall))
     head = ("reports", "micro-F1", "macro-F1", "example F1", "micro-F1 of 5", "BLEU-4", "ROUGE-L", "drop of micro-F1")
     parts.append(table(head, systems))
+    if card.radeval:
+        parts.append(table(("RadEval", "mean over studies"), card.radeval.items()))
     if card.severity:
         grades = [(name, band.support, band.recall, band.f1) for name, band in card.severity.items()]
         parts.append(table(("severity", "positives", "recall", "F1"), grades))
