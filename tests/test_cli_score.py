@@ -89,7 +89,7 @@ def test_wrong_options_are_told(tmp_path: Path, options: tuple[str, ...], reason
         ("a.csv", "study_id,report\n", "it holds no report"),
         ("a.json", "{", "line 1 is no JSON"),
         ("a.json", '["Clear."]', "one JSON object"),
-        ("a.json", '{"s1": 3}', "one JSON object"),
+        ("a.json", '{"s1": 3}', "study s1 has no text"),
         ("a.json", '{"s1": "a", "s1": "b"}', "s1 stands twice"),
     ],
 )

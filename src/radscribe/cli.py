@@ -103,6 +103,33 @@ def generate(
 
 
 @app.command()
+def rexrank(
+    studies: Annotated[Path, typer.Argument(help="ReXrank's input file, JSON.")],
+    out: Annotated[Path, typer.Argument(help="The same file with a model_prediction for each study.")],
+    images: Annotated[Path, typer.Option(help="Folder that the image paths in the file start from.")],
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Checkpoint folder or hub id (default: the packaged one).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or another torch device.")] = "cpu",
+) -> None:
+    """Draft a report for each study of a ReXrank file, from its key image; a study that OUT has stays as it is.
+
+    \b
+    Exit code 1 tells that an image was refused; its study gets an empty report, and the rest is drafted.
+    Example:
+      radscribe rexrank ReXRank_IUXray_test.json predictions.json --images iu_xray/images
+    """
+    from radscribe.reporter import load_reporter
+    from radscribe.rexrank import draft_studies, read_studies
+
+    asked = read_studies(studies)
+    refused = draft_studies(load_reporter(checkpoint, device), asked, images, out)
+    if refused:
+        typer.echo(f"refused: {refused}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
 def evaluate(
     data: Annotated[Path, typer.Option(help="Prepared dataset.")],
     out: Annotated[Path, typer.Option(help="Folder for scorecard.json, scores.parquet and reports.jsonl.")],

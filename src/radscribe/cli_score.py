@@ -11,8 +11,10 @@ from radscribe.study import WrongUse
 
 
 def score(
-    hypotheses: Annotated[Path, typer.Option(help="Reports to score: CSV (study_id, report) or JSON (id to report).")],
-    references: Annotated[Path, typer.Option(help="Reference reports, CSV or JSON, of the same studies.")],
+    hypotheses: Annotated[
+        Path, typer.Option(help="Reports to score: CSV (study_id, report), JSON (id to report) or ReXrank's JSON.")
+    ],
+    references: Annotated[Path, typer.Option(help="Reference reports of the same studies, in any of these.")],
     out: Annotated[Path, typer.Option(help="scorecard.json to write; scores.parquet comes beside it.")],
     protocol: Annotated[str, typer.Option(help="r2gen-iu, r2gen-mimic, promptmrg or full.")] = "full",
     metrics: Annotated[
@@ -56,7 +58,7 @@ def score(
     unknown = [name for name in chosen if name not in METRICS]
     if unknown:
         raise WrongUse(f"--metrics: {unknown[0]} is not one of {', '.join(METRICS)}")
-    written, expected = read_reports(hypotheses), read_reports(references)
+    written, expected = read_reports(hypotheses), read_reports(references, "references")
     card = run(
         written,
         expected,

@@ -1,21 +1,29 @@
-"""Reports in files of anyone's: CSV with the columns study_id and report, or JSON from study id to report."""
+"""Reports in files of anyone's: CSV with the columns study_id and report, JSON from study id to report, or ReXrank's.
+
+A ReXrank file is JSON from study id to an object with the sections of the reference and, where a system has run, its
+``model_prediction``: one file holds both sides.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 from pathlib import Path
+from typing import Any, Literal
 
 from radscribe.study import WrongUse
 
+Side = Literal["hypotheses", "references"]
 
-def read_reports(path: Path) -> dict[str, str]:
+
+def read_reports(path: Path, side: Side = "hypotheses") -> dict[str, str]:
     """Reports by study id, in the order of the file; JSON by its ending, else CSV.
 
-    Raises ``WrongUse`` that names the file, the row and the reason.
+    ``side`` says which of the two reports of a ReXrank study is meant. Raises ``WrongUse`` that names the file, the row
+    and the reason.
     """
     text = _text(path)
-    reports = _of_json(path, text) if path.suffix.lower() == ".json" else _of_csv(path, text)
+    reports = _of_json(path, text, side) if path.suffix.lower() == ".json" else _of_csv(path, text)
     if not reports:
         raise WrongUse(f"{path}: it holds no report")
     return reports
@@ -30,19 +38,38 @@ def _text(path: Path) -> str:
         raise WrongUse(f"{path}: it is not UTF-8 text; save it as UTF-8") from None
 
 
-def _of_json(path: Path, text: str) -> dict[str, str]:
+def _of_json(path: Path, text: str, side: Side) -> dict[str, str]:
     try:
-        pairs = json.loads(text, object_pairs_hook=list)
+        pairs = json.loads(text, object_pairs_hook=_Pairs)
     except json.JSONDecodeError as error:
         raise WrongUse(f"{path}: line {error.lineno} is no JSON ({error.msg})") from None
-    if not isinstance(pairs, list) or not all(
-        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], str) for pair in pairs
-    ):
+    if not isinstance(pairs, _Pairs):
         raise WrongUse(f"{path}: it must be one JSON object from study id to report")
     reports: dict[str, str] = {}
-    for study_id, report in pairs:
-        _add(reports, study_id, report, f"{path}")
+    for study_id, value in pairs:
+        if isinstance(value, _Pairs):
+            value = _of_rexrank(dict(value), side, f"{path}: study {study_id}")
+        if not isinstance(value, str):
+            raise WrongUse(f"{path}: study {study_id} has no text for a report")
+        _add(reports, study_id, value, f"{path}")
     return reports
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as its pairs, so that an id that stands twice is seen."""
+
+
+def _of_rexrank(study: dict[str, Any], side: Side, where: str) -> Any:
+    """A report as ReXrank's own evaluation reads it: an absent section is the word "None"."""
+    if side == "hypotheses":
+        if "model_prediction" not in study:
+            raise WrongUse(f"{where} has no model_prediction; run the system first")
+        return study["model_prediction"]
+    names = ("section_findings", "section_impression")
+    if not any(name in study for name in names):
+        raise WrongUse(f"{where} has neither {' nor '.join(names)}")
+    findings, impression = (study[name] if isinstance(study.get(name), str) else None for name in names)
+    return f"Findings: {findings} Impression: {impression}"
 
 
 def read_column(path: Path, column: str) -> dict[str, str]:
