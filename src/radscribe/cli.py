@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 import radscribe
+from radscribe.cli_bench import app as bench_app
 from radscribe.cli_index import app as index_app
 from radscribe.cli_prepare import app as prepare_app
 from radscribe.cli_score import score
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(prepare_app, name="prepare")
 app.add_typer(index_app, name="index")
+app.add_typer(bench_app, name="bench")
 app.command()(score)
 
 

@@ -1,7 +1,7 @@
 """N-grams of many texts at once: how often each stands in a hypothesis and in its reference.
 
 Words become numbers, an n-gram the number of its first n - 1 words with its last word; every count is then a count of
-whole numbers, which Arrow's hash table does for all texts together.
+whole numbers, for all texts together: Arrow's hash table numbers them, one sort of each order counts them.
 """
 
 from __future__ import annotations
@@ -36,18 +36,19 @@ def count_orders(
     hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[str]], orders: int = 4
 ) -> list[Order]:
     """The n-grams of orders 1 to ``orders`` of N tokenized hypotheses and their N references."""
-    both = [*hypotheses, *references]
-    text = np.repeat(np.arange(len(both)), [len(words) for words in both])
-    words, vocabulary = _numbered(pa.array(chain.from_iterable(both), type=pa.string()))
-    start, gram, kinds = np.arange(len(words)), words, vocabulary
-    found = [_order(text, gram, kinds, len(hypotheses))]
+    # Pairs stand together, so that what is sorted is nearly in order already.
+    texts = list(chain.from_iterable(zip(hypotheses, references, strict=True)))
+    lengths = [len(words) for words in texts]
+    text = np.repeat(np.arange(len(texts)), lengths)
+    rest = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(text))  # words of the same text from here on
+    words, vocabulary = _numbered(pa.array(chain.from_iterable(texts), type=pa.string()))
+    gram, kinds = words, vocabulary
+    found = [_order(text, gram, kinds)]
     for further in range(1, orders):
-        # An n-gram goes on where its next word still belongs to the same text.
-        start, gram = start[start + further < len(words)], gram[start + further < len(words)]
-        same = text[start] == text[start + further]
-        start, gram = start[same], gram[same]
-        gram, kinds = _numbered(pa.array(gram * vocabulary + words[start + further]))
-        found.append(_order(text[start], gram, kinds, len(hypotheses)))
+        # N-grams that run into the next text are numbered like others, which is quicker, and then left out.
+        gram, kinds = _numbered(pa.array(gram[: max(0, len(words) - further)] * vocabulary + words[further:]))
+        whole = np.flatnonzero(rest[: len(gram)] > further)
+        found.append(_order(text[whole], gram[whole], kinds))
     return found
 
 
@@ -57,9 +58,12 @@ def _numbered(values: pa.Array) -> tuple[Integers, int]:
     return encoded.indices.to_numpy().astype(np.int64), max(len(encoded.dictionary), 1)
 
 
-def _order(text: Integers, gram: Integers, kinds: int, pairs: int) -> Order:
-    encoded = pa.array(text % max(pairs, 1) * kinds + gram, type=pa.int64()).dictionary_encode()
-    place, key = encoded.indices.to_numpy(), encoded.dictionary.to_numpy()
-    first_of_reference = int(np.searchsorted(text, pairs))
-    said, true = (np.bincount(part, minlength=len(key)) for part in np.split(place, [first_of_reference]))
-    return Order(key // kinds, key % kinds, said, true, kinds)
+def _order(text: Integers, gram: Integers, kinds: int) -> Order:
+    """Counts of the n-grams ``gram``, of texts that alternate between hypotheses and references."""
+    keys = ((text >> 1) * kinds + gram) << 1 | text & 1
+    keys.sort(kind="stable")
+    of_reference, keys = keys & 1, keys >> 1
+    bounds = np.flatnonzero(np.diff(keys, prepend=-1))
+    true = np.add.reduceat(of_reference, bounds) if len(bounds) else bounds
+    both = np.diff(bounds, append=len(keys))
+    return Order(keys[bounds] // kinds, keys[bounds] % kinds, both - true, true, kinds)

@@ -1,0 +1,110 @@
+"""Language figures beside pycocoevalcap and its Java, and the rule labeler, on pairs of real reports."""
+
+from __future__ import annotations
+
+import random
+import resource
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from radscribe.bench.rows import SpeedRow, seconds
+from radscribe.data.sources.iu_reports import read_reports
+from radscribe.evaluation.meteor import meteor
+from radscribe.evaluation.nlg import BLEU, LanguageScores, score_language
+from radscribe.evaluation.protocols import tokenize
+from radscribe.evaluation.significance import Resampling
+from radscribe.labels.rules import label_report
+from radscribe.study import RadscribeError
+
+PAIRS = 3858
+SPLIT_ON_SPACE = ("bleu", "rouge_l", "cider")
+# Of the interval only the resampling is ours alone; the peers make none.
+NO_INTERVALS = Resampling(resamples=0)
+
+
+def measure(archive: Path, pairs: int = PAIRS, repeats: int = 5) -> tuple[list[SpeedRow], float]:
+    """Rows of the speed table, and the peak memory of our part in GB (the whole process, before any peer runs).
+
+    Pairs are drawn, with a seed, from the findings of ``NLMCXR_reports.tgz``.
+
+    Raises:
+        RadscribeError: pycocoevalcap or Java is absent, or the archive is not that archive.
+    """
+    try:
+        from pycocoevalcap.bleu.bleu import Bleu
+        from pycocoevalcap.cider.cider import Cider
+        from pycocoevalcap.meteor.meteor import Meteor
+        from pycocoevalcap.rouge.rouge import Rouge
+    except ImportError:
+        raise RadscribeError("the peer is absent: pip install 'radscribe[nlg]'") from None
+    if shutil.which("java") is None:
+        raise RadscribeError("java is absent: METEOR's jar needs it to be measured against")
+    draw = random.Random(0)
+    reports = [tokenize(report.findings) for report in read_reports(archive) if report.findings]
+    hypotheses, references = ([draw.choice(reports) for _ in range(pairs)] for _ in range(2))
+    setting = f"{pairs:,} pairs"
+    said, true = ({row: [text] for row, text in enumerate(texts)} for texts in (hypotheses, references))
+
+    progress = tqdm(total=6, desc="measuring", disable=None, leave=False)
+
+    def measured(run: Any, times: int = repeats) -> tuple[float, Any]:
+        found = seconds(run, times)
+        progress.update()
+        return found
+
+    floor, _ = seconds(lambda: [text.split() for text in (*hypotheses, *references)], repeats)
+    ours_s, ours = measured(lambda: score_language(hypotheses, references, NO_INTERVALS, SPLIT_ON_SPACE))
+    meteor_s, our_meteor = measured(lambda: meteor(hypotheses, references))
+    labels_s, _ = measured(lambda: [label_report(text) for text in (*hypotheses, *references)])
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+    def all_three() -> list[tuple[Any, Any]]:
+        return [
+            Bleu(4).compute_score(true, said, verbose=0),
+            Rouge().compute_score(true, said),
+            Cider().compute_score(true, said),
+        ]
+
+    def by_java() -> Any:
+        scorer = Meteor()  # starts Java, which reads its tables
+        try:
+            return scorer.compute_score(true, said)
+        finally:
+            scorer.meteor_p.kill()
+            scorer.meteor_p.wait()
+
+    theirs_s, theirs = measured(all_three, max(1, repeats // 2))
+    java_s, java = measured(by_java, max(1, repeats // 2))
+    progress.close()
+    assert our_meteor is not None  # pycocoevalcap is there
+    rows = [
+        SpeedRow(
+            "BLEU-1 to 4, ROUGE-L, CIDEr", "pycocoevalcap", setting, ours_s, theirs_s, _worst(ours, theirs), 20, floor
+        ),
+        SpeedRow(
+            "METEOR 1.5, tables read", "pycocoevalcap, Java", setting, meteor_s, java_s,
+            _largest([our_meteor.corpus - java[0], *(our_meteor.per_study - np.array(java[1]))]), 3, floor,
+        ),
+        SpeedRow("18 rule labels of both sides", None, setting, labels_s, None, "", None, floor),
+    ]  # fmt: skip
+    return rows, memory
+
+
+def _worst(ours: LanguageScores, theirs: Sequence[tuple[Any, Any]]) -> str:
+    """The largest difference of any figure, of the corpus and of each study."""
+    (bleu, bleu_rows), (rouge, rouge_rows), (cider, cider_rows) = theirs
+    names = (*BLEU, "rouge_l", "cider")
+    differences: list[float] = []
+    for name, corpus, rows in zip(names, (*bleu, rouge, cider), (*bleu_rows, rouge_rows, cider_rows), strict=True):
+        figure = ours.figures[name]
+        differences += [float("nan") if figure is None else figure.value - corpus, *(ours.per_study[name] - rows)]
+    return _largest(differences)
+
+
+def _largest(differences: Sequence[float]) -> str:
+    return f"largest difference {np.abs(differences).max():.1e}"
