@@ -116,3 +116,10 @@ def test_common_subsequences_are_as_long_as_in_the_table(a: list[str], b: list[s
 def test_only_the_figures_asked_for_are_computed() -> None:
     ours = score_language(HYPOTHESES, REFERENCES, FEW, metrics=("rouge_l",))
     assert ours.per_study.keys() == {"rouge_l"} and not ours.missing
+
+
+def test_a_text_too_long_for_meteor_costs_no_other_figure() -> None:
+    pytest.importorskip("pycocoevalcap", reason="METEOR's data is absent")
+    found = score_language(["a small opacity " * 100_000, "clear"], ["an opacity and a nodule", "clear"])
+    assert found.figures["meteor"] is None and "300,000 and 5 words" in found.missing["meteor"]
+    assert all(found.figures[name] is not None for name in ("bleu_4", "rouge_l", "cider"))

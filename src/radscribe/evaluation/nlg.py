@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radscribe.evaluation.meteor import corpus_score, meteor
+from radscribe.evaluation.meteor import TextTooLong, corpus_score, meteor
 from radscribe.evaluation.ngrams import Order, count_orders
 from radscribe.evaluation.significance import Figure, Floats, Resampling, interval
 from radscribe.study import WrongUse
@@ -58,9 +58,12 @@ def score_language(
         figures |= {name: interval(corpus[:, order]) for order, name in enumerate(BLEU)}
         per_study |= dict(zip(BLEU, bleu_of_sums(counts).T, strict=True))
     if "meteor" in metrics:
-        found = meteor(hypotheses, references)
+        try:
+            found, reason = meteor(hypotheses, references), METEOR_REASON
+        except TextTooLong as error:
+            found, reason = None, str(error)
         if found is None:
-            missing["meteor"] = METEOR_REASON
+            missing["meteor"] = reason
         else:
             figures["meteor"] = interval(corpus_score(resampling.sums(found.statistics)))
             per_study["meteor"] = found.per_study

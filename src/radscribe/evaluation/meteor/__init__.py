@@ -15,10 +15,14 @@ from radscribe.evaluation.meteor.lexicon import read_lexicon
 from radscribe.evaluation.meteor.normalize import words_of
 from radscribe.evaluation.meteor.resources import read_word_lists, resource_folder
 from radscribe.evaluation.meteor.score import STATISTICS, corpus_score
+from radscribe.evaluation.meteor.search import TextTooLong
 from radscribe.evaluation.significance import Floats
 from radscribe.study import WrongUse
 
-__all__ = ["STATISTICS", "MeteorScores", "corpus_score", "meteor"]
+__all__ = ["STATISTICS", "MeteorScores", "TextTooLong", "corpus_score", "meteor"]
+
+# Words of one side times words of the other: what aligning takes. Reports have some ten thousand.
+LARGEST_PAIR = 2**20
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ def meteor(hypotheses: Sequence[str], references: Sequence[str]) -> MeteorScores
 
     Raises:
         WrongUse: there are not as many hypotheses as references.
-        RadscribeError: the installed package lacks METEOR's data, or a text is too long to be aligned.
+        RadscribeError: the installed package lacks METEOR's data.
+        TextTooLong: a pair has more words than can be aligned.
     """
     if len(hypotheses) != len(references):
         raise WrongUse(f"{len(hypotheses)} hypotheses for {len(references)} references: give one a study")
@@ -57,5 +62,8 @@ def meteor(hypotheses: Sequence[str], references: Sequence[str]) -> MeteorScores
     ]
     words = {line: words_of(line, lists.abbreviations) for line in set(chain(*lines))}
     pairs = [(words[hypothesis], words[reference]) for hypothesis, reference in lines]
+    for said, true in pairs:
+        if len(said) * len(true) > LARGEST_PAIR:
+            raise TextTooLong(f"a pair of texts has {len(said):,} and {len(true):,} words, too many to be aligned")
     statistics = count(pairs, read_lexicon(folder, lists, set(words.values())))
     return MeteorScores(corpus_score(statistics), statistics)

@@ -25,6 +25,10 @@ WIDTHS = np.append(0, 2 ** np.arange(31))
 TOGETHER = 2**11
 
 
+class TextTooLong(RadscribeError):
+    """A pair of texts has more words than can be aligned."""
+
+
 @dataclass(frozen=True)
 class Weights:
     """What one matched word and one chunk weigh in a rank; a rank from ``dead`` on belongs to no alignment."""
@@ -97,7 +101,7 @@ def _weights(matches: Matches, options: Options, events: Events) -> Weights:
     dead = word << int((matches.hypothesis_words + matches.reference_words).max(initial=0) + 2).bit_length()
     most = int((events.stop - events.first).max(initial=0))
     if (4 * dead).bit_length() + (BEAM * (2 * most + 1)).bit_length() > 63:
-        raise RadscribeError("a text is too long for METEOR's search: score its sections apart")
+        raise TextTooLong("a text is too long for METEOR's search: score its sections apart")
     return Weights(word, chunk, dead)
 
 
