@@ -5,13 +5,14 @@ Texts come tokenized by a protocol (``protocols``); nothing here starts Java. Em
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from radscribe.evaluation.meteor import TextTooLong, corpus_score, meteor
-from radscribe.evaluation.ngrams import Order, count_orders
+from radscribe.evaluation.ngrams import Integers, Order, count_orders, number_words
 from radscribe.evaluation.significance import Figure, Floats, Resampling, interval
 from radscribe.study import WrongUse
 
@@ -50,10 +51,11 @@ def score_language(
     figures: dict[str, Figure | None] = dict.fromkeys(FIGURES)
     missing: dict[str, str] = {}
     per_study: dict[str, Floats] = {}
-    said, true = ([text.split() for text in texts] for texts in (hypotheses, references))
-    orders = count_orders(said, true) if {"bleu", "cider"} & set(metrics) else []
+    texts = list(chain.from_iterable(zip(hypotheses, references, strict=True)))
+    words = number_words(texts)
+    orders = count_orders(words) if {"bleu", "cider"} & set(metrics) else []
     if "bleu" in metrics:
-        counts = bleu_counts(orders, [len(words) for words in said], [len(words) for words in true])
+        counts = bleu_counts(orders, words.lengths[::2], words.lengths[1::2])
         corpus = bleu_of_sums(resampling.sums(counts))
         figures |= {name: interval(corpus[:, order]) for order, name in enumerate(BLEU)}
         per_study |= dict(zip(BLEU, bleu_of_sums(counts).T, strict=True))
@@ -68,8 +70,9 @@ def score_language(
             figures["meteor"] = interval(corpus_score(resampling.sums(found.statistics)))
             per_study["meteor"] = found.per_study
     if "rouge_l" in metrics:
-        per_study["rouge_l"] = rouge_l(hypotheses, references)
-    if "cider" in metrics and any(true):
+        tokens = words.by_text() if words.plain else [text.split(" ") for text in texts]
+        per_study["rouge_l"] = rouge_l(tokens[::2], tokens[1::2])
+    if "cider" in metrics and words.lengths[1::2].any():
         per_study["cider"] = cider(orders, len(references))
     elif "cider" in metrics:
         missing["cider"] = WORDLESS_REASON
@@ -80,15 +83,15 @@ def score_language(
     return LanguageScores(figures, missing, per_study)
 
 
-def bleu_counts(orders: Sequence[Order], said: Sequence[int], true: Sequence[int]) -> Floats:
+def bleu_counts(orders: Sequence[Order], said: Integers, true: Integers) -> Floats:
     """What BLEU sums over studies, ``N x 10``, from the n-grams and the lengths in words of both sides.
 
     Correct n-grams of order 1 to 4 (no more than the reference holds), possible ones, and both lengths.
     """
-    length, studies = np.array(said, dtype=np.float64), len(said)
+    length, studies = said.astype(np.float64), len(said)
     correct = [np.bincount(order.pair, np.minimum(order.said, order.true), studies) for order in orders]
     possible = [np.maximum(length - order, 0) for order in range(len(orders))]
-    return np.stack([*correct, *possible, length, np.array(true, dtype=np.float64)], axis=1)
+    return np.stack([*correct, *possible, length, true], axis=1)
 
 
 def bleu_of_sums(sums: Floats) -> Floats:
@@ -101,33 +104,32 @@ def bleu_of_sums(sums: Floats) -> Floats:
     return np.asarray(bleu * penalty[..., None])
 
 
-def rouge_l(hypotheses: Sequence[str], references: Sequence[str]) -> Floats:
-    """ROUGE-L of each study, ``N``: F of the longest common subsequence with beta 1.2, tokens split on single spaces.
+def rouge_l(said: Sequence[Sequence[Hashable]], true: Sequence[Sequence[Hashable]]) -> Floats:
+    """ROUGE-L of ``N`` hypotheses and references, ``N``: F of the longest common subsequence with beta 1.2.
 
-    Two spaces hold an empty token between them, as in pycocoevalcap.
+    Tokens are what stands between single spaces, as in pycocoevalcap: two spaces hold an empty token between them.
     """
-    scores = np.zeros(len(hypotheses))
-    for row, (hypothesis, reference) in enumerate(zip(hypotheses, references, strict=True)):
-        said, true = hypothesis.split(" "), reference.split(" ")
-        common = longest_common_subsequence(said, true)
+    scores = np.zeros(len(said))
+    for row, (hypothesis, reference) in enumerate(zip(said, true, strict=True)):
+        common = longest_common_subsequence(hypothesis, reference)
         if common:
-            precision, recall = common / len(said), common / len(true)
+            precision, recall = common / len(hypothesis), common / len(reference)
             scores[row] = (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
     return scores
 
 
-def longest_common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
+def longest_common_subsequence(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
     """Its length. Bit i of a whole number stands for ``a[i]``, so one row of the table is one number (Hyyrö 2004)."""
-    places: dict[str, int] = {}
-    for position, token in enumerate(a):
-        places[token] = places.get(token, 0) | 1 << position
-    full = (1 << len(a)) - 1
-    row = full
-    for token in b:
-        if token in places:  # else the row stays
-            match = row & places[token]
-            row = (row + match | row - match) & full
-    return len(a) - row.bit_count()
+    places: dict[Hashable, int] = {}
+    bit = 1
+    for token in a:
+        places[token] = places.get(token, 0) | bit
+        bit <<= 1
+    row = bit - 1
+    for place in filter(None, map(places.get, b)):  # at other tokens the row stays
+        match = row & place
+        row = row + match | row - match
+    return len(a) - (row & bit - 1).bit_count()  # carries beyond the last place count for nothing
 
 
 def cider(orders: Sequence[Order], studies: int) -> Floats:
