@@ -12,7 +12,7 @@ import numpy as np
 
 from radscribe.evaluation.meteor import TextTooLong, corpus_score, meteor
 from radscribe.evaluation.ngrams import Order, count_orders
-from radscribe.evaluation.significance import Figure, Floats, Resampling, interval
+from radscribe.evaluation.significance import Additive, Figure, Floats, Resampling, mean_of
 from radscribe.study import WrongUse
 
 METRICS = ("bleu", "meteor", "rouge_l", "cider")
@@ -30,11 +30,15 @@ SIGMA = 6.0
 
 @dataclass(frozen=True)
 class LanguageScores:
-    """``figures`` by name, ``None`` where ``missing`` tells why; ``per_study`` holds ``N`` values a figure."""
+    """``figures`` by name, ``None`` where ``missing`` tells why; ``per_study`` holds ``N`` values a figure.
+
+    ``parts`` are what the figures are made of. Document frequencies of CIDEr stay those of all studies when resampled.
+    """
 
     figures: Mapping[str, Figure | None]
     missing: Mapping[str, str]
     per_study: Mapping[str, Floats]
+    parts: tuple[Additive, ...]
 
 
 def score_language(
@@ -47,16 +51,13 @@ def score_language(
     if len(hypotheses) != len(references):
         raise WrongUse(f"{len(hypotheses)} hypotheses for {len(references)} references: give one a study")
     resampling = resampling or Resampling()
-    figures: dict[str, Figure | None] = dict.fromkeys(FIGURES)
     missing: dict[str, str] = {}
-    per_study: dict[str, Floats] = {}
+    parts: list[Additive] = []
     said, true = ([text.split() for text in texts] for texts in (hypotheses, references))
     orders = count_orders(said, true) if {"bleu", "cider"} & set(metrics) else []
     if "bleu" in metrics:
         counts = bleu_counts(orders, [len(words) for words in said], [len(words) for words in true])
-        corpus = bleu_of_sums(resampling.sums(counts))
-        figures |= {name: interval(corpus[:, order]) for order, name in enumerate(BLEU)}
-        per_study |= dict(zip(BLEU, bleu_of_sums(counts).T, strict=True))
+        parts.append(Additive(BLEU, counts, bleu_of_sums))
     if "meteor" in metrics:
         try:
             found, reason = meteor(hypotheses, references), METEOR_REASON
@@ -65,19 +66,19 @@ def score_language(
         if found is None:
             missing["meteor"] = reason
         else:
-            figures["meteor"] = interval(corpus_score(resampling.sums(found.statistics)))
-            per_study["meteor"] = found.per_study
+            parts.append(Additive(("meteor",), found.statistics, lambda sums: corpus_score(sums)[..., None]))
     if "rouge_l" in metrics:
-        per_study["rouge_l"] = rouge_l(hypotheses, references)
+        parts.append(mean_of("rouge_l", rouge_l(hypotheses, references)))
     if "cider" in metrics and any(true):
-        per_study["cider"] = cider(orders, len(references))
+        parts.append(mean_of("cider", cider(orders, len(references))))
     elif "cider" in metrics:
         missing["cider"] = WORDLESS_REASON
-    for name in ("rouge_l", "cider"):
-        if name in per_study:
-            sums = resampling.sums(np.column_stack([per_study[name], np.ones(len(hypotheses))]))
-            figures[name] = interval(sums[:, 0] / sums[:, 1])
-    return LanguageScores(figures, missing, per_study)
+    figures: dict[str, Figure | None] = dict.fromkeys(FIGURES)
+    per_study: dict[str, Floats] = {}
+    for part in parts:
+        figures |= part.figures(resampling)
+        per_study |= part.per_study()
+    return LanguageScores(figures, missing, per_study, tuple(parts))
 
 
 def bleu_counts(orders: Sequence[Order], said: Sequence[int], true: Sequence[int]) -> Floats:
