@@ -12,6 +12,7 @@ import typer
 
 import radscribe
 from radscribe.cli_bench import app as bench_app
+from radscribe.cli_compare import compare
 from radscribe.cli_index import app as index_app
 from radscribe.cli_prepare import app as prepare_app
 from radscribe.cli_score import score
@@ -29,6 +30,7 @@ app.add_typer(prepare_app, name="prepare")
 app.add_typer(index_app, name="index")
 app.add_typer(bench_app, name="bench")
 app.command()(score)
+app.command()(compare)
 
 
 def _version(wanted: bool) -> None:

@@ -15,7 +15,12 @@ def score(
         Path, typer.Option(help="Reports to score: CSV (study_id, report), JSON (id to report) or ReXrank's JSON.")
     ],
     references: Annotated[Path, typer.Option(help="Reference reports of the same studies, in any of these.")],
-    out: Annotated[Path, typer.Option(help="scorecard.json to write; scores.parquet comes beside it.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="scorecard.json to write; its rows come beside it: scores.parquet, or NAME.parquet for NAME.json."
+        ),
+    ],
     protocol: Annotated[str, typer.Option(help="r2gen-iu, r2gen-mimic, promptmrg or full.")] = "full",
     metrics: Annotated[
         str, typer.Option(help="Language figures to compute, by commas; clinical ones always are.")

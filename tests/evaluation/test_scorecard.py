@@ -57,10 +57,23 @@ def test_json_has_the_keys_that_programs_rely_on(card: Scorecard, tmp_path: Path
 
 def test_rows_lie_beside_a_named_file(card: Scorecard, tmp_path: Path) -> None:
     assert card.save(tmp_path / "mine.json") == tmp_path / "mine.json"
-    rows = pq.read_table(tmp_path / "scores.parquet").to_pydict()
+    rows = pq.read_table(tmp_path / "mine.parquet").to_pydict()
     assert rows["study_id"] == sorted(REFERENCES)
+    assert (
+        dict(zip(rows["study_id"], rows["hypothesis"], strict=True))
+        == REFERENCES
+        == dict(zip(rows["study_id"], rows["reference"], strict=True))
+    )
     assert rows["f1"] == [1.0] * 24
     assert rows["hypothesis_states"] == rows["reference_states"]
+
+
+def test_cards_of_one_folder_keep_their_rows_and_the_json_holds_no_text(card: Scorecard, tmp_path: Path) -> None:
+    card.save(tmp_path / "a.json")
+    score({"x": "Clear."}, {"x": "Clear."}, resamples=5).save(tmp_path / "b.json")
+    assert pq.read_table(tmp_path / "a.parquet").num_rows == 24
+    assert pq.read_table(tmp_path / "b.parquet").num_rows == 1
+    assert FINDINGS[0] not in (tmp_path / "a.json").read_text(encoding="utf-8")
 
 
 def test_failed_save_leaves_the_earlier_card(card: Scorecard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,16 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from radscribe.evaluation.significance import Figure, Floats, PairedTest, Resampling, interval, paired_test, ratio
+from radscribe.evaluation.significance import (
+    Additive,
+    Figure,
+    Floats,
+    PairedTest,
+    Resampling,
+    interval,
+    paired_test,
+    ratio,
+)
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, CHEXBERT_COUNT, FIVE_CONDITIONS, POSITIVE, UNCERTAIN
 from radscribe.study import WrongUse
 
@@ -22,6 +31,7 @@ Outcomes = NDArray[np.int64]
 # What an uncertain statement is: none (PromptMRG, R2GenCMN), a positive one (ORGan), or a class beside positive.
 Uncertain = Literal["negative", "positive", "own"]
 
+AVERAGES = ("micro", "macro", "example", "micro_5", "macro_5")
 FIVE = [CHEXBERT_CONDITIONS.index(name) for name in FIVE_CONDITIONS]
 
 
@@ -130,6 +140,23 @@ def score_states(
             for column, name in enumerate(CHEXBERT_CONDITIONS)
         },
     )
+
+
+def f1_parts(studies: Outcomes) -> Additive:
+    """F1 of each of ``AVERAGES`` (named ``micro_f1`` and so on) of outcomes ``N x C x 3``."""
+    count, conditions = studies.shape[:2]
+    by_study = precision_recall_f1(studies.sum(axis=1))[:, 2]
+
+    def of_sums(sums: Floats) -> Floats:
+        found = sums[..., :-2].reshape(*sums.shape[:-1], conditions, 3)
+        five = found[..., FIVE, :]
+        example = sums[..., -2] / sums[..., -1]
+        return np.stack(
+            [micro(found)[..., 2], macro(found)[..., 2], example, micro(five)[..., 2], macro(five)[..., 2]], axis=-1
+        )
+
+    counts = np.column_stack([studies.reshape(count, -1), by_study, np.ones(count)])
+    return Additive(tuple(f"{average}_f1" for average in AVERAGES), counts, of_sums)
 
 
 def compare_micro_f1(first: Outcomes, second: Outcomes, resampling: Resampling | None = None) -> PairedTest:

@@ -15,9 +15,10 @@ from tqdm import tqdm
 from radscribe.data.dataset import PreparedDataset
 from radscribe.evaluation.breakdown import agreement, agreement_by_group, by_frequency, by_severity
 from radscribe.evaluation.nlg import METRICS
+from radscribe.evaluation.per_study import PerStudy
 from radscribe.evaluation.pixels_baseline import nearest_by_pixels, pool, predict
 from radscribe.evaluation.sanity import negation_flipped
-from radscribe.evaluation.scorecard import PerStudy, Scorecard, majority_report, score
+from radscribe.evaluation.scorecard import Scorecard, majority_report, score
 from radscribe.evaluation.significance import Figure
 from radscribe.imaging.crop import centre_crop
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE

@@ -13,7 +13,7 @@ import numpy as np
 
 from radscribe.evaluation.meteor import TextTooLong, corpus_score, meteor
 from radscribe.evaluation.ngrams import Integers, Order, count_orders, number_words
-from radscribe.evaluation.significance import Figure, Floats, Resampling, interval
+from radscribe.evaluation.significance import Additive, Figure, Floats, Resampling, mean_of
 from radscribe.study import WrongUse
 
 METRICS = ("bleu", "meteor", "rouge_l", "cider")
@@ -31,11 +31,15 @@ SIGMA = 6.0
 
 @dataclass(frozen=True)
 class LanguageScores:
-    """``figures`` by name, ``None`` where ``missing`` tells why; ``per_study`` holds ``N`` values a figure."""
+    """``figures`` by name, ``None`` where ``missing`` tells why; ``per_study`` holds ``N`` values a figure.
+
+    ``parts`` are what the figures are made of. Document frequencies of CIDEr stay those of all studies when resampled.
+    """
 
     figures: Mapping[str, Figure | None]
     missing: Mapping[str, str]
     per_study: Mapping[str, Floats]
+    parts: tuple[Additive, ...]
 
 
 def score_language(
@@ -48,17 +52,14 @@ def score_language(
     if len(hypotheses) != len(references):
         raise WrongUse(f"{len(hypotheses)} hypotheses for {len(references)} references: give one a study")
     resampling = resampling or Resampling()
-    figures: dict[str, Figure | None] = dict.fromkeys(FIGURES)
     missing: dict[str, str] = {}
-    per_study: dict[str, Floats] = {}
+    parts: list[Additive] = []
     texts = list(chain.from_iterable(zip(hypotheses, references, strict=True)))
     words = number_words(texts)
     orders = count_orders(words) if {"bleu", "cider"} & set(metrics) else []
     if "bleu" in metrics:
         counts = bleu_counts(orders, words.lengths[::2], words.lengths[1::2])
-        corpus = bleu_of_sums(resampling.sums(counts))
-        figures |= {name: interval(corpus[:, order]) for order, name in enumerate(BLEU)}
-        per_study |= dict(zip(BLEU, bleu_of_sums(counts).T, strict=True))
+        parts.append(Additive(BLEU, counts, bleu_of_sums))
     if "meteor" in metrics:
         try:
             found, reason = meteor(hypotheses, references), METEOR_REASON
@@ -67,20 +68,20 @@ def score_language(
         if found is None:
             missing["meteor"] = reason
         else:
-            figures["meteor"] = interval(corpus_score(resampling.sums(found.statistics)))
-            per_study["meteor"] = found.per_study
+            parts.append(Additive(("meteor",), found.statistics, lambda sums: corpus_score(sums)[..., None]))
     if "rouge_l" in metrics:
         tokens = words.by_text() if words.plain else [text.split(" ") for text in texts]
-        per_study["rouge_l"] = rouge_l(tokens[::2], tokens[1::2])
+        parts.append(mean_of("rouge_l", rouge_l(tokens[::2], tokens[1::2])))
     if "cider" in metrics and words.lengths[1::2].any():
-        per_study["cider"] = cider(orders, len(references))
+        parts.append(mean_of("cider", cider(orders, len(references))))
     elif "cider" in metrics:
         missing["cider"] = WORDLESS_REASON
-    for name in ("rouge_l", "cider"):
-        if name in per_study:
-            sums = resampling.sums(np.column_stack([per_study[name], np.ones(len(hypotheses))]))
-            figures[name] = interval(sums[:, 0] / sums[:, 1])
-    return LanguageScores(figures, missing, per_study)
+    figures: dict[str, Figure | None] = dict.fromkeys(FIGURES)
+    per_study: dict[str, Floats] = {}
+    for part in parts:
+        figures |= part.figures(resampling)
+        per_study |= part.per_study()
+    return LanguageScores(figures, missing, per_study, tuple(parts))
 
 
 def bleu_counts(orders: Sequence[Order], said: Integers, true: Integers) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -13,71 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 import radscribe
 from radscribe.evaluation.breakdown import FrequencyBand, SeverityBand
-from radscribe.evaluation.clinical import (
-    Clinical,
-    Outcomes,
-    Uncertain,
-    compare_micro_f1,
-    outcomes,
-    precision_recall_f1,
-    score_states,
-)
+from radscribe.evaluation.clinical import Clinical, Uncertain, compare_micro_f1, score_states
 from radscribe.evaluation.nlg import METRICS, score_language
+from radscribe.evaluation.per_study import PerStudy, States, content_hash, rows_path
 from radscribe.evaluation.protocols import known_words, protocol_named, read_by
 from radscribe.evaluation.sanity import share_with_prior
-from radscribe.evaluation.significance import Figure, Floats, PairedTest, Resampling
+from radscribe.evaluation.significance import Figure, PairedTest, Resampling
 from radscribe.labels.conditions import CHEXBERT_COUNT
 from radscribe.labels.rules import label_report
 from radscribe.study import WrongUse
 
 FORMAT = "radscribe-scorecard/1"
+RULES = "radscribe.labels.rules"  # the labeler
 SHUFFLED_IMAGES = "shuffled_images"
 IDS_IN_MESSAGE = 10
 # Fields that a scorecard is written without where they are empty.
 OPTIONAL = (
     "severity", "frequency", "agreement", "agreement_without_old_changes", "agreement_shuffled", "radeval", "notice",
 )  # fmt: skip
-
-States = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class PerStudy:
-    """What the figures are made of, a row a study in the order of ``study_ids`` (sorted).
-
-    ``hypothesis_states`` and ``reference_states`` are ``N x 14`` or ``N x 18``; ``language`` holds ``N`` values a
-    figure; ``resampling`` has the patients where they are known.
-    """
-
-    study_ids: tuple[str, ...]
-    hypothesis_states: States
-    reference_states: States
-    language: Mapping[str, Floats]
-    resampling: Resampling
-    uncertain: Uncertain = "negative"
-
-    def outcomes(self) -> Outcomes:
-        """True positives, false positives and false negatives: ``N x 14 x 3``."""
-        return outcomes(self.hypothesis_states, self.reference_states, self.uncertain)
-
-    def table(self) -> pa.Table:
-        """The rows of ``scores.parquet``."""
-        counts = self.outcomes().sum(axis=1)
-        example = precision_recall_f1(counts)
-        columns: dict[str, Any] = {"study_id": self.study_ids, **self.language}
-        if self.resampling.clusters is not None:
-            columns["patient_id"] = self.resampling.clusters
-        columns |= {name: example[:, column] for column, name in enumerate(("precision", "recall", "f1"))}
-        names = ("true_positives", "false_positives", "false_negatives")
-        columns |= {name: counts[:, column] for column, name in enumerate(names)}
-        columns |= {"hypothesis_states": list(self.hypothesis_states), "reference_states": list(self.reference_states)}
-        return pa.table(columns)
 
 
 @dataclass(frozen=True)
@@ -141,9 +98,9 @@ class Scorecard:
         return replace(self, controls={**self.controls, name: control})
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of ``scorecard.json``."""
+        """The content of ``scorecard.json``, which holds no text of a report."""
         fields = asdict(self)
-        del fields["per_study"]  # its rows are scores.parquet
+        del fields["per_study"]  # its rows are the parquet file
         for optional in OPTIONAL:
             if not fields[optional]:
                 del fields[optional]
@@ -153,19 +110,21 @@ class Scorecard:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def save(self, path: str | Path) -> Path:
-        """Write ``scorecard.json`` into a folder (or to a ``.json`` file) and ``scores.parquet`` beside it.
+        """Write ``scorecard.json`` into a folder (or to a ``.json`` file), and its rows beside it (see ``rows_path``).
 
-        Each file appears whole or not at all. Returns the path of the JSON file; raises ``OSError`` as the disk does.
+        The rows hold both reports of each study, the JSON none. Each file appears whole or not at all. Returns the
+        path of the JSON file; raises ``OSError`` as the disk does.
         """
         target = Path(path)
         if target.suffix != ".json":
             target = target / "scorecard.json"
         target.parent.mkdir(parents=True, exist_ok=True)
-        rows, text = target.with_name("scores.parquet.part"), target.with_name(target.name + ".part")
+        beside = rows_path(target)
+        rows, text = beside.with_name(beside.name + ".part"), target.with_name(target.name + ".part")
         try:
             pq.write_table(self.per_study.table(), rows)
             text.write_text(self.to_json(), encoding="utf-8")
-            os.replace(rows, target.with_name("scores.parquet"))
+            os.replace(rows, beside)
             os.replace(text, target)
         finally:
             rows.unlink(missing_ok=True)
@@ -233,7 +192,7 @@ def score(
         studies=len(ids),
         signature={
             "protocol": protocol,
-            "labeler": "radscribe.labels.rules",
+            "labeler": RULES,
             "reference_labels": "labeler" if true_labels is None else "true labels",
             "uncertain": uncertain,
             "averaging": "micro, macro, example-based; 0/0 = 0",
@@ -241,7 +200,7 @@ def score(
             "tokenization": rules.tokenization,
             "casing": "lower",
             "truncation": rules.truncation,
-            "vocabulary": None if vocabulary is None else _hash({"words": sorted(vocabulary)}),
+            "vocabulary": None if vocabulary is None else content_hash({"words": sorted(vocabulary)}),
             "split": split,
             "section": section,
             "bootstrap": {"unit": "study" if patients is None else "patient", "resamples": resamples, "seed": seed},
@@ -251,12 +210,22 @@ def score(
                 "numpy": np.__version__,
             },
             "hashes": {
-                "hypotheses": _hash({study_id: hypotheses[study_id] for study_id in ids}),
-                "references": _hash({study_id: references[study_id] for study_id in ids}),
-                "reference_states": _hash(dict(zip(ids, reference_states.tolist(), strict=True))),
+                "hypotheses": content_hash({study_id: hypotheses[study_id] for study_id in ids}),
+                "references": content_hash({study_id: references[study_id] for study_id in ids}),
+                "reference_states": content_hash(dict(zip(ids, reference_states.tolist(), strict=True))),
             },
         },
-        per_study=PerStudy(ids, hypothesis_states, reference_states, language.per_study, resampling, uncertain),
+        per_study=PerStudy(
+            ids,
+            hypothesis_states,
+            reference_states,
+            language.per_study,
+            resampling,
+            uncertain,
+            hypotheses=tuple(written),
+            references=tuple(expected),
+            parts=language.parts,
+        ),
         flags=(f"{counts['']} of {len(ids)} hypotheses are empty",) if counts[""] else (),
         notice=notice,
     )
@@ -307,7 +276,3 @@ def _stack(labels: Mapping[str, Sequence[int]], ids: Sequence[str]) -> States:
     uneven = [study_id for study_id in ids if len(labels[study_id]) != width or width < CHEXBERT_COUNT]
     _require_ids("true labels that are not 14 or 18 states", uneven)
     return np.array([labels[study_id] for study_id in ids], dtype=np.int64)
-
-
-def _hash(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,12 +1,13 @@
-"""Bootstrap over studies or patients: 95 % intervals and paired tests from additive per-study counts.
+"""Intervals and paired tests over studies or patients, from additive per-study counts.
 
 Every figure of a scorecard is a function of sums over studies, so a resample needs no rescoring: it is one row of
-a matrix product of how often each study was drawn with what each study counts (Efron & Tibshirani, 1993).
+a matrix product of how often each study was drawn with what each study counts (Efron & Tibshirani, 1993). Likewise
+for studies whose outcomes two systems exchange (approximate randomization: Noreen, 1989).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ Floats = NDArray[np.float64]
 LEVEL = 0.95
 # Draws held at once: 8 bytes each, so 32 MB a block whatever the number of studies and resamples.
 DRAWS_PER_BLOCK = 4_000_000
+# Differences nearer to each other than this are equal but for rounding.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,7 @@ class Resampling:
 
     def sums(self, counts: NDArray[np.number]) -> Floats:
         """Counts of each study, ``N x K``, to sums, ``(1 + R) x K``: row 0 all studies as they are, then resamples."""
-        amounts = np.asarray(counts, dtype=np.float64)
-        if len(amounts) == 0:
-            raise WrongUse("no study to resample: give at least one")
-        if self.clusters is not None:
-            if len(self.clusters) != len(amounts):
-                raise WrongUse(f"{len(self.clusters)} cluster names for {len(amounts)} studies: give one a study")
-            names, members = np.unique(self.clusters, return_inverse=True)
-            by_cluster = np.zeros((len(names), amounts.shape[1]))
-            np.add.at(by_cluster, members, amounts)
-            amounts = by_cluster
+        amounts = self._by_unit(counts)
         units = len(amounts)
         generator = np.random.default_rng(self.seed)
         block = max(1, DRAWS_PER_BLOCK // units)
@@ -71,6 +65,39 @@ class Resampling:
             times = np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
             rows.append(times.astype(np.float64) @ amounts)
         return np.concatenate(rows)
+
+    def swapped_sums(self, first: NDArray[np.number], second: NDArray[np.number]) -> tuple[Floats, Floats]:
+        """Counts of two systems, ``N x K`` each, to sums of both, ``(1 + R) x K`` each: row 0 as they are.
+
+        In each other row every study, or whole cluster, has its outcomes exchanged with probability 1/2.
+        """
+        own, other = self._by_unit(first), self._by_unit(second)
+        if own.shape != other.shape:
+            raise WrongUse(f"counts of shape {own.shape} and {other.shape}: compare systems on the same studies")
+        excess, both = other - own, own.sum(axis=0) + other.sum(axis=0)
+        units = len(own)
+        generator = np.random.default_rng(self.seed)
+        block = max(1, DRAWS_PER_BLOCK // units)
+        rows = [own.sum(axis=0, keepdims=True)]
+        for start in range(0, self.resamples, block):
+            swapped = generator.integers(0, 2, (min(block, self.resamples - start), units))
+            rows.append(rows[0] + swapped.astype(np.float64) @ excess)
+        sums = np.concatenate(rows)
+        return sums, both - sums
+
+    def _by_unit(self, counts: NDArray[np.number]) -> Floats:
+        """Counts of each study, ``N x K``, summed over each cluster where there are clusters."""
+        amounts = np.asarray(counts, dtype=np.float64)
+        if len(amounts) == 0:
+            raise WrongUse("no study to resample: give at least one")
+        if self.clusters is None:
+            return amounts
+        if len(self.clusters) != len(amounts):
+            raise WrongUse(f"{len(self.clusters)} cluster names for {len(amounts)} studies: give one a study")
+        names, members = np.unique(self.clusters, return_inverse=True)
+        by_cluster = np.zeros((len(names), amounts.shape[1]))
+        np.add.at(by_cluster, members, amounts)
+        return by_cluster
 
     def subset(self, rows: NDArray[np.bool_]) -> Resampling:
         """The same resampling over the studies where ``rows`` (``N``) is true."""
@@ -101,6 +128,33 @@ def interval(values: Floats) -> Figure:
     return Figure(value, min(float(low), value), max(float(high), value))
 
 
+@dataclass(frozen=True)
+class Additive:
+    """Figures that are functions of sums over studies.
+
+    ``counts`` are ``N x K``; ``of_sums`` makes of sums ``... x K`` the figures ``... x F``, one a name.
+    """
+
+    names: tuple[str, ...]
+    counts: Floats
+    of_sums: Callable[[Floats], Floats]
+
+    def figures(self, resampling: Resampling) -> dict[str, Figure]:
+        values = self.of_sums(resampling.sums(self.counts))
+        return {name: interval(values[:, column]) for column, name in enumerate(self.names)}
+
+    def per_study(self) -> dict[str, Floats]:
+        """Each figure of each study alone, ``N``."""
+        return dict(zip(self.names, self.of_sums(self.counts).T, strict=True))
+
+
+def mean_of(name: str, values: Floats) -> Additive:
+    """The figure that is the mean of ``values`` (``N``) over studies."""
+    return Additive(
+        (name,), np.column_stack([values, np.ones(len(values))]), lambda sums: sums[..., :1] / sums[..., 1:]
+    )
+
+
 def paired_test(first: Floats, second: Floats) -> PairedTest:
     """Compare one statistic of two systems on the same resamples (both ``1 + R``, from equal resamplings).
 
@@ -110,6 +164,25 @@ def paired_test(first: Floats, second: Floats) -> PairedTest:
     difference = first - second
     strays = np.abs(difference[1:] - difference[0]) >= np.abs(difference[0])
     return PairedTest(interval(difference), float((1 + strays.sum()) / len(difference)))
+
+
+def randomization_test(first: Floats, second: Floats) -> float:
+    """Two-sided p-value of one statistic of two systems on ``Resampling.swapped_sums`` (both ``1 + R``).
+
+    The share of exchanges whose difference is at least as large as the observed one, which is counted as one of them.
+    """
+    sizes = np.abs(first - second)
+    return float((1 + (sizes[1:] >= sizes[0] - ROUNDING).sum()) / len(sizes))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values of a family of tests, adjusted by Holm's step-down method (1979), in the order they came in."""
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    adjusted = np.empty_like(values)
+    steps = np.arange(len(values), 0, -1)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * steps))
+    return [float(value) for value in adjusted]
 
 
 def balanced_accuracy(
