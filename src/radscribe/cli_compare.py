@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from radscribe.cli_score import chosen_labeler
+
 
 def compare(
     scorecards: Annotated[
@@ -27,6 +29,12 @@ def compare(
             exists=True, dir_okay=False, help="Vocabulary of a scorecard, to score with it again; may be repeated."
         ),
     ] = None,
+    chexbert: Annotated[
+        Path | None, typer.Option(help="chexbert.pth of a scorecard, to read its reports with again.")
+    ] = None,
+    chexbert_vocabulary: Annotated[
+        Path | None, typer.Option(help="A directory of bert-base-uncased, for CheXbert's words.")
+    ] = None,
 ) -> None:
     """Compare scorecards: figures, paired tests, and what each difference of scoring does to the figures.
 
@@ -39,10 +47,15 @@ def compare(
     from radscribe.evaluation.compare import compare as run
     from radscribe.evaluation.comparison_tables import markdown
     from radscribe.evaluation.saved import read_scorecards
+    from radscribe.labels.labeler import RuleLabeler
 
     cards = read_scorecards(scorecards, [name.strip() for name in names.split(",")] if names else [])
     words = [frozenset(path.read_text(encoding="utf-8").split()) for path in unknown_words or []]
-    comparison = run(cards, all_pairs=all_pairs, resamples=resamples, seed=seed, vocabularies=words)
+    labelers = [
+        RuleLabeler(),
+        *([chosen_labeler(chexbert, chexbert_vocabulary)] if chexbert or chexbert_vocabulary else []),
+    ]
+    comparison = run(cards, all_pairs=all_pairs, resamples=resamples, seed=seed, vocabularies=words, labelers=labelers)
     if out:
         from radscribe.evaluation.comparison_files import save
 

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from radscribe.study import WrongUse
+
+if TYPE_CHECKING:
+    from radscribe.labels.labeler import Labeler
+
+
+def chosen_labeler(checkpoint: Path | None, vocabulary: Path | None, device: str = "cpu") -> Labeler:
+    """CheXbert where its checkpoint and vocabulary are given, else the rules."""
+    from radscribe.labels.labeler import RuleLabeler
+
+    if (checkpoint is None) != (vocabulary is None):
+        raise WrongUse("--chexbert and --chexbert-vocabulary go together: give both or neither")
+    if checkpoint is None or vocabulary is None:
+        return RuleLabeler()
+    from radscribe.labels.chexbert import read_chexbert
+
+    return read_chexbert(checkpoint, vocabulary, device)
 
 
 def score(
@@ -25,6 +41,13 @@ def score(
     metrics: Annotated[
         str, typer.Option(help="Language figures to compute, by commas; clinical ones always are.")
     ] = "bleu,meteor,rouge_l,cider",
+    chexbert: Annotated[
+        Path | None, typer.Option(help="chexbert.pth: CheXbert reads the conditions, not the rules.")
+    ] = None,
+    chexbert_vocabulary: Annotated[
+        Path | None, typer.Option(help="A directory of bert-base-uncased, for CheXbert's words.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where CheXbert runs: cpu, cuda or another torch device.")] = "cpu",
     uncertain: Annotated[
         Literal["negative", "positive", "own"], typer.Option(help="What an uncertain statement counts as.")
     ] = "negative",
@@ -63,6 +86,7 @@ def score(
     unknown = [name for name in chosen if name not in METRICS]
     if unknown:
         raise WrongUse(f"--metrics: {unknown[0]} is not one of {', '.join(METRICS)}")
+    labeler = chosen_labeler(chexbert, chexbert_vocabulary, device)
     written, expected = read_reports(hypotheses), read_reports(references, "references")
     card = run(
         written,
@@ -70,6 +94,7 @@ def score(
         protocol,
         patients=read_column(patients, "patient_id") if patients else None,
         metrics=chosen,
+        labeler=labeler,
         uncertain=uncertain,
         vocabulary=frozenset(unknown_words.read_text(encoding="utf-8").split()) if unknown_words else None,
         resamples=resamples,

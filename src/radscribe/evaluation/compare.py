@@ -29,6 +29,7 @@ from radscribe.evaluation.significance import (
     paired_test,
     randomization_test,
 )
+from radscribe.labels.labeler import Labeler, RuleLabeler
 from radscribe.study import WrongUse
 
 # An adjusted p-value that cannot come below this is told to need more draws.
@@ -89,11 +90,12 @@ def compare(
     resamples: int = 1000,
     seed: int = 0,
     vocabularies: Sequence[Collection[str]] = (),
+    labelers: Sequence[Labeler] = (RuleLabeler(),),
 ) -> Comparison:
     """Compare each scorecard with the first, or with ``all_pairs`` each with each.
 
-    ``vocabularies`` are word lists that scorecards may have been made with. Raises ``WrongUse`` where the scorecards
-    have no study in common, or call the patient of one study differently.
+    ``vocabularies`` and ``labelers`` are what scorecards may have been made with. Raises ``WrongUse`` where the
+    scorecards have no study in common, or call the patient of one study differently.
     """
     first = cards[0]
     common = tuple(sorted(set(first.rows.study_ids).intersection(*(card.rows.study_ids for card in cards))))
@@ -101,7 +103,7 @@ def compare(
         raise WrongUse(f"{', '.join(card.name for card in cards)}: no study is in all of them; nothing to compare")
     names = tuple(name for name in first.figures if all(name in card.figures for card in cards))
     resampling = Resampling(_patients(cards, common), resamples, seed)
-    rescore = Rescorer(names, vocabularies)
+    rescore = Rescorer(names, vocabularies, labelers)
     aligned: list[Rescored] = []
     differences: list[Difference] = []
     notes = _left_out(cards, names)

@@ -13,6 +13,7 @@ from radscribe.evaluation.protocols import PROTOCOLS
 from radscribe.evaluation.saved import SavedScorecard
 from radscribe.evaluation.scorecard import Scorecard, score
 from radscribe.evaluation.significance import Resampling
+from radscribe.labels.labeler import Labeler, RuleLabeler
 
 PROTOCOL_FIELDS = ("protocol", "cleaning", "truncation", "tokenization", "casing")
 NO_TEXTS = "its rows hold no reports, as those of earlier versions: score them anew"
@@ -88,10 +89,14 @@ def labeler_of(signature: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Rescorer:
-    """Scores again; ``figures`` are the names of those wanted, ``vocabularies`` the word lists that are at hand."""
+    """Scores again; ``figures`` are the names of those wanted, ``vocabularies`` and ``labelers`` what is at hand.
+
+    Where the labeler that is asked for is not, the first reads reports, and the clinical figures do not count.
+    """
 
     figures: Collection[str]
     vocabularies: Sequence[Collection[str]] = ()
+    labelers: Sequence[Labeler] = (RuleLabeler(),)
 
     def __call__(
         self,
@@ -118,6 +123,7 @@ class Rescorer:
             settings.reference_labels,
             None if clusters is None else dict(zip(study_ids, clusters, strict=True)),
             metrics=() if unknown else self._metrics(),
+            labeler=self._labeler(settings),
             uncertain=settings.uncertain,
             vocabulary=None if settings.vocabulary is None or unknown else known[settings.vocabulary],
             resamples=resampling.resamples,
@@ -129,7 +135,7 @@ class Rescorer:
             return Rescored(None, reason, reason)
         labeler = labeler_of(found.signature)
         names = ", ".join(map(shown, labeler.values()))
-        other = "" if labeler == settings.labeler else f"scoring again reads reports by {names} only"
+        other = "" if labeler == settings.labeler else f"scoring again reads reports by {names} only (see --chexbert)"
         return Rescored(found, NO_VOCABULARY if unknown else "", other)
 
     def _prevented(self, card: SavedScorecard, settings: Settings) -> str:
@@ -139,6 +145,11 @@ class Rescorer:
             return NO_FIRST_TEXTS
         protocol = settings.protocol["protocol"]
         return "" if protocol in PROTOCOLS else f"this version does not know the protocol {protocol}"
+
+    def _labeler(self, settings: Settings) -> Labeler:
+        wanted = (settings.labeler.get("labeler"), settings.labeler.get("labeler_version"))
+        named = (labeler for labeler in self.labelers if (labeler.name, labeler.version) == wanted)
+        return next(named, self.labelers[0])
 
     def _metrics(self) -> tuple[str, ...]:
         wanted = {"bleu" if name in BLEU else name for name in self.figures}

@@ -24,11 +24,10 @@ from radscribe.evaluation.protocols import known_words, protocol_named, read_by
 from radscribe.evaluation.sanity import share_with_prior
 from radscribe.evaluation.significance import Figure, PairedTest, Resampling
 from radscribe.labels.conditions import CHEXBERT_COUNT
-from radscribe.labels.rules import label_report
+from radscribe.labels.labeler import Labeler, RuleLabeler
 from radscribe.study import WrongUse
 
 FORMAT = "radscribe-scorecard/1"
-RULES = "radscribe.labels.rules"  # the labeler
 SHUFFLED_IMAGES = "shuffled_images"
 IDS_IN_MESSAGE = 10
 # Fields that a scorecard is written without where they are empty.
@@ -140,6 +139,7 @@ def score(
     patients: Mapping[str, str] | None = None,
     *,
     metrics: Collection[str] = METRICS,
+    labeler: Labeler | None = None,
     uncertain: Uncertain = "negative",
     vocabulary: Collection[str] | None = None,
     split: str | None = None,
@@ -155,7 +155,7 @@ def score(
     other word of a reference ``<unk>``, as models of the R2Gen line do. ``notice`` is carried on, as "weakly paired"
     is. Raises ``WrongUse`` for an unknown protocol and for ids that do not match.
     """
-    rules = protocol_named(protocol)
+    rules, labeler = protocol_named(protocol), labeler or RuleLabeler()
     if not hypotheses:
         raise WrongUse("no hypotheses to score: give at least one report")
     _require_ids("hypotheses without reference", hypotheses.keys() - references.keys())
@@ -172,9 +172,9 @@ def score(
     said, true = read_by(rules, written, expected)
     if vocabulary is not None:
         true = [known_words(text, vocabulary) for text in true]
-    hypothesis_states = _label(written)
+    hypothesis_states = _label(labeler, written)
     if true_labels is None:
-        reference_states = _label(true if rules.labels_cut_references else expected)
+        reference_states = _label(labeler, true if rules.labels_cut_references else expected)
     else:
         _require_ids("studies without true labels", hypotheses.keys() - true_labels.keys())
         reference_states = _stack(true_labels, ids)
@@ -192,7 +192,8 @@ def score(
         studies=len(ids),
         signature={
             "protocol": protocol,
-            "labeler": RULES,
+            "labeler": labeler.name,
+            "labeler_version": labeler.version,
             "reference_labels": "labeler" if true_labels is None else "true labels",
             "uncertain": uncertain,
             "averaging": "micro, macro, example-based; 0/0 = 0",
@@ -265,9 +266,10 @@ def _require_ids(what: str, ids: Iterable[str]) -> None:
         raise WrongUse(f"{what}: {', '.join(named[:IDS_IN_MESSAGE])}{more}; ids must match")
 
 
-def _label(reports: Sequence[str]) -> States:
-    """States ``N x 18``; each distinct text is read once, since systems repeat themselves."""
-    found = {text: label_report(text) for text in set(reports)}
+def _label(labeler: Labeler, reports: Sequence[str]) -> States:
+    """States ``N x 14`` or ``N x 18``; each distinct text is read once, since systems repeat themselves."""
+    texts = list(dict.fromkeys(reports))
+    found = dict(zip(texts, labeler.label(texts), strict=True))
     return np.array([found[text] for text in reports], dtype=np.int64)
 
 

@@ -1,0 +1,205 @@
+"""CheXbert: 14 conditions of a report by a BERT with one head a condition.
+
+Source: Smit et al., "CheXbert: Combining Automatic Labelers and Expert Annotations for Accurate Radiology Report
+Labeling Using BERT", EMNLP 2020. The checkpoint (``chexbert.pth``) and the vocabulary (any directory of
+bert-base-uncased) are the user's; nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from tokenizers import BertWordPieceTokenizer, Tokenizer
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import BertConfig, BertModel
+
+from radscribe.labels.conditions import BLANK, CHEXBERT_COUNT, NEGATIVE, NO_FINDING, POSITIVE, UNCERTAIN
+from radscribe.study import RadscribeError
+
+# The classes of a head; the last one, of "no finding", has the first two only.
+CLASSES = (BLANK, POSITIVE, NEGATIVE, UNCERTAIN)
+HEAD_CLASSES = (4,) * (CHEXBERT_COUNT - 1) + (2,)
+# Which state survives when parts of a long report disagree.
+STRENGTH = {BLANK: 0, NEGATIVE: 1, UNCERTAIN: 2, POSITIVE: 3}
+HEAD_WIDTH = 64  # of one attention head, as in every BERT
+# In the published file, and of no use here: a buffer of old versions and a layer that no head reads.
+UNUSED = re.compile(r"bert\.embeddings\.position_ids|bert\.pooler\..*")
+BATCH = 32
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+class CheXbert(nn.Module):
+    """BERT and the 14 heads on its [CLS] vector, under the names of the published checkpoint."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.bert = BertModel(config, add_pooling_layer=False)
+        self.linear_heads = nn.ModuleList(nn.Linear(config.hidden_size, classes) for classes in HEAD_CLASSES)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Tokens and mask (``B x L``) to the class of each condition, ``B x 14``."""
+        first = self.bert(input_ids=tokens, attention_mask=mask).last_hidden_state[:, 0]
+        return torch.stack([head(first).argmax(dim=-1) for head in self.linear_heads], dim=1)
+
+
+class CheXbertLabeler:
+    """A loaded CheXbert: 14 states of each report, in the order of ``CHEXBERT_CONDITIONS``."""
+
+    name = "CheXbert"
+
+    def __init__(self, model: CheXbert, tokenizer: Tokenizer, version: str) -> None:
+        self.version = version
+        self._model = model.eval()
+        self._tokenizer = tokenizer
+        self._longest = model.bert.config.max_position_embeddings - 2  # beside [CLS] and [SEP]
+
+    def label(self, reports: Sequence[str]) -> list[list[int]]:
+        """States of ``N`` reports, ``N x 14``; an empty one states nothing.
+
+        A report of more tokens than BERT reads is cut between sentences (a longer sentence between tokens), and its
+        parts are joined: positive before uncertain before negative; "no finding" only where each part says so.
+        """
+        owned = [(row, part) for row, report in enumerate(reports) for part in self._parts(report)]
+        owned.sort(key=lambda pair: len(pair[1]))  # of like length together, so that little is padded
+        found: list[list[list[int]]] = [[] for _ in reports]
+        for start in tqdm(range(0, len(owned), BATCH), desc="CheXbert", disable=None, leave=False):
+            batch = owned[start : start + BATCH]
+            for (row, _), states in zip(batch, self._read([part for _, part in batch]), strict=True):
+                found[row].append(states)
+        return [_joined(states) for states in found]
+
+    def _parts(self, report: str) -> list[list[int]]:
+        """Token numbers of a report in as few parts of whole sentences as can be read; none of an empty one."""
+        parts: list[list[int]] = []
+        for sentence in SENTENCE_END.split(" ".join(report.split())):
+            tokens = self._tokenizer.encode(sentence, add_special_tokens=False).ids
+            for start in range(0, len(tokens), self._longest):
+                piece = tokens[start : start + self._longest]
+                if parts and len(parts[-1]) + len(piece) <= self._longest:
+                    parts[-1] += piece
+                else:
+                    parts.append(piece)
+        return parts
+
+    @torch.inference_mode()
+    def _read(self, parts: Sequence[Sequence[int]]) -> list[list[int]]:
+        begin, end, pad = (self._tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]", "[PAD]"))
+        width = max(map(len, parts)) + 2
+        tokens = torch.tensor([[begin, *part, end, *[pad] * (width - len(part) - 2)] for part in parts])
+        mask = torch.tensor([[1] * (len(part) + 2) + [0] * (width - len(part) - 2) for part in parts])
+        device = next(self._model.parameters()).device
+        classes = self._model(tokens.to(device), mask.to(device)).tolist()
+        return [[CLASSES[number] for number in row] for row in classes]
+
+
+def read_chexbert(checkpoint: Path, vocabulary: Path, device: str = "cpu") -> CheXbertLabeler:
+    """Load ``chexbert.pth`` and the vocabulary of a BERT directory (``tokenizer.json`` or ``vocab.txt``).
+
+    Raises:
+        RadscribeError: one line, for a file that is absent, damaged, holds other things than tensors, lacks a tensor,
+            has one too many or one of a wrong shape, and for a vocabulary of another size.
+    """
+    tensors = _read_tensors(checkpoint)
+    model = CheXbert(_config(checkpoint, tensors))
+    expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    for problem, names in (
+        ("lacks", expected.keys() - tensors.keys()),
+        ("should not hold", tensors.keys() - expected.keys()),
+        (
+            "has a wrong shape of",
+            {name for name in expected.keys() & tensors.keys() if tensors[name].shape != expected[name]},
+        ),
+    ):
+        if names:
+            first, more = min(names), f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise RadscribeError(f"{checkpoint}: it {problem} {first}{more}; give CheXbert's own chexbert.pth")
+    model.load_state_dict(tensors)
+    tokenizer, words = _read_tokenizer(vocabulary)
+    size = model.bert.config.vocab_size
+    if tokenizer.get_vocab_size() != size:
+        raise RadscribeError(
+            f"{vocabulary}: {tokenizer.get_vocab_size()} words where the checkpoint has {size}; give bert-base-uncased"
+        )
+    with checkpoint.open("rb") as file:
+        version = hashlib.file_digest(file, "sha256")
+    version.update(words)
+    return CheXbertLabeler(model.to(device), tokenizer, version.hexdigest()[:12])
+
+
+def _read_tensors(checkpoint: Path) -> dict[str, Tensor]:
+    """The checkpoint's tensors without the prefix that data-parallel training gave them, unused ones left out."""
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise RadscribeError(f"{checkpoint}: no such file") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).split("\n", 1)[0][:120]
+        raise RadscribeError(f"{checkpoint}: it cannot be read as a file of tensors ({reason})") from None
+    found = content.get("model_state_dict") if isinstance(content, dict) else None
+    if not isinstance(found, Mapping) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
+        raise RadscribeError(f"{checkpoint}: it has no model_state_dict of tensors; give CheXbert's own chexbert.pth")
+    tensors = {name.removeprefix("module."): tensor.float() for name, tensor in found.items()}
+    return {name: tensor for name, tensor in tensors.items() if not UNUSED.fullmatch(name)}
+
+
+def _config(checkpoint: Path, tensors: Mapping[str, Tensor]) -> BertConfig:
+    """The sizes of BERT, which are those of its tensors."""
+    shapes = {
+        name: tuple(tensors[f"bert.{name}"].shape)
+        for name in (
+            "embeddings.word_embeddings.weight",
+            "embeddings.position_embeddings.weight",
+            "embeddings.token_type_embeddings.weight",
+            "encoder.layer.0.intermediate.dense.weight",
+        )
+        if f"bert.{name}" in tensors
+    }
+    if len(shapes) < 4 or any(len(shape) != 2 for shape in shapes.values()):
+        raise RadscribeError(f"{checkpoint}: it holds no BERT; give CheXbert's own chexbert.pth")
+    (words, width), (positions, _), (types, _), (inner, _) = shapes.values()
+    layers = {match[1] for name in tensors if (match := re.match(r"bert\.encoder\.layer\.(\d+)\.", name))}
+    return BertConfig(
+        vocab_size=words,
+        hidden_size=width,
+        num_hidden_layers=len(layers),
+        num_attention_heads=max(1, width // HEAD_WIDTH),
+        intermediate_size=inner,
+        max_position_embeddings=positions,
+        type_vocab_size=types,
+    )
+
+
+def _read_tokenizer(folder: Path) -> tuple[Tokenizer, bytes]:
+    """The uncased word pieces of a BERT directory, and the file's content."""
+    whole, words = folder / "tokenizer.json", folder / "vocab.txt"
+    try:
+        if whole.is_file():
+            tokenizer = Tokenizer.from_file(str(whole))
+        elif words.is_file():
+            tokenizer = BertWordPieceTokenizer(str(words), lowercase=True)._tokenizer
+        else:
+            raise RadscribeError(f"{folder}: neither tokenizer.json nor vocab.txt is in it; give a BERT directory")
+        content = (whole if whole.is_file() else words).read_bytes()
+    except RadscribeError:
+        raise
+    except Exception as error:  # the tokenizers library raises plain Exception for a damaged file
+        raise RadscribeError(f"{folder}: its vocabulary cannot be read ({error})") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer, content
+
+
+def _joined(parts: Sequence[Sequence[int]]) -> list[int]:
+    """The states of a report from those of its parts."""
+    if not parts:
+        return [BLANK] * CHEXBERT_COUNT
+    states = [max(column, key=STRENGTH.__getitem__) for column in zip(*parts, strict=True)]
+    if any(part[NO_FINDING] != POSITIVE for part in parts):
+        states[NO_FINDING] = BLANK
+    return states
