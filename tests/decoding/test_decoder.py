@@ -105,7 +105,7 @@ def test_cross_attention_keys_are_computed_once_a_study() -> None:
 def test_explained_weights_are_a_distribution_over_patches_and_logits_are_the_same() -> None:
     decoder = small_decoder()
     tokens = torch.tensor([[2, 3, 4]])
-    logits, weights = decoder.explain(tokens, memory(1))
+    logits, weights = decoder.explain(decoder.embed(tokens), memory(1))
     torch.testing.assert_close(logits, decoder(tokens, memory(1)))
     torch.testing.assert_close(weights.sum(-1), torch.ones(1, 3))
 
@@ -113,7 +113,7 @@ def test_explained_weights_are_a_distribution_over_patches_and_logits_are_the_sa
 def test_attention_rests_on_the_vector_beside_the_patches_and_maps_show_the_patches_alone() -> None:
     decoder, seen = small_decoder(layers=1, rest=True), memory(1)
     tokens = torch.tensor([[2, 3, 4]])
-    weights = decoder.explain(tokens, seen)[1].detach()
+    weights = decoder.explain(decoder.embed(tokens), seen)[1].detach()
     assert weights.shape == (1, 3, 9)
     assert bool((weights.sum(-1) < 1).all()) and float(weights.sum()) > 0
     # A vector that every query of the layer is drawn to takes the attention off the patches, and with it their word.
@@ -125,7 +125,7 @@ def test_attention_rests_on_the_vector_beside_the_patches_and_maps_show_the_patc
         attention.key.weight[:, 0] = 100.0
         decoder.rest.zero_()
         decoder.rest[..., 0] = 1.0
-    assert float(decoder.explain(tokens, seen.clamp(max=0.5))[1].sum()) < 1e-6
+    assert float(decoder.explain(decoder.embed(tokens), seen.clamp(max=0.5))[1].sum()) < 1e-6
     rested = decoder(tokens, seen.clamp(max=0.5))
     torch.testing.assert_close(decoder(tokens, -seen.abs()), rested)
 

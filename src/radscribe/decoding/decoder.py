@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+# What is done to embedded words before the layers read them: rows x L x width -> the same, each word by itself.
+WordReader = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,7 @@ class DecoderConfig:
 
     ``rest`` lets cross-attention rest on one learned vector beside the patches. Attention must sum to one: without it,
     words that need nothing of the film park it on some patch, and every map shows that patch. Not in the paper.
+    ``memory_tokens`` (MCSAM's N_p) are learned vectors before the words, which every word may read.
     """
 
     layers: int = 12
@@ -25,10 +30,13 @@ class DecoderConfig:
     dropout: float = 0.1
     attention_dropout: float = 0.1
     rest: bool = False
+    memory_tokens: int = 0
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
+        if self.memory_tokens < 0:
+            raise ValueError(f"memory_tokens must not be negative, not {self.memory_tokens}")
 
 
 class Attention(nn.Module):
@@ -49,20 +57,20 @@ class Attention(nn.Module):
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self.split(self.key(x)), self.split(self.value(x))
 
-    def forward(self, x: Tensor, keys: Tensor, values: Tensor, causal: bool = False) -> Tensor:
-        attended = self._attend(self.split(self.query(x)), keys, values, causal)
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``mask`` (L x keys) is true where a position may attend; without it every position may everywhere."""
+        attended = self._attend(self.split(self.query(x)), keys, values, mask)
         output: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         return output
 
-    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, causal: bool) -> Tensor:
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         dropout = self.dropout if self.training else 0.0
         if not (self.training and queries.device.type == "cpu"):
-            return functional.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout, is_causal=causal)
+            return functional.scaled_dot_product_attention(queries, keys, values, mask, dropout_p=dropout)
         # On a CPU the fused kernel's backward pass takes over three times as long as these products.
         scores = queries / queries.shape[-1] ** 0.5 @ keys.transpose(-1, -2)
-        if causal:
-            future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
-            scores = scores.masked_fill(future, float("-inf"))
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
         weights = functional.dropout(scores.softmax(-1), dropout).to(values.dtype)
         return weights @ values
 
@@ -96,14 +104,15 @@ class DecoderLayer(nn.Module):
 class Cache:
     """Keys and values of one decoding run: cross-attention's once a study, self-attention's once a beam.
 
-    ``self_keys`` and ``self_values``: layers x (B * beams) x heads x length x width / heads, filled up to ``length``;
-    ``memory``: for each layer, keys and values B x heads x patches x width / heads.
+    ``self_keys`` and ``self_values``: layers x (B * beams) x heads x length x width / heads, filled up to ``length``
+    (memory tokens first); ``memory``: for each layer, keys and values B x heads x patches x width / heads.
     """
 
     self_keys: Tensor
     self_values: Tensor
     memory: list[tuple[Tensor, Tensor]]
     beams: int
+    read_words: WordReader | None = None
     length: int = field(default=0)
 
     def reorder(self, rows: Tensor) -> None:
@@ -130,6 +139,8 @@ class ReportDecoder(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
         if config.rest:
             self.rest = nn.Parameter(0.02 * torch.randn(1, 1, memory_width))
+        if config.memory_tokens:
+            self.memory_tokens = nn.Parameter(torch.randn(1, config.memory_tokens, config.width))
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
@@ -137,8 +148,9 @@ class ReportDecoder(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def embed(self, tokens: Tensor, first_position: int = 0) -> Tensor:
+        """E: B x L x width."""
         positions = torch.arange(first_position, first_position + tokens.shape[1], device=tokens.device)
-        embedded: Tensor = self.dropout(self.embedding_norm(self.words(tokens) + self.positions(positions)))
+        embedded: Tensor = self.embedding_norm(self.words(tokens) + self.positions(positions))
         return embedded
 
     def head(self, hidden: Tensor) -> Tensor:
@@ -146,65 +158,88 @@ class ReportDecoder(nn.Module):
         return functional.linear(transformed, self.words.weight, self.bias)
 
     def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
-        return self.head(self.hidden(tokens, memory))
+        return self.head(self.hidden(self.embed(tokens), memory))
 
-    def hidden(self, tokens: Tensor, memory: Tensor) -> Tensor:
-        """What the head reads: B x L x width."""
-        return self._hidden(tokens, memory, with_weights=False)[0]
+    def hidden(self, embedded: Tensor, memory: Tensor) -> Tensor:
+        """What the head reads of embedded words: B x L x width -> the same."""
+        return self._hidden(embedded, memory, with_weights=False)[0]
 
-    def explain(self, tokens: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    def explain(self, embedded: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, and the cross-attention weights B x L x P, mean over layers and heads.
 
         Each row sums to one, or with ``rest`` to the share that does not rest.
         """
-        hidden, weights = self._hidden(tokens, memory, with_weights=True)
+        hidden, weights = self._hidden(embedded, memory, with_weights=True)
         return self.head(hidden), torch.stack(weights).mean(0)[..., : memory.shape[1]]
+
+    def _with_memory_tokens(self, embedded: Tensor) -> Tensor:
+        """The memory tokens and behind them the words: B x (N_p + L) x width."""
+        if self.config.memory_tokens:
+            tokens = self.embedding_norm(self.memory_tokens).expand(len(embedded), -1, -1)
+            embedded = torch.cat((tokens, embedded), 1)
+        dropped: Tensor = self.dropout(embedded)
+        return dropped
+
+    def _mask(self, length: int, device: torch.device) -> Tensor:
+        """Who may attend to whom among N_p memory tokens and the words: true at (reader, read).
+
+        Memory tokens read each other and no word: a word that reads them would see the words after it.
+        """
+        mask = torch.ones(length, length, dtype=torch.bool, device=device).tril()
+        mask[: self.config.memory_tokens, : self.config.memory_tokens] = True
+        return mask
 
     def _readable(self, memory: Tensor) -> Tensor:
         """What cross-attention reads: the patches, and behind them the vector to rest on."""
         return torch.cat((memory, self.rest.expand(len(memory), -1, -1)), 1) if self.config.rest else memory
 
-    def _hidden(self, tokens: Tensor, memory: Tensor, with_weights: bool) -> tuple[Tensor, list[Tensor]]:
-        hidden, memory = self.embed(tokens), self._readable(memory)
+    def _hidden(self, embedded: Tensor, memory: Tensor, with_weights: bool) -> tuple[Tensor, list[Tensor]]:
+        hidden, memory = self._with_memory_tokens(embedded), self._readable(memory)
+        mask = self._mask(hidden.shape[1], hidden.device)
         weights: list[Tensor] = []
         for layer in self.layers:
             assert isinstance(layer, DecoderLayer)
-            attended = layer.self_attention(hidden, *layer.self_attention.keys_values(hidden), causal=True)
+            attended = layer.self_attention(hidden, *layer.self_attention.keys_values(hidden), mask)
             hidden = layer.self_norm(hidden + layer.dropout(attended))
             keys, values = layer.cross_attention.keys_values(memory)
             if with_weights:
-                weights.append(layer.cross_attention.weights(hidden, keys).mean(1))
+                weights.append(layer.cross_attention.weights(hidden, keys).mean(1)[:, self.config.memory_tokens :])
             attended = layer.cross_attention(hidden, keys, values)
             hidden = layer.cross_norm(hidden + layer.dropout(attended))
             hidden = layer.feed(hidden)
-        return hidden, weights
+        return hidden[:, self.config.memory_tokens :], weights
 
-    def start(self, memory: Tensor, beams: int, length: int) -> Cache:
-        """An empty cache for ``beams`` continuations of each study in ``memory``, up to ``length`` tokens."""
+    def start(self, memory: Tensor, beams: int, length: int, read_words: WordReader | None = None) -> Cache:
+        """An empty cache for ``beams`` continuations of each study in ``memory``, up to ``length`` tokens.
+
+        ``read_words`` is what full passes do to E before ``hidden`` reads it.
+        """
         config, memory = self.config, self._readable(memory)
+        length += config.memory_tokens
         shape = (config.layers, len(memory) * beams, config.heads, length, config.width // config.heads)
         kept = [layer.cross_attention.keys_values(memory) for layer in self.layers]  # type: ignore[union-attr, operator]
-        return Cache(memory.new_zeros(shape), memory.new_zeros(shape), kept, beams)
+        return Cache(memory.new_zeros(shape), memory.new_zeros(shape), kept, beams, read_words)
 
     def step(self, tokens: Tensor, cache: Cache) -> Tensor:
         """Logits (rows x V) after the last of ``tokens`` (rows x L), which continue what ``cache`` holds.
 
         ``rows`` is studies x beams, a study's beams side by side. L is 1, or the whole prompt on an empty cache.
         """
-        first, last = cache.length, cache.length + tokens.shape[1]
+        first = cache.length
         if first and tokens.shape[1] != 1:
             raise ValueError("only an empty cache takes several tokens at once")
-        hidden = self.embed(tokens, first)
+        hidden = self.embed(tokens, first - self.config.memory_tokens if first else 0)
+        hidden = cache.read_words(hidden) if cache.read_words else hidden
+        hidden = self.dropout(hidden) if first else self._with_memory_tokens(hidden)
+        mask = None if first else self._mask(hidden.shape[1], hidden.device)
+        last = first + hidden.shape[1]
         for position, layer in enumerate(self.layers):
             assert isinstance(layer, DecoderLayer)
             keys, values = layer.self_attention.keys_values(hidden)
             cache.self_keys[position, :, :, first:last] = keys
             cache.self_values[position, :, :, first:last] = values
             attended = layer.self_attention(
-                hidden,
-                cache.self_keys[position, :, :, :last],
-                cache.self_values[position, :, :, :last],
-                causal=not first,
+                hidden, cache.self_keys[position, :, :, :last], cache.self_values[position, :, :, :last], mask
             )
             hidden = layer.self_norm(hidden + layer.dropout(attended))
             # Beams of one study read the same memory: they become rows of one query, its keys are never copied.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from radscribe.decoding.decoder import ReportDecoder
+from radscribe.decoding.decoder import ReportDecoder, WordReader
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,13 @@ class SearchConfig:
 
 @torch.no_grad()
 def search(
-    decoder: ReportDecoder, memory: Tensor, prompt: Tensor, config: SearchConfig, end: int, banned: Sequence[int] = ()
+    decoder: ReportDecoder,
+    memory: Tensor,
+    prompt: Tensor,
+    config: SearchConfig,
+    end: int,
+    banned: Sequence[int] = (),
+    read_words: WordReader | None = None,
 ) -> list[list[int]]:
     """The best continuation found for each study, new tokens only, without [SEP].
 
@@ -37,7 +43,7 @@ def search(
     """
     studies, beams, device = len(prompt), config.beams, prompt.device
     limit = min(config.max_new_tokens, decoder.config.max_positions - prompt.shape[1])
-    cache = decoder.start(memory, beams, prompt.shape[1] + limit)
+    cache = decoder.start(memory, beams, prompt.shape[1] + limit, read_words)
     logits = decoder.step(prompt.repeat_interleave(beams, 0), cache)
     # All beams of a study start alike: only the first may speak at the first step.
     scores = torch.full((studies, beams), float("-inf"), device=device)

@@ -263,7 +263,8 @@ class Revtaf(nn.Module):
     def task_loss(self, memory: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Eq. 2 with label smoothing: [DEC] and the 18 states are given, every word and [SEP] is a target."""
         prompt = self.prompt(states)
-        hidden = self.decoder.hidden(torch.cat((prompt, words), 1)[:, :-1], memory)[:, prompt.shape[1] - 1 :]
+        hidden = self.decoder.hidden(self.decoder.embed(torch.cat((prompt, words), 1)[:, :-1]), memory)
+        hidden = hidden[:, prompt.shape[1] - 1 :]
         written = words != self.tokenizer.padding  # padding never reaches the head
         logits = self.decoder.head(hidden[written]).float()
         return functional.cross_entropy(logits, words[written], label_smoothing=self.config.losses.label_smoothing)
@@ -352,7 +353,7 @@ class Revtaf(nn.Module):
         """
         words = torch.tensor([list(tokens)], device=memory.device)
         prompt = self.prompt(states)
-        logits, weights = self.decoder.explain(torch.cat((prompt, words), 1)[:, :-1], memory)
+        logits, weights = self.decoder.explain(self.decoder.embed(torch.cat((prompt, words), 1)[:, :-1]), memory)
         written = slice(len(CONDITIONS), None)  # position 18 predicts the first word
         probabilities = logits[0, written].float().softmax(-1)
         return probabilities.gather(1, words[0][:, None])[:, 0], weights[0, written].float()
