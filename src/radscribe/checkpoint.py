@@ -6,9 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,80 +15,29 @@ import torch
 from torch import Tensor, nn
 
 import radscribe
-from radscribe.decoding.search import SearchConfig
 from radscribe.decoding.tokenizer import ReportTokenizer, read_tokenizer
-from radscribe.encoders.entity import EntityModel, EntityModelConfig
-from radscribe.encoders.text import TextEncoder, TextEncoderConfig
-from radscribe.imaging.crop import FilmConfig
+from radscribe.encoders.text import TextEncoder
 from radscribe.knowledge.database import ReportDatabase
 from radscribe.knowledge.index import IndexConfig, ReferenceIndex, StaleIndexError
-from radscribe.knowledge.prompts import TRIPLET_TEMPLATE, triplet_texts
+from radscribe.knowledge.prompts import triplet_texts
 from radscribe.labels.conditions import CONDITIONS, STATES
 from radscribe.labels.entities import ENTITIES, PLACES
-from radscribe.models.revtaf import Knowledge, Revtaf, RevtafConfig
+from radscribe.models.mcsam import SlotKnowledge
+from radscribe.models.revtaf import Knowledge, Revtaf
 from radscribe.recipe import RecipeError, from_mapping, to_mapping
 from radscribe.storage import read_json, read_tensors, replaced_together, write_json, write_tensors
 from radscribe.study import RadscribeError
+from radscribe.system import System, SystemConfig, build_system
 
 FORMAT = "radscribe-checkpoint/1"
 INDEX_FORMAT = "radscribe-index/1"
 TRIPLETS = "triplets.safetensors"
+MEMORY = "memory.json"
 RECORDS = ("training.jsonl", "curves.png", "MODEL_CARD.md")
 
 
 class CheckpointError(RadscribeError):
     """A checkpoint folder that is not whole, not of this version, or not of one piece."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SystemConfig:
-    """Everything that rebuilds a trained system, apart from its weights. ``name`` is told in every draft."""
-
-    name: str
-    section: Literal["findings", "impression", "both"] = "findings"
-    film: FilmConfig = field(default_factory=FilmConfig)
-    text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
-    entity_model: EntityModelConfig = field(default_factory=EntityModelConfig)
-    model: RevtafConfig = field(default_factory=RevtafConfig)
-    search: SearchConfig = field(default_factory=SearchConfig)
-    triplet_template: str = TRIPLET_TEMPLATE
-
-
-class System(nn.Module):
-    """The three networks of a trained system, and the knowledge they look things up in."""
-
-    def __init__(
-        self,
-        config: SystemConfig,
-        text_encoder: TextEncoder,
-        entity_model: EntityModel,
-        model: Revtaf,
-        knowledge: Knowledge | None = None,
-    ) -> None:
-        super().__init__()
-        self.config, self._knowledge = config, knowledge
-        self.text_encoder, self.entity_model, self.model = text_encoder, entity_model, model
-
-    @property
-    def knowledge(self) -> Knowledge:
-        if self._knowledge is None:
-            raise CheckpointError(
-                f"{self.config.name}: no reference database yet; build one with `radscribe index build`"
-            )
-        return self._knowledge
-
-    @knowledge.setter
-    def knowledge(self, knowledge: Knowledge) -> None:
-        self._knowledge = knowledge
-
-
-def build_networks(
-    config: SystemConfig, text_tokenizer: Any, tokenizer: ReportTokenizer
-) -> tuple[TextEncoder, EntityModel, Revtaf]:
-    """The untrained networks of ``config``; both tokenizers may be one."""
-    text_encoder = TextEncoder(config.text_encoder, text_tokenizer)
-    entity_model = EntityModel(config.entity_model, text_encoder.width)
-    return text_encoder, entity_model, Revtaf(config.model, text_encoder.width, tokenizer)
 
 
 def triplet_table(text_encoder: TextEncoder, template: str) -> Tensor:
@@ -131,7 +79,10 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
         for name, content in tokenizers.items():
             (staging / name).write_text(content, encoding="utf-8")
         save_index(staging / "index", system.knowledge.database, fingerprint, texts)
-        write_tensors(staging / "index" / TRIPLETS, {"table": system.knowledge.table.half()})
+        if isinstance(system.knowledge, Knowledge):
+            write_tensors(staging / "index" / TRIPLETS, {"table": system.knowledge.table.half()})
+        elif system.knowledge.start is not None:
+            write_json(staging / MEMORY, system.knowledge.start)
         write_json(
             staging / "config.json",
             {
@@ -166,7 +117,7 @@ def load_networks(folder: Path) -> tuple[System, dict[str, Any]]:
     tokenizer = ReportTokenizer(read_tokenizer(folder / "tokenizer.json"))
     own = folder / "text_tokenizer.json"
     text_tokenizer = read_tokenizer(own) if own.exists() else tokenizer.backend
-    system = System(config, *build_networks(config, text_tokenizer, tokenizer))
+    system = build_system(config, text_tokenizer, tokenizer)
     tensors = read_tensors(folder / "model.safetensors")
     _check_tensors(folder / "model.safetensors", tensors, system)
     if fingerprint_of(tensors, about["system"]) != stored:
@@ -188,20 +139,23 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> tuple[System, dict[str
             "rebuild it with `radscribe index build`"
         )
     system.to(device)
-    table = read_tensors(folder / "index" / TRIPLETS)["table"].float()
-    system.knowledge = _knowledge(system, database, table, fingerprint)
+    database = database.to(next(system.parameters()).device)
+    if isinstance(system.model, Revtaf):
+        table = read_tensors(folder / "index" / TRIPLETS)["table"].float()
+        system.knowledge = _knowledge(system.model, database, table, fingerprint)
+    else:
+        start = read_json(folder / MEMORY) if system.model.config.memory else None
+        system.knowledge = SlotKnowledge(database, start)
     return system, about
 
 
-def _knowledge(system: System, database: ReportDatabase, table: Tensor, fingerprint: str) -> Knowledge:
-    """The knowledge of a loaded system, on its device: database, triplet table and the index in the ball."""
-    device = next(system.parameters()).device
-    database = database.to(device)
+def _knowledge(model: Revtaf, database: ReportDatabase, table: Tensor, fingerprint: str) -> Knowledge:
+    """The knowledge of a loaded model, on its device: database, triplet table and the index in the ball."""
     index = None
-    if system.model.config.retrieval is not None:
-        curvature = float(system.model.retrieval.curvature)
+    if model.config.retrieval is not None:
+        curvature = float(model.retrieval.curvature)
         index = ReferenceIndex(database.ball, curvature, fingerprint, database.kin, IndexConfig())
-    return Knowledge(database, table.to(device), database.report_vectors, index)
+    return Knowledge(database, table.to(database.features.device), database.report_vectors, index)
 
 
 def _full_precision(value: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def _value(hint: Any, value: Any, path: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        return _value(next(argument for argument in arguments if argument is not type(None)), value, path)
+        return _value(_meant([kind for kind in arguments if kind is not type(None)], value, path), value, path)
     if origin is typing.Literal:
         if value not in arguments:
             raise RecipeError(f"{path}: {value!r} is not one of {', '.join(map(repr, arguments))}")
@@ -71,6 +71,17 @@ def _value(hint: Any, value: Any, path: str) -> Any:
     if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
         raise RecipeError(f"{path}: expected {hint.__name__}, found {value!r}")
     return value
+
+
+def _meant(kinds: list[Any], value: Any, path: str) -> Any:
+    """Of several dataclasses the one whose ``method`` the mapping names; the first where it names none."""
+    if len(kinds) == 1 or not isinstance(value, Mapping):
+        return kinds[0]
+    by_method = {kind.method: kind for kind in kinds}
+    method = value.get("method", kinds[0].method)
+    if method not in by_method:
+        raise RecipeError(f"{path}.method: {method!r} is not one of {', '.join(map(repr, by_method))}")
+    return by_method[method]
 
 
 def to_mapping(config: Any) -> dict[str, Any]:

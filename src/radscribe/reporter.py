@@ -14,15 +14,21 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from numpy.typing import NDArray
 from torch import Tensor
 
-from radscribe.checkpoint import CheckpointError, System, copy_records, load_checkpoint, save_checkpoint
+from radscribe.checkpoint import CheckpointError, copy_records, load_checkpoint, save_checkpoint
 from radscribe.imaging.crop import centre_crop
 from radscribe.imaging.film import Film, fit, read_film
 from radscribe.labels.conditions import BLANK, CONDITIONS, STATES
-from radscribe.labels.rules import label_sentence
-from radscribe.models.revtaf import FilmEntities, Sight
+from radscribe.labels.rules import label_report, label_sentence
+from radscribe.models.mcsam import Mcsam, SlotKnowledge
+from radscribe.models.revtaf import RevtafSight
+from radscribe.models.sight import ReportModel, Sight
 from radscribe.study import Draft, DraftSentence, Finding, Reference, ReferenceSentence, WrongUse
+from radscribe.system import System
 
 Pixels = NDArray[np.uint8]
+
+SLOTS_SHOWN = 3
+STUDIES_SHOWN = 3
 
 
 class Reporter(
@@ -44,16 +50,20 @@ class Reporter(
     def device(self) -> torch.device:
         return next(self.system.parameters()).device
 
-    def draft(self, film: str | Path | Film | Pixels, study_id: str | None = None) -> Draft:
+    def draft(
+        self, film: str | Path | Film | Pixels, study_id: str | None = None, lateral: str | Path | Film | Pixels | None = None
+    ) -> Draft:
         """The draft for one film: a path (DICOM, PNG, JPEG), or grey levels (height x width, uint8, bright = dense).
 
-        Raises ``RefusedFilm`` for a file that is no chest radiograph or cannot be read.
+        ``lateral`` is the study's second film, for a system that reads two views. Raises ``RefusedFilm`` for a file that
+        is no chest radiograph or cannot be read, ``WrongUse`` for a lateral film that the system does not read.
         """
-        if isinstance(film, str | Path):
-            study_id = study_id or Path(film).stem
-            film = read_film(film)
-        pixels = film.pixels if isinstance(film, Film) else film
-        return self.drafts([self.view(pixels)], [study_id or "film"])[0]
+        if study_id is None:
+            study_id = Path(film).stem if isinstance(film, str | Path) else "film"
+        films = [film] if lateral is None else [film, lateral]
+        read = [read_film(each) if isinstance(each, str | Path) else each for each in films]
+        views = [self.view(each.pixels if isinstance(each, Film) else each) for each in read]
+        return self.drafts([np.stack(views)], [study_id])[0]
 
     def view(self, pixels: Pixels) -> Pixels:
         """What the model sees of a film: a square of grey levels (crop x crop)."""
@@ -61,44 +71,52 @@ class Reporter(
         return centre_crop(fit(pixels, config.resize), config)
 
     def see(self, views: Sequence[Pixels] | Pixels) -> Sight:
-        """All that the model takes from B views (crop x crop, uint8) before it writes."""
-        films = torch.from_numpy(np.stack(list(views))).unsqueeze(1).float().to(self.device) / 255.0
-        with torch.no_grad():
-            entities = FilmEntities.of(self.system.entity_model(films))
-        return self.system.model.see(films, entities, self.system.knowledge)
+        """All that the model takes from B studies before it writes: each one view (crop x crop, uint8), or several
+        (views x crop x crop), the frontal first."""
+        count = self.system.config.views
+        studies = [view if view.ndim == 3 else view[None] for view in views]
+        if any(len(study) > count for study in studies):
+            raise WrongUse(f"{self.system.config.name} reads {count} film of a study; give it no lateral film")
+        # A study with one film gives it twice, as in training.
+        stacked = np.stack([np.concatenate((study, *[study[-1:]] * (count - len(study)))) for study in studies])
+        films = torch.from_numpy(stacked).unsqueeze(2).float().to(self.device) / 255.0
+        return self.system.see(films[:, 0] if count == 1 else films)
 
     def write(self, sight: Sight) -> list[str]:
         """The reports alone, for scoring."""
-        tokens, _ = self.system.model.write(sight, self.system.config.search)
-        return [self.system.model.tokenizer.decode(row) for row in tokens]
+        model: ReportModel = self.system.model
+        return [model.tokenizer.decode(row) for row in model.write(sight, self.system.config.search)]
 
     def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
-        """Drafts with evidence for B views (crop x crop, uint8)."""
+        """Drafts with evidence for B studies, as ``see`` takes them."""
         sight = self.see(views)
-        tokens, memory = self.system.model.write(sight, self.system.config.search)
+        model: ReportModel = self.system.model
+        tokens = model.write(sight, self.system.config.search)
         drafts = []
         for row, (study_id, words) in enumerate(zip(study_ids, tokens, strict=True)):
-            one = slice(row, row + 1)
-            sentences = self._sentences(words, memory[one], sight.states[one])
+            sentences = self._sentences(words, sight.rows(torch.tensor([row], device=self.device)))
+            retrieved = sight if isinstance(sight, RevtafSight) else None
             drafts.append(
                 Draft(
                     study_id=study_id,
                     report=" ".join(sentence.text for sentence in sentences),
                     sentences=tuple(sentences),
-                    findings=findings_of(sight.state_logits[row]),
-                    reference=self._reference(sight, row),
+                    findings=findings_of(retrieved.state_logits[row]) if retrieved else findings_told(sentences),
+                    reference=self._reference(retrieved, row) if retrieved else None,
                     model={"name": self.system.config.name, "fingerprint": self.fingerprint},
                 )
             )
         return drafts
 
-    def _sentences(self, words: list[int], memory: Tensor, states: Tensor) -> list[DraftSentence]:
-        """Each sentence with its confidence, its attention map and the nearest sentence of the training reports."""
-        model, database = self.system.model, self.system.knowledge.database
+    def _sentences(self, words: list[int], sight: Sight) -> list[DraftSentence]:
+        """Each sentence with its confidence, its attention map, the nearest sentence of the training reports and the
+        memory slots it used."""
+        model: ReportModel = self.system.model
+        database = self.system.knowledge.database
         spans = model.tokenizer.sentences(words)
         if not spans:
             return []
-        probabilities, attention = model.explain(words, memory, states)
+        probabilities, attention, slots = model.explain(words, sight)
         side = round(attention.shape[1] ** 0.5)
         vectors = self.system.text_encoder.encode([text for text, _, _ in spans]).to(self.device)
         nearest, similarity = database.nearest_sentence(vectors)
@@ -123,11 +141,23 @@ class Reporter(
                         sentence=database.sentences[source] if database.sentences else None,
                         similarity=float(similarity[position]),
                     ),
+                    slots=() if slots is None else self._slots(slots[first:last].mean(0)),
                 )
             )
         return sentences
 
-    def _reference(self, sight: Sight, row: int) -> Reference | None:
+    def _slots(self, weights: Tensor) -> tuple[dict[str, Any], ...]:
+        """The slots of the largest ``weights`` (N_m), each with its nearest training studies."""
+        model, knowledge = self.system.model, self.system.knowledge
+        assert isinstance(model, Mcsam) and isinstance(knowledge, SlotKnowledge)
+        top = weights.topk(min(SLOTS_SHOWN, len(weights)))
+        studies = knowledge.studies_near(model.bank.slots[top.indices], STUDIES_SHOWN)
+        return tuple(
+            {"slot": slot, "weight": round(weight, 4), "studies": near}
+            for slot, weight, near in zip(top.indices.tolist(), top.values.tolist(), studies, strict=True)
+        )
+
+    def _reference(self, sight: RevtafSight, row: int) -> Reference | None:
         if sight.references is None or int(sight.references[row]) < 0:
             return None
         study, database = int(sight.references[row]), self.system.knowledge.database
@@ -199,6 +229,20 @@ def findings_of(state_logits: Tensor) -> tuple[Finding, ...]:
         Finding(name, STATES[state], round(float(probabilities[row, state]), 4))
         for row, (name, state) in enumerate(zip(CONDITIONS, chosen, strict=True))
     )
+
+
+def findings_told(sentences: Sequence[DraftSentence]) -> tuple[Finding, ...]:
+    """The conditions that a draft states, for a system that has no other word on them.
+
+    The probability is the confidence of the surest sentence that states the condition so.
+    """
+    stated = label_report(" ".join(sentence.text for sentence in sentences))
+    found = []
+    for name, state in zip(CONDITIONS, stated, strict=True):
+        if state != BLANK:
+            sure = [each.confidence for each in sentences if each.conditions.get(name) == STATES[state]]
+            found.append(Finding(name, STATES[state], round(max(sure or [each.confidence for each in sentences]), 4)))
+    return tuple(found)
 
 
 def batches(items: Iterable[Any], size: int) -> Iterable[list[Any]]:

@@ -57,6 +57,15 @@ class Study:
         """The view a one-view model reads: the first frontal, else the first view there is."""
         return next((view for view in self.views if view.view == "frontal"), self.views[0])
 
+    def read(self, count: int) -> tuple[View, ...]:
+        """The ``count`` views that a model reads, the frontal first; where there are fewer, the last one again.
+
+        A view given twice changes no attention among the patches: equal keys share the weight that one had.
+        """
+        others = [view for view in self.views if view != self.frontal]
+        found = (self.frontal, *others)[:count]
+        return (*found, *found[-1:] * (count - len(found)))
+
 
 @dataclass(frozen=True)
 class ReferenceSentence:

@@ -90,6 +90,10 @@ class PreparedDataset:
         film: Pixels = self.pixels[study.frontal.image_index]
         return film
 
+    def films(self, study: Study, count: int) -> list[Pixels]:
+        """The films that a model of ``count`` views reads, the frontal first."""
+        return [self.pixels[view.image_index] for view in study.read(count)]
+
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"

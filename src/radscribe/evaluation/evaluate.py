@@ -24,11 +24,10 @@ from radscribe.imaging.crop import centre_crop
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
 from radscribe.labels.old_changes import without_old_changes
 from radscribe.labels.rules import label_report
-from radscribe.models.revtaf import FilmEntities, Sight
+from radscribe.models.sight import Sight
 from radscribe.reporter import Reporter
 from radscribe.study import RadscribeError, Study
 
-PARTS = ("patches", "states", "global", "local")
 BATCH = 48
 NOISE_FILMS = 8
 
@@ -49,8 +48,8 @@ def evaluate(
 ) -> Evaluation:
     """Drafts every study of ``split`` (the first ``limit``) and scores the drafts and the controls.
 
-    Controls: another patient's film of the same source through the whole pipeline; one part alone (patches, states,
-    global or local prompt; on the first ``part_limit`` studies) of that other film; the draft's own statements turned
+    Controls: another patient's film of the same source through the whole pipeline; one part alone (patches, retrieved
+    text or memory; on the first ``part_limit`` studies) of that other film; the draft's own statements turned
     round (a figure that does not fall there reads no statements); noise; the commonest training report; the report of
     the nearest training film by pixels; logistic regression on 32 x 32 pixels.
     """
@@ -89,7 +88,7 @@ def evaluate(
     rows = list(range(min(part_limit, len(studies))))
     own = scored([reports[row] for row in rows], rows)
     parts = {}
-    for part in PARTS:
+    for part in sight.parts:
         exchanged = sight.rows(torch.tensor(rows)).with_part_of(part, sight.rows(torch.from_numpy(shuffled[rows])))
         written = _write(reporter, exchanged, f"other {part}")
         parts[f"other_{part}"] = own.with_control(part, scored(written, rows)).controls[part]
@@ -135,35 +134,23 @@ def other_films(studies: Sequence[Study], sources: Sequence[str], seed: int = 0)
 
 
 def _see_and_write(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Study]) -> tuple[Sight, list[str]]:
-    config = reporter.system.config.film
+    config = reporter.system.config
     seen: list[Sight] = []
     reports: list[str] = []
     for first in tqdm(range(0, len(studies), BATCH), desc="drafting", disable=None, leave=False):
-        views = [centre_crop(dataset.film(study), config) for study in studies[first : first + BATCH]]
-        seen.append(reporter.see(views))
+        films = [dataset.films(study, config.views) for study in studies[first : first + BATCH]]
+        seen.append(reporter.see([np.stack([centre_crop(film, config.film) for film in views]) for views in films]))
         reports += reporter.write(seen[-1])
-    return _joined(seen), reports
+    return type(seen[0]).joined(seen), reports
 
 
 def _write(reporter: Reporter, sight: Sight, what: str) -> list[str]:
-    starts = range(0, len(sight.states), BATCH)
+    starts = range(0, len(sight), BATCH)
     reports: list[str] = []
     for first in tqdm(starts, desc=what, disable=None, leave=False):
-        rows = torch.arange(first, min(first + BATCH, len(sight.states)))
+        rows = torch.arange(first, min(first + BATCH, len(sight)))
         reports += reporter.write(sight.rows(rows))
     return reports
-
-
-def _joined(sights: Sequence[Sight]) -> Sight:
-    """One sight of all films; parts that a configuration lacks stay None."""
-    columns: dict[str, Any] = {}
-    for name, value in vars(sights[0]).items():
-        parts = [getattr(sight, name) for sight in sights]
-        if isinstance(value, FilmEntities):
-            columns[name] = FilmEntities(*(torch.cat(column) for column in zip(*parts, strict=True)))
-        else:
-            columns[name] = None if value is None else torch.cat(parts)
-    return Sight(**columns)
 
 
 def _noise_reports(reporter: Reporter, count: int) -> list[str]:

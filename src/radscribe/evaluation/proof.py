@@ -23,6 +23,8 @@ from radscribe.knowledge.prompts import split_sentences
 from radscribe.knowledge.retrieval import HyperbolicNetwork
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.labels.rules import label_sentence
+from radscribe.models.revtaf import Revtaf, RevtafSight
+from radscribe.models.sight import ReportModel
 from radscribe.reporter import Reporter
 
 LEARNED = "learned ball"
@@ -98,8 +100,8 @@ def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluatio
 def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> tuple[list[bool], list[bool]]:
     """For each sentence that rightly states a finding of one side: does its map peak there, and with another film?"""
     sides = dataset.column("sides")
-    model, search = reporter.system.model, reporter.system.config.search
-    sight = evaluation.sight
+    model: ReportModel = reporter.system.model
+    search, sight = reporter.system.config.search, evaluation.sight
     records: dict[str, list[PointingRecord]] = {"own": [], "other": []}
     for row, study in enumerate(evaluation.studies):
         known: dict[str, str] = json.loads(sides[study.study_id])
@@ -107,9 +109,6 @@ def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
         if not one_sided:
             continue
         pair = sight.rows(torch.tensor([row, int(evaluation.shuffled[row])]))
-        memory, _ = model.fuse(
-            pair.patches, pair.global_text, pair.global_mask, pair.local_text, pair.entities.presence
-        )
         tokens = model.tokenizer.encode(evaluation.reports[study.study_id], search.max_new_tokens)[:-1]
         spans = model.tokenizer.sentences(tokens)
         sided = [
@@ -117,9 +116,11 @@ def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
         ]
         if not sided:
             continue
-        for name, film in (("own", 0), ("other", 1)):
-            # The same words and states are read from either film's memory: only the film differs.
-            _, attention = model.explain(tokens, memory[film : film + 1], pair.states[:1])
+        own = pair.rows(torch.tensor([0]))
+        for name, film in (("own", own), ("other", pair.rows(torch.tensor([1])))):
+            # The same words and states are read with either film: only the film differs.
+            film = film.with_part_of("states", own) if "states" in film.parts else film
+            attention = model.explain(tokens, film).attention
             side_length = round(attention.shape[1] ** 0.5)
             records[name] += [
                 PointingRecord(attention[first:last].mean(0).view(side_length, side_length).cpu().numpy(), side)
@@ -164,7 +165,8 @@ def _stated_side(text: str, truth: Sequence[int], sides: dict[str, str]) -> Any:
 def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> dict[str, Found]:
     """The learned ball beside the same layers untrained, the nearest film by pixels, and chance."""
     system = reporter.system
-    if not system.model.config.retrieval:
+    sight = evaluation.sight
+    if not isinstance(sight, RevtafSight) or not isinstance(system.model, Revtaf) or not system.model.config.retrieval:
         return {}
     training = {study.study_id: study for study in dataset.split("train")}
     database = system.knowledge.database
@@ -173,8 +175,8 @@ def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
     known = [training[study_id] for study_id in database.study_ids]
     labels = torch.tensor([study.labels for study in known])
     truth = torch.tensor([study.labels for study in evaluation.studies])
-    presence = evaluation.sight.entities.presence
-    assert evaluation.sight.references is not None
+    presence = sight.entities.presence
+    assert sight.references is not None
     torch.manual_seed(0)
     untrained = HyperbolicNetwork(system.model.config.retrieval).to(presence.device)
     with torch.no_grad():
@@ -188,7 +190,7 @@ def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
     by_pixels = torch.from_numpy(nearest_by_pixels(films, own))
     chance = torch.from_numpy(np.random.default_rng(0).integers(0, len(known), len(truth)))
     ways = {
-        LEARNED: evaluation.sight.references.cpu(),
+        LEARNED: sight.references.cpu(),
         "untrained layers": by_untrained.cpu(),
         "nearest pixels": by_pixels,
         "chance": chance,
@@ -216,5 +218,6 @@ def _database_presence(reporter: Reporter, dataset: PreparedDataset, studies: Se
         views = [centre_crop(dataset.film(study), reporter.system.config.film) for study in studies[first : first + 64]]
         films = torch.from_numpy(np.stack(views)).unsqueeze(1).float().to(reporter.device) / 255.0
         with torch.no_grad():
+            assert reporter.system.entity_model is not None
             parts.append(reporter.system.entity_model(films).presence)
     return torch.cat(parts)

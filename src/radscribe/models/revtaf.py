@@ -6,9 +6,9 @@ order of their lines. A part that the configuration leaves out has no parameters
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,7 @@ from radscribe.knowledge.prompts import local_prompts
 from radscribe.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, noisy, ranking_loss
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.models.classification import ClassificationBranch, ClassificationConfig
+from radscribe.models.sight import Explanation, Sight
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class RevtafConfig:
     ``patch_positions`` adds to each patch where it is, which a small network does not tell by itself.
     """
 
+    method: Literal["revtaf"] = "revtaf"
     width: int = 768
     image_encoder: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
     retrieval: RetrievalConfig | None = field(default_factory=RetrievalConfig)
@@ -146,10 +148,16 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sight:
-    """All that reaches the decoder about B films, part by part, so that a control can exchange one part alone."""
+class RevtafSight(Sight):
+    """What the decoder reads of B films; ``patches`` are F_v."""
 
-    patches: Tensor  # F_v: B x P x d_v
+    PARTS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "patches": ("patches",),
+        "states": ("states", "state_logits"),
+        "global": ("global_text", "global_mask"),
+        "local": ("local_text", "entities"),  # the presence of the entities is the marginal of their text
+    }
+
     state_logits: Tensor  # B x 18 x 4
     states: Tensor  # B x 18
     entities: FilmEntities
@@ -158,21 +166,6 @@ class Sight:
     local_text: Tensor  # F_l: B x 75 x d_t
     references: Tensor | None  # B, database rows
     distances: Tensor | None  # B, in the ball
-
-    def with_part_of(self, part: str, other: Sight) -> Sight:
-        """This sight with one part ("patches", "states", "global" or "local") of ``other``."""
-        names = {
-            "patches": ("patches",),
-            "states": ("states", "state_logits"),
-            "global": ("global_text", "global_mask"),
-            "local": ("local_text", "entities"),  # the presence of the entities is the marginal of their text
-        }[part]
-        return replace(self, **{name: getattr(other, name) for name in names})
-
-    def rows(self, indices: Tensor) -> Sight:
-        """The sight of the films at ``indices``."""
-        taken = {name: value[indices] for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, entities=FilmEntities(*(part[indices] for part in self.entities)), **taken)
 
 
 class Revtaf(nn.Module):
@@ -315,7 +308,7 @@ class Revtaf(nn.Module):
         return found, neighbours, distances
 
     @torch.no_grad()
-    def see(self, films: Tensor, entities: FilmEntities, knowledge: Knowledge) -> Sight:
+    def see(self, films: Tensor, entities: FilmEntities, knowledge: Knowledge) -> RevtafSight:
         """Everything that B films tell, by themselves: no label and no report of theirs can reach this."""
         patches = self.look(films)
         references, neighbours, distances = self.recall(entities, knowledge)
@@ -323,7 +316,7 @@ class Revtaf(nn.Module):
         state_logits = self.classification(patches.mean(1), reports)
         global_text, global_mask = knowledge.database.global_prompts(references)
         local_text = local_prompts(knowledge.table, entities.presence, entities.positions)
-        return Sight(
+        return RevtafSight(
             patches=patches,
             state_logits=state_logits,
             states=state_logits.argmax(-1),
@@ -335,25 +328,23 @@ class Revtaf(nn.Module):
             distances=None if distances is None else distances[:, 0],
         )
 
+    def memory(self, sight: RevtafSight) -> Tensor:
+        """What cross-attention reads: F_c, B x P x 2d."""
+        text = (sight.global_text, sight.global_mask, sight.local_text)
+        return self.fuse(sight.patches, *text, sight.entities.presence)[0]
+
     @torch.no_grad()
-    def write(self, sight: Sight, config: SearchConfig) -> tuple[list[list[int]], Tensor]:
-        """Report tokens for each film seen, and the fused memory they were read from (B x P x memory width)."""
-        memory, _ = self.fuse(
-            sight.patches, sight.global_text, sight.global_mask, sight.local_text, sight.entities.presence
-        )
-        prompt = self.prompt(sight.states)
+    def write(self, sight: RevtafSight, config: SearchConfig) -> list[list[int]]:
+        """Report tokens for each film seen."""
         banned: Sequence[int] = self.tokenizer.banned
-        return search(self.decoder, memory, prompt, config, self.tokenizer.end, banned), memory
+        return search(self.decoder, self.memory(sight), self.prompt(sight.states), config, self.tokenizer.end, banned)
 
     @torch.no_grad()
-    def explain(self, tokens: Sequence[int], memory: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
-        """For one film's report: the probability of each token (L) and its cross-attention map (L x P).
-
-        ``memory``: 1 x P x memory width; ``states``: 1 x 18.
-        """
-        words = torch.tensor([list(tokens)], device=memory.device)
-        prompt = self.prompt(states)
-        logits, weights = self.decoder.explain(self.decoder.embed(torch.cat((prompt, words), 1)[:, :-1]), memory)
+    def explain(self, tokens: Sequence[int], sight: RevtafSight) -> Explanation:
+        """The report ``tokens`` as this model would have written it for the one film of ``sight``."""
+        words = torch.tensor([list(tokens)], device=sight.patches.device)
+        embedded = self.decoder.embed(torch.cat((self.prompt(sight.states), words), 1)[:, :-1])
+        logits, weights = self.decoder.explain(embedded, self.memory(sight))
         written = slice(len(CONDITIONS), None)  # position 18 predicts the first word
         probabilities = logits[0, written].float().softmax(-1)
-        return probabilities.gather(1, words[0][:, None])[:, 0], weights[0, written].float()
+        return Explanation(probabilities.gather(1, words[0][:, None])[:, 0], weights[0, written].float())

@@ -1,0 +1,250 @@
+"""MCSAM (arXiv 2404.00588): a transport-initialised clinical memory, feature consolidation and semantic alignment.
+
+Read ``Mcsam.forward`` for training and ``Mcsam.see`` with ``Mcsam.write`` for inference; the order of their lines is the
+data flow of the specification. The text of the paper is not public beyond its abstract: what it leaves open is our
+choice (docs/equations.md). A part that the configuration leaves out has no parameters and is never called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from radscribe.decoding.decoder import DecoderConfig, ReportDecoder
+from radscribe.decoding.search import SearchConfig, search
+from radscribe.decoding.tokenizer import ReportTokenizer
+from radscribe.encoders.attention import trainable_attention
+from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.encoders.positions import grid_positions
+from radscribe.fusion.alignment import AlignmentConfig, SemanticAlignment
+from radscribe.fusion.consolidation import Consolidation, Join
+from radscribe.knowledge.database import ReportDatabase
+from radscribe.knowledge.memory import MemoryBank, MemoryConfig
+from radscribe.models.sight import Explanation, Sight
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The transformer encoder behind visual consolidation."""
+
+    layers: int = 3
+    heads: int = 8
+    feed_forward: int = 2048
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """L = L_gen + lambda L_align: ``alignment`` is lambda."""
+
+    alignment: float = 1.0
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class McsamConfig:
+    """The specification's sizes for MIMIC-CXR by default; ``memory`` or ``alignment`` None is the part switched off.
+
+    Without a memory there is nothing to consolidate, and alignment takes the modalities' own features. ``views`` 2
+    reads a frontal and a lateral film. ``patch_positions`` adds to each patch where it is (ours, for small networks).
+    """
+
+    method: Literal["mcsam"] = "mcsam"
+    width: int = 512
+    image_encoder: ImageEncoderConfig = field(default_factory=lambda: ImageEncoderConfig(depths=(3, 4, 6, 3)))
+    memory: MemoryConfig | None = field(default_factory=MemoryConfig)
+    image_consolidation: bool = True
+    text_consolidation: bool = True
+    join: Join = "add"
+    alignment: AlignmentConfig | None = field(default_factory=AlignmentConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    decoder: DecoderConfig = field(
+        default_factory=lambda: DecoderConfig(layers=3, width=512, heads=8, feed_forward=2048, memory_tokens=10)
+    )
+    losses: LossConfig = field(default_factory=LossConfig)
+    views: Literal[1, 2] = 1
+    patch_positions: bool = False
+
+    def __post_init__(self) -> None:
+        if self.decoder.width != self.width:
+            raise ValueError(f"decoder.width {self.decoder.width} must be the model's width {self.width}")
+        heads = [self.encoder.heads, *([self.memory.heads] if self.memory else [])]
+        if any(count < 1 or self.width % count for count in heads):
+            raise ValueError(f"width {self.width} is not divisible by {' or '.join(map(str, heads))} heads")
+        if self.patch_positions and self.width % 4:
+            raise ValueError(f"patch_positions: width {self.width} is no multiple of 4")
+
+
+class McsamBatch(NamedTuple):
+    """One training batch; studies with equal ``reports`` have the same report text."""
+
+    films: Tensor  # B x 1 x H x W, or B x views x 1 x H x W
+    tokens: Tensor  # B x L: report words and [SEP], padded
+    reports: Tensor  # B, whole numbers
+
+
+@dataclass(frozen=True)
+class McsamSight(Sight):
+    """What the decoder reads of B films; ``patches`` of both views stand one behind the other."""
+
+    PARTS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "patches": ("patches",),
+        "retrieved": ("retrieved", "slot_weights"),
+        "semantic": ("semantic",),
+    }
+
+    retrieved: Tensor | None  # R(V): B x N_I x width
+    slot_weights: Tensor | None  # B x N_I x N_m
+    semantic: Tensor | None  # s_v: B x 1 x width
+
+
+@dataclass(frozen=True)
+class SlotKnowledge:
+    """What shows an MCSAM draft's evidence: the training studies, and ``start``, how the memory began (None without).
+
+    The database's ``features`` are the studies' places among the slots, unit(v + t).
+    """
+
+    database: ReportDatabase
+    start: Mapping[str, Any] | None = None
+
+    def studies_near(self, slots: Tensor, count: int) -> list[list[str]]:
+        """The ids of the ``count`` training studies nearest to each slot (S x D_M) by cosine."""
+        nearest = self.database.nearest_films(slots.detach(), None, count).tolist()
+        return [[self.database.report_ids[row] for row in rows if row >= 0] for rows in nearest]
+
+
+class Mcsam(nn.Module):
+    def __init__(self, config: McsamConfig, tokenizer: ReportTokenizer) -> None:
+        super().__init__()
+        self.config, self.tokenizer = config, tokenizer
+        self.image_encoder = ImageEncoder(config.image_encoder)
+        self.project = nn.Linear(self.image_encoder.width, config.width)
+        if config.memory:
+            self.bank = MemoryBank(config.memory, config.width)
+            if config.image_consolidation:
+                self.consolidate_image = Consolidation(config.width, config.join)
+            if config.text_consolidation:
+                self.consolidate_text = Consolidation(config.width, config.join)
+        if config.alignment:
+            self.alignment = SemanticAlignment(config.alignment, config.width, config.width)
+        layer = nn.TransformerEncoderLayer(
+            config.width, config.encoder.heads, config.encoder.feed_forward, config.encoder.dropout, batch_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, config.encoder.layers, enable_nested_tensor=False)
+        self.decoder = ReportDecoder(config.decoder, len(tokenizer), config.width)
+
+    def forward(self, batch: McsamBatch) -> dict[str, Tensor]:
+        """The losses of one training batch, their weighted sum under "loss": L = L_gen + lambda L_align."""
+        weights, losses = self.config.losses, dict[str, Tensor]()
+        sight, image = self.look(batch.films)  # V, R(V), s_v and z_v
+        start = batch.tokens.new_full((len(batch.tokens), 1), self.tokenizer.start)
+        embedded = self.decoder.embed(torch.cat((start, batch.tokens), 1)[:, :-1])  # E
+        found = self.retrieve(embedded) if self.reads_text or self.config.alignment else None  # R(E)
+        written = batch.tokens != self.tokenizer.padding
+        if self.config.alignment and image is not None and found is not None:
+            # Input i holds target i - 1: a word wherever target i is written, too. The start tells nothing.
+            words = torch.cat((torch.zeros_like(written[:, :1]), written[:, 1:]), 1)
+            text = self.alignment.text(found, words)  # z_t
+            losses["alignment"] = self.alignment.loss(image, text, batch.reports[:, None] == batch.reports)
+        hidden = self.decoder.hidden(self.read_words(embedded, sight.semantic, found), self.memory(sight))
+        logits = self.decoder.head(hidden[written]).float()
+        smoothing = weights.label_smoothing
+        losses["task"] = functional.cross_entropy(logits, batch.tokens[written], label_smoothing=smoothing)  # L_gen
+        total = losses["task"]
+        if "alignment" in losses:
+            total = total + weights.alignment * losses["alignment"]
+        return {**losses, "loss": total}
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether words are consolidated with what the bank holds for them."""
+        return self.config.memory is not None and self.config.text_consolidation
+
+    def look(self, films: Tensor) -> tuple[McsamSight, Tensor | None]:
+        """The sight of B films (B x 1 x H x W, or B x views x 1 x H x W), and z_v (B x 256) where there is a SAM."""
+        views = films.shape[1] if films.dim() == 5 else 1
+        patches = self.project(self.image_encoder(films.flatten(0, 1) if films.dim() == 5 else films))
+        if self.config.patch_positions:
+            patches = patches + grid_positions(patches)
+        patches = patches.unflatten(0, (-1, views)).flatten(1, 2)  # V: B x N_I x width
+        retrieved, slot_weights, image, semantic = None, None, None, None
+        if self.config.memory and (self.config.image_consolidation or self.config.alignment):
+            retrieved, slot_weights = self.bank(patches)  # R(V)
+        if self.config.alignment:
+            image = self.alignment.image(patches if retrieved is None else retrieved)  # z_v
+            if self.config.alignment.semantic != "none":
+                semantic = self.alignment.semantic(image.to(patches.dtype)).unsqueeze(1)  # s_v
+        return McsamSight(patches, retrieved, slot_weights, semantic), image
+
+    def retrieve(self, embedded: Tensor) -> Tensor:
+        """R(E), or E itself where there is no bank: B x L x width."""
+        values: Tensor = self.bank(embedded).values if self.config.memory else embedded
+        return values
+
+    def memory(self, sight: McsamSight) -> Tensor:
+        """What cross-attention reads, [s_v; H_v]: B x (1 + N_I) x width."""
+        own = sight.patches
+        if self.config.memory and self.config.image_consolidation:
+            own = self.consolidate_image(own, sight.retrieved)
+        with trainable_attention(own.device):
+            memory: Tensor = self.encoder(own)  # H_v
+        if self.semantic_token:
+            assert sight.semantic is not None
+            memory = torch.cat((sight.semantic.to(memory.dtype), memory), 1)
+        return memory
+
+    @property
+    def semantic_token(self) -> bool:
+        return self.config.alignment is not None and self.config.alignment.semantic == "token"
+
+    def read_words(self, embedded: Tensor, semantic: Tensor | None, found: Tensor | None = None) -> Tensor:
+        """LayerNorm(E + R(E)), each word by itself: rows x L x width, the rows of one study side by side."""
+        if self.reads_text:
+            embedded = self.consolidate_text(embedded, self.retrieve(embedded) if found is None else found)
+        if semantic is not None and not self.semantic_token:
+            embedded = embedded + semantic.repeat_interleave(len(embedded) // len(semantic), 0)
+        return embedded
+
+    @torch.no_grad()
+    def see(self, films: Tensor) -> McsamSight:
+        """Everything that B films tell, by themselves: no report of theirs can reach this."""
+        return self.look(films)[0]
+
+    @torch.no_grad()
+    def write(self, sight: McsamSight, config: SearchConfig) -> list[list[int]]:
+        """Report tokens for each film seen."""
+        prompt = torch.full((len(sight), 1), self.tokenizer.start, device=sight.patches.device)
+        return search(
+            self.decoder,
+            self.memory(sight),
+            prompt,
+            config,
+            self.tokenizer.end,
+            self.tokenizer.banned,
+            lambda embedded: self.read_words(embedded, sight.semantic),
+        )
+
+    @torch.no_grad()
+    def explain(self, tokens: Sequence[int], sight: McsamSight) -> Explanation:
+        """The report ``tokens`` as this model would have written it for the one film of ``sight``.
+
+        The slots of a token are those that its input word retrieved, and those that the patches it looked at did.
+        """
+        words = torch.tensor([[self.tokenizer.start, *tokens]], device=sight.patches.device)
+        embedded = self.decoder.embed(words[:, :-1])
+        logits, weights = self.decoder.explain(self.read_words(embedded, sight.semantic), self.memory(sight))
+        attention = weights[0, :, int(self.semantic_token) :].float()  # L x N_I
+        used = []
+        if self.reads_text:
+            used.append(self.bank(embedded).weights[0])
+        if self.config.memory and self.config.image_consolidation and sight.slot_weights is not None:
+            used.append(attention / attention.sum(-1, keepdim=True).clamp(min=1e-9) @ sight.slot_weights[0])
+        frontal = attention[:, : sight.patches.shape[1] // self.config.views]
+        probabilities = logits[0].float().softmax(-1).gather(1, words[0, 1:, None])[:, 0]
+        return Explanation(probabilities, frontal, torch.stack(used).mean(0) if used else None)
