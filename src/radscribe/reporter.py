@@ -51,12 +51,15 @@ class Reporter(
         return next(self.system.parameters()).device
 
     def draft(
-        self, film: str | Path | Film | Pixels, study_id: str | None = None, lateral: str | Path | Film | Pixels | None = None
+        self,
+        film: str | Path | Film | Pixels,
+        study_id: str | None = None,
+        lateral: str | Path | Film | Pixels | None = None,
     ) -> Draft:
         """The draft for one film: a path (DICOM, PNG, JPEG), or grey levels (height x width, uint8, bright = dense).
 
-        ``lateral`` is the study's second film, for a system that reads two views. Raises ``RefusedFilm`` for a file that
-        is no chest radiograph or cannot be read, ``WrongUse`` for a lateral film that the system does not read.
+        ``lateral`` is the study's second film, for a system that reads two views. Raises ``RefusedFilm`` for a file
+        that is no chest radiograph or cannot be read, ``WrongUse`` for a lateral film that the system does not read.
         """
         if study_id is None:
             study_id = Path(film).stem if isinstance(film, str | Path) else "film"

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from radscribe.checkpoint import System
 from radscribe.labels.conditions import CONDITIONS
 from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Ranking, Revtaf
 from radscribe.reporter import Reporter, load_reporter
-from radscribe.training.generator import build_index
+from radscribe.system import System
+from radscribe.training.revtaf_generator import build_index
 
 PARTS = {"retrieval": ("retrieval",), "fusion": ("global_branch", "local_branch")}
 SETTINGS = {"baseline": (), "LRE only": ("retrieval",), "FVTAF only": ("fusion",), "both": ("retrieval", "fusion")}
@@ -166,16 +166,12 @@ def test_each_part_exchanged_alone_changes_only_itself_and_reaches_the_memory(ch
     )
     model = reporter.system.model
 
-    def memory_of(parts):  # type: ignore[no-untyped-def]
-        text = (parts.patches, parts.global_text, parts.global_mask, parts.local_text, parts.entities.presence)
-        return model.fuse(*text)[0]
-
     for part, field in (("patches", "patches"), ("global", "global_text"), ("local", "local_text")):
         exchanged = sight.with_part_of(part, other)
         assert torch.equal(getattr(exchanged, field), getattr(other, field))
-        assert not torch.equal(memory_of(exchanged), memory_of(sight)), part
+        assert not torch.equal(model.memory(exchanged), model.memory(sight)), part
     exchanged = sight.with_part_of("states", other)
-    assert torch.equal(memory_of(exchanged), memory_of(sight))
+    assert torch.equal(model.memory(exchanged), model.memory(sight))
     assert not torch.equal(model.prompt(exchanged.states), model.prompt(sight.states))
 
 

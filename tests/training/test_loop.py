@@ -46,6 +46,7 @@ class Regression:
     die_at: int | None = None
     name = "regression"
     count = 18
+    smallest_batch = 1
     saves_within_epoch = True
     strata = None
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+from radscribe.knowledge.slots import SlotsConfig
 
 
 @dataclass(frozen=True)
 class MemoryConfig:
-    """N_m ``slots`` of ``slot_width`` D_M; each query reads its ``nearest`` k of them (k = slots is dense)."""
+    """N_m slots of ``slot_width`` D_M, which ``start`` counts and says how they begin; each query reads its ``nearest``
+    k of them (k = N_m is dense)."""
 
-    slots: int = 512
+    start: SlotsConfig = field(default_factory=lambda: SlotsConfig(count=512))
     slot_width: int = 512
     heads: int = 8
     nearest: int = 32
 
     def __post_init__(self) -> None:
-        if not 1 <= self.nearest <= self.slots:
-            raise ValueError(f"nearest must lie between 1 and the {self.slots} slots, not {self.nearest}")
+        if not 1 <= self.nearest <= self.start.count:
+            raise ValueError(f"nearest must lie between 1 and the {self.start.count} slots, not {self.nearest}")
         if self.heads < 1:
             raise ValueError(f"heads must be at least 1, not {self.heads}")
 
@@ -46,7 +50,7 @@ class MemoryBank(nn.Module):
         if width % config.heads:
             raise ValueError(f"width {width} is not divisible by {config.heads} heads")
         self.config = config
-        self.slots = nn.Parameter(torch.nn.functional.normalize(torch.randn(config.slots, config.slot_width), dim=-1))
+        self.slots = nn.Parameter(functional.normalize(torch.randn(config.start.count, config.slot_width), dim=-1))
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(config.slot_width, width)
         self.value = nn.Linear(config.slot_width, width)

@@ -1,8 +1,8 @@
 """MCSAM (arXiv 2404.00588): a transport-initialised clinical memory, feature consolidation and semantic alignment.
 
-Read ``Mcsam.forward`` for training and ``Mcsam.see`` with ``Mcsam.write`` for inference; the order of their lines is the
-data flow of the specification. The text of the paper is not public beyond its abstract: what it leaves open is our
-choice (docs/equations.md). A part that the configuration leaves out has no parameters and is never called.
+Read ``Mcsam.forward`` for training and ``Mcsam.see`` with ``Mcsam.write`` for inference. The paper's text at hand is
+its abstract: what that leaves open is our choice, told in docs/equations.md. A part that the configuration leaves out
+has no parameters and is never called.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from torch import Tensor
 from radscribe.decoding.search import SearchConfig
 from radscribe.decoding.tokenizer import ReportTokenizer
 
-
 Kind = TypeVar("Kind", bound="Sight")
 
 

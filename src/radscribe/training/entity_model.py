@@ -84,6 +84,7 @@ class EntityObjective:
 
     name = "entity model"
     saves_within_epoch = True
+    smallest_batch = 1
 
     def __init__(
         self,

@@ -52,6 +52,19 @@ class Films:
         return to_tensor(crops)
 
 
+@dataclass(frozen=True)
+class Views:
+    """Several films of each study: B x views x 1 x H x W, of one source a view."""
+
+    sources: Sequence[FilmSource]
+
+    def plain(self, indices: Sequence[int]) -> Tensor:
+        return torch.stack([source.plain(indices) for source in self.sources], 1)
+
+    def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:
+        return torch.stack([source.augmented(indices, epoch) for source in self.sources], 1)
+
+
 def ahead(items: Iterable[Item], load: Callable[[Item], Loaded], depth: int = 2) -> Iterator[Loaded]:
     """``load`` of each item in order, up to ``depth`` of them loading while the caller computes."""
     with ThreadPoolExecutor(1) as pool:

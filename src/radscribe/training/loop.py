@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -31,6 +30,7 @@ class Objective(Protocol):
 
     name: str
     count: int  # training studies
+    smallest_batch: int  # studies that a batch needs; a shorter last one joins the batch before it
     strata: NDArray[np.int64] | None  # a source for each study, to be drawn equally often; None takes each study once
 
     @property
@@ -102,7 +102,7 @@ def fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any
     if not run.resume:
         point.clear()
     log = _Log(run.folder, objective.name, counters["log"], counters["step"])
-    per_epoch = max(1, math.ceil(objective.count / (config.batch_size * fabric.world_size)))
+    per_epoch = len(epoch_order(objective, config.batch_size, run.seed, 0, fabric.world_size))
     total = config.epochs * per_epoch
     stop = total if run.max_steps is None else min(total, run.max_steps)
     began = time.monotonic() - counters["seconds"]
@@ -119,7 +119,7 @@ def fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any
             epoch = counters["epoch"]
             objective.begin_epoch(epoch)
             objective.module.train()
-            order = epoch_order(objective, config.batch_size * fabric.world_size, run.seed, epoch)
+            order = epoch_order(objective, config.batch_size, run.seed, epoch, fabric.world_size)
             mine = [batch[fabric.global_rank :: fabric.world_size] for batch in order[counters["in_epoch"] :]]
             for batch in _loaded(mine, objective, epoch):
                 set_learning_rate(optimizer, learning_rate(config, counters["step"], total))
@@ -173,8 +173,8 @@ def _loaded(batches: list[list[int]], objective: Objective, epoch: int) -> Itera
     return ahead(batches, lambda indices: objective.load(indices, epoch))
 
 
-def epoch_order(objective: Objective, size: int, seed: int, epoch: int) -> list[list[int]]:
-    """The epoch's batches; the last, short one is kept.
+def epoch_order(objective: Objective, size: int, seed: int, epoch: int, devices: int = 1) -> list[list[int]]:
+    """The epoch's batches of all devices; the last, short one is kept, by itself or with the one before it.
 
     With strata every source gives the same share of the epoch: a small one comes round several times, a large one gives
     other studies in each epoch.
@@ -192,7 +192,12 @@ def epoch_order(objective: Objective, size: int, seed: int, epoch: int) -> list[
             parts.append(np.concatenate([random.permutation(members) for _ in range(rounds)])[:share])
         order = random.permutation(np.concatenate(parts))
     indices: list[int] = order.tolist()
-    return [indices[first : first + size] for first in range(0, len(indices), size)]
+    size *= devices
+    batches = [indices[first : first + size] for first in range(0, len(indices), size)]
+    if len(batches) > 1 and len(batches[-1]) < objective.smallest_batch * devices:
+        last = batches.pop()
+        batches[-1] += last
+    return batches
 
 
 class _Log:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from radscribe.checkpoint import SystemConfig
 from radscribe.knowledge.prompts import triplet_text
 from radscribe.labels.conditions import CONDITIONS
+from radscribe.models.mcsam import McsamConfig
 from radscribe.recipe import RecipeError, from_mapping, read_yaml
+from radscribe.system import SystemConfig
 from radscribe.training.generator import GeneratorConfig
 from radscribe.training.schedule import TrainingConfig
 
@@ -18,13 +19,15 @@ class Recipe(SystemConfig):
     """``half_precision`` stores the checkpoint's weights in 16 bits; ``store_reports`` its reference reports as text
     (for data whose licence allows it); ``balance_sources`` draws each image source equally often;
     ``cache_frozen_blocks`` computes the frozen blocks of the image encoders once a film (all encoders must freeze the
-    same blocks of the same weights) and shifts their features instead of augmenting the films."""
+    same blocks of the same weights) and shifts their features instead of augmenting the films; ``entity_start`` trains
+    an entity model first, whose image encoder an MCSAM generator starts from (a mini recipe's shortcut)."""
 
     seed: int = 0
     half_precision: bool = False
     store_reports: bool = False
     balance_sources: bool = False
     cache_frozen_blocks: bool = False
+    entity_start: bool = False
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     text_training: TrainingConfig = field(default_factory=TrainingConfig)
     entity_training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -33,13 +36,16 @@ class Recipe(SystemConfig):
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"seed {self.seed} must not be negative")
-        prompt = 1 + len(CONDITIONS)
+        model = self.model
+        prompt = 1 if isinstance(model, McsamConfig) else 1 + len(CONDITIONS)
         longest = max(self.generator.max_words, self.search.max_new_tokens)
         if prompt + longest > self.model.decoder.max_positions:
             raise ValueError(
                 f"reports of {longest} tokens behind a prompt of {prompt} do not fit into the decoder's "
                 f"max_positions {self.model.decoder.max_positions}"
             )
+        if isinstance(model, McsamConfig):
+            self._check_memory(model)
         try:
             triplet_text(0, 0, 0, self.triplet_template)
         except (KeyError, IndexError, ValueError):
@@ -49,6 +55,18 @@ class Recipe(SystemConfig):
         encoders = (self.entity_model.image_encoder, self.model.image_encoder)
         if self.cache_frozen_blocks and not (encoders[0] == encoders[1] and encoders[0].frozen_blocks):
             raise ValueError("cache_frozen_blocks needs both image encoders alike, with frozen_blocks above 0")
+
+    def _check_memory(self, model: McsamConfig) -> None:
+        if self.text_encoder.source:
+            raise ValueError(
+                "a memory starts from a film and a text encoder that were aligned with each other: leave out "
+                "text_encoder.source, and both are trained here"
+            )
+        if model.memory and model.memory.slot_width != self.text_encoder.contrast_width:
+            raise ValueError(
+                f"model.memory.slot_width {model.memory.slot_width} must be text_encoder.contrast_width "
+                f"{self.text_encoder.contrast_width}, the space in which the memory starts"
+            )
 
     def system(self) -> SystemConfig:
         """The part that a checkpoint carries on."""

@@ -12,6 +12,11 @@ from matplotlib.figure import Figure
 from radscribe.study import NOTICE
 from radscribe.training.cache import Step
 
+PAPERS = {
+    "revtaf": "REVTAF model (Zhou et al., arXiv 2507.07568",
+    "mcsam": "MCSAM model (Tao et al., arXiv 2404.00588",
+}
+
 
 def write_training_report(out: Path, steps: Sequence[Step], about: dict[str, Any]) -> None:
     """``training.jsonl``, ``curves.png`` and ``MODEL_CARD.md`` in the checkpoint folder ``out``."""
@@ -65,8 +70,8 @@ def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
         "",
         f"**{NOTICE}**",
         "",
-        "A REVTAF model (Zhou et al., arXiv 2507.07568, independent reimplementation) that drafts chest X-ray reports, "
-        "trained by radscribe.",
+        f"A {PAPERS[recipe['model'].get('method', 'revtaf')]}, independent reimplementation) that drafts chest X-ray "
+        "reports, trained by radscribe.",
         "",
         f"- Data: {studies} studies; dataset {dataset['fingerprint'][:16]}. {paired}".rstrip(),
         f"- Section drafted: {recipe['section']}. Seed {recipe['seed']}.",

@@ -15,13 +15,16 @@ from torch import nn
 class TrainingConfig:
     """The paper's generator settings by default. ``save_every`` counts steps between resumable states.
 
-    ``film_rate`` multiplies the learning rate of image encoders (a started network needs less than a new one),
-    ``retrieval_rate`` that of the layers of the ball, which learn from a ranking and nothing else.
+    "cosine" descends to ``final_learning_rate`` after the warm-up; "steps" multiplies the rate by ``decay`` after each
+    epoch, as the lineage of R2Gen does. ``film_rate`` multiplies the learning rate of image encoders (a started network
+    needs less than a new one), ``retrieval_rate`` that of the layers of the ball, which learn from a ranking alone.
     """
 
     epochs: int = 6
     batch_size: int = 18
     learning_rate: float = 5e-5
+    schedule: Literal["cosine", "steps"] = "cosine"
+    decay: float = 0.8
     final_learning_rate: float = 5e-6
     warmup_steps: int = 2000
     warmup_learning_rate: float = 5e-7
@@ -36,15 +39,20 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 1 or self.save_every < 1:
             raise ValueError("epochs must be at least 0, batch_size and save_every at least 1")
+        if not 0 < self.decay <= 1:
+            raise ValueError(f"decay {self.decay} must lie between 0 and 1")
         if len(self.betas) != 2:
             raise ValueError("betas are two numbers")
 
 
 def learning_rate(config: TrainingConfig, step: int, total: int) -> float:
-    """The rate of ``step`` (from 0) of ``total``: warm-up, then half a cosine down to the final rate."""
+    """The rate of ``step`` (from 0) of ``total``: warm-up, then the schedule's descent."""
     warmup = min(config.warmup_steps, max(total // 4, 1))  # a short run still leaves most of its steps to the cosine
     if step < warmup:
         return config.warmup_learning_rate + (config.learning_rate - config.warmup_learning_rate) * (step + 1) / warmup
+    if config.schedule == "steps":
+        rate: float = config.learning_rate * config.decay ** (step * config.epochs // max(total, 1))
+        return rate
     progress = (step - warmup) / max(total - warmup, 1)
     span = config.learning_rate - config.final_learning_rate
     return config.final_learning_rate + span * (1 + math.cos(math.pi * min(progress, 1.0))) / 2

@@ -7,18 +7,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from radscribe.checkpoint import System
 from radscribe.data.dataset import PreparedDataset
 from radscribe.labels.entities import ENTITIES
 from radscribe.models.revtaf import FilmEntities, Revtaf
 from radscribe.reporter import load_reporter
+from radscribe.system import System
 from radscribe.training.films import Films
-from radscribe.training.generator import GeneratorConfig, GeneratorObjective, Split, indexed_presence
+from radscribe.training.generator import GeneratorConfig
+from radscribe.training.revtaf_generator import RevtafObjective, RevtafSplit, indexed_presence
 
 
 def objective(  # type: ignore[no-untyped-def]
     checkpoint, phantoms: PreparedDataset, pool: int, references: str = "labels", indexed: str = "films"
-) -> GeneratorObjective:
+) -> RevtafObjective:
     system: System = load_reporter(checkpoint).system
     assert system.config.model.retrieval is not None
     retrieval = replace(system.config.model.retrieval, pool=pool, indexed=indexed)
@@ -34,9 +35,9 @@ def objective(  # type: ignore[no-untyped-def]
     films = Films(phantoms.pixels, [study.frontal.image_index for study in studies], system.config.film)
     labels = torch.tensor([study.labels for study in studies])
     indexed = indexed_presence(retrieval, entities, studies)
-    split = Split(films, entities, indexed, labels, [study.findings for study in studies])
+    split = RevtafSplit(films, labels, [study.findings for study in studies], entities, indexed)
     config = GeneratorConfig(references=references)  # type: ignore[arg-type]
-    return GeneratorObjective(model, system.knowledge, split, split, config, system.config.search, seed=0)
+    return RevtafObjective(model, system.knowledge, split, split, config, system.config.search, seed=0)
 
 
 def test_a_batch_is_ranked_with_itself_and_a_pool_of_others(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
