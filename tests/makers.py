@@ -57,6 +57,33 @@ TINY = {
     "training": _TRAINING,
 }
 
+# Its MCSAM sister: every part, two tokens of memory.
+TINY_MCSAM = {
+    **{name: value for name, value in TINY.items() if name not in ("model", "text_encoder")},
+    "name": "tiny-mcsam",
+    "entity_start": True,
+    "text_encoder": {**TINY["text_encoder"], "contrast_width": 12},  # type: ignore[dict-item]
+    "model": {
+        "method": "mcsam",
+        "width": 16,
+        "image_encoder": _ENCODER,
+        "memory": {"start": {"count": 6, "rounds": 3}, "slot_width": 12, "heads": 2, "nearest": 3},
+        "alignment": {"width": 8},
+        "encoder": {"layers": 1, "heads": 2, "feed_forward": 16, "dropout": 0.0},
+        "decoder": {
+            "layers": 1,
+            "width": 16,
+            "heads": 2,
+            "feed_forward": 16,
+            "dropout": 0.0,
+            "attention_dropout": 0.0,
+            "rest": True,
+            "memory_tokens": 2,
+        },
+        "patch_positions": True,
+    },
+}
+
 
 def write_film(path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,205 @@
+"""The whole model: what is off is absent, gradients reach all that is on, and no word sees one behind it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from makers import TINY_MCSAM
+from radscribe.decoding.decoder import DecoderConfig
+from radscribe.decoding.tokenizer import ReportTokenizer, train_word_pieces
+from radscribe.fusion.alignment import AlignmentConfig
+from radscribe.models.mcsam import Mcsam, McsamBatch, McsamConfig, McsamSight
+from radscribe.recipe import RecipeError, from_mapping
+
+FULL = from_mapping(McsamConfig, TINY_MCSAM["model"])
+BASE = replace(FULL, memory=None, alignment=None, decoder=replace(FULL.decoder, memory_tokens=0))
+# Each setting and the parts that it leaves out.
+SETTINGS: dict[str, tuple[McsamConfig, tuple[str, ...]]] = {
+    "full": (FULL, ()),
+    "no memory": (replace(FULL, memory=None), ("bank", "consolidate_image", "consolidate_text")),
+    "no visual consolidation": (replace(FULL, image_consolidation=False), ("consolidate_image",)),
+    "no text consolidation": (replace(FULL, text_consolidation=False), ("consolidate_text",)),
+    "no SAM": (replace(FULL, alignment=None), ("alignment",)),
+    "no semantic token": (replace(FULL, alignment=AlignmentConfig(width=8, semantic="none")), ("alignment.semantic",)),
+    "no memory tokens": (replace(FULL, decoder=replace(FULL.decoder, memory_tokens=0)), ("decoder.memory_tokens",)),
+    "base transformer": (
+        BASE,
+        ("bank", "consolidate_image", "consolidate_text", "alignment", "decoder.memory_tokens"),
+    ),
+}
+OTHERS = {
+    "semantic words": replace(FULL, alignment=AlignmentConfig(width=8, semantic="words")),
+    "gate": replace(FULL, join="gate"),
+    "concatenate": replace(FULL, join="concatenate"),
+    "two views": replace(FULL, views=2),
+}
+ALL = {**{name: config for name, (config, _) in SETTINGS.items()}, **OTHERS}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> ReportTokenizer:
+    return ReportTokenizer(train_word_pieces(["the heart is normal . no effusion ."] * 2, 100))
+
+
+def model_of(config: McsamConfig, tokenizer: ReportTokenizer) -> Mcsam:
+    torch.manual_seed(0)
+    return Mcsam(config, tokenizer)
+
+
+def batch(config: McsamConfig, tokenizer: ReportTokenizer, size: int = 4) -> McsamBatch:
+    random = torch.Generator().manual_seed(0)
+    words = torch.randint(12, len(tokenizer), (size, 7), generator=random)
+    words[:, -1] = tokenizer.end
+    words[0, 4], words[0, 5:] = tokenizer.end, tokenizer.padding
+    shape = (size, 2, 1, 64, 64) if config.views == 2 else (size, 1, 64, 64)
+    return McsamBatch(torch.rand(shape, generator=random), words, torch.arange(size))
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_part_that_is_off_has_no_parameters_and_is_never_called(setting: str, tokenizer: ReportTokenizer) -> None:
+    config, off = SETTINGS[setting]
+    full, model = model_of(FULL, tokenizer), model_of(config, tokenizer)
+    missing = full.state_dict().keys() - model.state_dict().keys()
+    assert missing == {name for name in full.state_dict() if name.startswith(tuple(f"{part}" for part in off))}
+    called: set[str] = set()
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda *_, name=name: called.add(name))
+    losses = model(batch(config, tokenizer))
+    assert not any(name.startswith(off) for name in called) or not off
+    losses["loss"].backward()
+    # All that is there is used: gradients reach every parameter.
+    silent = [name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()]
+    assert all(name.endswith(("key.bias", "in_proj_bias")) for name in silent), silent
+    assert ("alignment" in losses) == (config.alignment is not None)
+
+
+def test_lambda_0_is_not_the_same_as_no_alignment(tokenizer: ReportTokenizer) -> None:
+    config = replace(FULL, losses=replace(FULL.losses, alignment=0.0))
+    losses = model_of(config, tokenizer)(batch(config, tokenizer))
+    torch.testing.assert_close(losses["loss"], losses["task"])
+    assert "alignment" in losses and any("alignment" in name for name in model_of(config, tokenizer).state_dict())
+
+
+def test_no_memory_tokens_is_the_base_decoder_exactly(tokenizer: ReportTokenizer) -> None:
+    without = replace(FULL.decoder, memory_tokens=0)
+    base = DecoderConfig(**{name: getattr(without, name) for name in ("layers", "width", "heads", "feed_forward")})
+    assert replace(without, rest=False, dropout=base.dropout, attention_dropout=base.attention_dropout) == base
+
+
+@pytest.mark.parametrize("setting", ALL)
+@torch.no_grad()
+def test_no_word_sees_one_behind_it_and_cached_steps_equal_the_full_pass(
+    setting: str, tokenizer: ReportTokenizer
+) -> None:
+    config = ALL[setting]
+    model = model_of(config, tokenizer).eval()
+    torch.nn.init.normal_(model.decoder.words.weight)  # far from uniform
+    one = batch(config, tokenizer)
+    sight = model.see(one.films)
+    memory = model.memory(sight)
+
+    def logits(words: Tensor) -> Tensor:
+        embedded = model.decoder.embed(words)
+        return model.decoder.head(model.decoder.hidden(model.read_words(embedded, sight.semantic), memory))
+
+    words = torch.randint(12, len(tokenizer), (4, 9), generator=torch.Generator().manual_seed(5))
+    expected = logits(words)
+    for at in (1, 4, 8):
+        other = words.clone()
+        other[:, at] = (other[:, at] - 11) % (len(tokenizer) - 12) + 12
+        found = logits(other)
+        torch.testing.assert_close(found[:, :at], expected[:, :at])
+        assert (found[:, at:] - expected[:, at:]).abs().max() > 1e-4
+    beams = 2
+    cache = model.decoder.start(memory, beams, 9, lambda embedded: model.read_words(embedded, sight.semantic))
+    repeated = words.repeat_interleave(beams, 0)
+    steps = [model.decoder.step(repeated[:, :1], cache)]
+    steps += [model.decoder.step(repeated[:, at : at + 1], cache) for at in range(1, 9)]
+    torch.testing.assert_close(torch.stack(steps, 1)[::beams], expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(torch.stack(steps, 1)[1::beams], expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_memory_matters_and_the_order_of_its_slots_does_not(tokenizer: ReportTokenizer) -> None:
+    model = model_of(FULL, tokenizer).eval()
+    torch.nn.init.normal_(model.decoder.words.weight)  # far from uniform
+    one = batch(FULL, tokenizer)
+    before = model(one)["task"]
+    model.bank.slots.copy_(model.bank.slots.flip(0))
+    torch.testing.assert_close(model(one)["task"], before)
+    model.bank.slots.copy_(model.bank.slots.mean(0, keepdim=True).expand_as(model.bank.slots))
+    assert abs(float(model(one)["task"] - before)) > 1e-4
+
+
+@torch.no_grad()
+def test_a_film_given_twice_is_the_study_of_one_view(tokenizer: ReportTokenizer) -> None:
+    """Without a semantic token, whose weight beside twice as many patches would be another one."""
+    config = replace(FULL, alignment=None, views=2, decoder=replace(FULL.decoder, rest=False))
+    model = model_of(config, tokenizer).eval()
+    frontal = batch(FULL, tokenizer).films
+    twice = model.see(torch.stack((frontal, frontal), 1))
+    once = model.see(frontal)
+    patches = once.patches.shape[1]
+    assert twice.patches.shape[1] == 2 * patches
+    torch.testing.assert_close(model.memory(twice)[:, :patches], model.memory(once), rtol=1e-4, atol=1e-5)
+    words = torch.full((4, 3), 15)
+    logits = [model.decoder(words, model.memory(sight)) for sight in (once, twice)]
+    torch.testing.assert_close(*logits, rtol=1e-4, atol=1e-4)
+    other = model.see(torch.stack((frontal, frontal.flip(-1)), 1))
+    assert not torch.allclose(model.memory(other)[:, :patches], model.memory(once), atol=1e-4)
+
+
+def test_each_part_of_a_sight_exchanged_alone_reaches_the_decoder(tokenizer: ReportTokenizer) -> None:
+    model = model_of(FULL, tokenizer).eval()
+    sight = model.see(batch(FULL, tokenizer).films)
+    assert sight.parts == ("patches", "retrieved", "semantic")
+    other = sight.rows(torch.tensor([1, 2, 3, 0]))
+    other = replace(other, patches=-other.patches, retrieved=-other.retrieved, semantic=-other.semantic)
+    for part in sight.parts:
+        exchanged = sight.with_part_of(part, other)
+        assert torch.equal(getattr(exchanged, part), getattr(other, part))
+        assert not torch.allclose(model.memory(exchanged), model.memory(sight), atol=1e-4), part
+    joined = McsamSight.joined([sight.rows(torch.tensor([0])), sight.rows(torch.tensor([1, 2, 3]))])
+    assert torch.equal(joined.patches, sight.patches) and torch.equal(joined.slot_weights, sight.slot_weights)
+    base = model_of(BASE, tokenizer).see(batch(BASE, tokenizer).films)
+    assert base.parts == ("patches",) and McsamSight.joined([base, base]).retrieved is None
+
+
+@torch.no_grad()
+def test_a_report_explained_has_the_probabilities_of_its_words_and_the_slots_they_used(
+    tokenizer: ReportTokenizer,
+) -> None:
+    for config in ALL.values():
+        model = model_of(config, tokenizer).eval()
+        sight = model.see(batch(config, tokenizer).films).rows(torch.tensor([2]))
+        words = [13, 15, 14, tokenizer.end]
+        told = model.explain(words, sight)
+        inputs = torch.tensor([[tokenizer.start, *words[:-1]]])
+        embedded = model.read_words(model.decoder.embed(inputs), sight.semantic)
+        logits = model.decoder.head(model.decoder.hidden(embedded, model.memory(sight)))[0]
+        expected = logits.softmax(-1).gather(1, torch.tensor(words)[:, None])[:, 0]
+        torch.testing.assert_close(told.probabilities, expected)
+        assert told.attention.shape == (4, sight.patches.shape[1] // config.views)
+        if config.memory is None:
+            assert told.slots is None
+        else:
+            assert told.slots is not None
+            torch.testing.assert_close(told.slots.sum(-1), torch.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"decoder": {"width": 32, "heads": 2}}, "must be the model's width"),
+        ({"memory": {"heads": 3, "nearest": 2, "start": {"count": 4}}}, "not divisible"),
+        ({"method": "revtaf"}, "'revtaf' is not one of"),
+    ],
+)
+def test_a_configuration_that_cannot_be_built_is_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        from_mapping(McsamConfig, {**TINY_MCSAM["model"], **change})
