@@ -95,8 +95,9 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
                 **about,
             },
         )
-    if "text_tokenizer.json" not in tokenizers:  # an older checkpoint's
-        (folder / "text_tokenizer.json").unlink(missing_ok=True)
+    own = {*tokenizers, *([MEMORY] if isinstance(system.knowledge, SlotKnowledge) and system.knowledge.start else [])}
+    for name in {"text_tokenizer.json", MEMORY} - own:  # an older checkpoint's
+        (folder / name).unlink(missing_ok=True)
     return fingerprint
 
 

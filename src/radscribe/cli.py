@@ -88,6 +88,9 @@ def generate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Drafts, one JSON object a line (default: the screen).")] = None,
     picture: Annotated[Path | None, typer.Option(help="Folder for a picture of each draft.")] = None,
+    lateral: Annotated[
+        Path | None, typer.Option(help="The lateral film of the one study in FILES, for a model that reads two views.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or another torch device.")] = "cpu",
 ) -> None:
     """Draft a report for each film, with the evidence for each sentence.
@@ -100,7 +103,7 @@ def generate(
     from radscribe.generate import generate_files
     from radscribe.reporter import load_reporter
 
-    refused = generate_files(load_reporter(checkpoint, device), files, out, picture)
+    refused = generate_files(load_reporter(checkpoint, device), files, out, picture, lateral)
     if refused:
         typer.echo(f"refused: {refused}", err=True)
         raise typer.Exit(1)

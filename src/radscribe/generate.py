@@ -29,9 +29,19 @@ def draft_line(draft: Draft) -> dict[str, Any]:
     return {"format": DRAFT_FORMAT, "radscribe_version": radscribe.__version__, **asdict(draft)}
 
 
-def generate_files(reporter: Reporter, paths: Sequence[Path], out: Path | None, pictures: Path | None) -> int:
-    """Drafts each file in order, writes each line as soon as it is known, and returns how many were refused."""
+def generate_files(
+    reporter: Reporter, paths: Sequence[Path], out: Path | None, pictures: Path | None, lateral: Path | None = None
+) -> int:
+    """Drafts each file in order, writes each line as soon as it is known, and returns how many were refused.
+
+    ``lateral`` is the second film of the one file that is drafted then.
+    """
     files = list(_films(paths))
+    if lateral is not None and (len(files) != 1 or reporter.system.config.views == 1):
+        raise WrongUse(
+            f"--lateral {lateral}: it goes with one frontal film and a model of two views; here are {len(files)} films "
+            f"and a model of {reporter.system.config.views}"
+        )
     names = study_ids(files)
     refused = 0
     with ExitStack() as stack:
@@ -43,6 +53,7 @@ def generate_files(reporter: Reporter, paths: Sequence[Path], out: Path | None, 
         for path, name in tqdm(list(zip(files, names, strict=True)), desc="drafting", disable=None, leave=False):
             try:
                 view = reporter.view(read_film(path).pixels)
+                views = [view] if lateral is None else [view, reporter.view(read_film(lateral).pixels)]
             except RefusedFilm as refusal:
                 line = {
                     "format": DRAFT_FORMAT,
@@ -53,7 +64,7 @@ def generate_files(reporter: Reporter, paths: Sequence[Path], out: Path | None, 
                 refused += 1
                 print(f"radscribe: {refusal}", file=sys.stderr)
             else:
-                draft = reporter.drafts([view], [name])[0]
+                draft = reporter.drafts([np.stack(views)], [name])[0]
                 if pictures:
                     draft = _drawn(draft, view, pictures)
                 line = {**draft_line(draft), "source": str(path)}

@@ -37,6 +37,11 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
             told = f": “{sentence.reference.sentence}”" if sentence.reference.sentence else ""
             reference = f"nearest {sentence.reference.study_id} ({sentence.reference.similarity:.2f}){told}"
             lines.append(textwrap.fill(reference, 52))
+        if sentence.slots:
+            used = "; ".join(
+                f"{slot['slot']} ({slot['weight']:.2f}) near {slot['studies'][0]}" for slot in sentence.slots
+            )
+            lines.append(textwrap.fill(f"memory slots {used}", 52))
         axis.set_title("\n".join(lines), fontsize=8, loc="left", va="top", y=-0.02)
     figure.suptitle(
         f"{draft.study_id}   ·   {draft.model['name']} {draft.model['fingerprint'][:12]}   ·   {draft.notice}",

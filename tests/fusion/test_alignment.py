@@ -72,6 +72,4 @@ def test_padding_tells_nothing_and_the_scale_is_bounded() -> None:
     with torch.no_grad():
         own.log_scale.fill_(20.0)
     none = torch.eye(6, dtype=torch.bool)
-    torch.testing.assert_close(
-        own.loss(image, text, none), contrastive_loss(image, text, torch.tensor(LARGEST_SCALE))
-    )
+    torch.testing.assert_close(own.loss(image, text, none), contrastive_loss(image, text, torch.tensor(LARGEST_SCALE)))

@@ -48,7 +48,7 @@ def test_all_slots_chosen_is_dense_attention() -> None:
         dense.v_proj_weight.copy_(own.value.weight)
         dense.in_proj_bias.copy_(torch.cat((own.query.bias, own.key.bias, own.value.bias)))
         dense.out_proj.load_state_dict(own.output.state_dict())
-    slots = own.slots.expand(2, -1, -1)
+    slots = 6**0.5 * own.slots.expand(2, -1, -1)
     expected, weights = dense(queries(), slots, slots)
     found = own(queries())
     torch.testing.assert_close(found.values, expected)

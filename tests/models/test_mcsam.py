@@ -37,6 +37,7 @@ OTHERS = {
     "gate": replace(FULL, join="gate"),
     "concatenate": replace(FULL, join="concatenate"),
     "two views": replace(FULL, views=2),
+    "relational memory": replace(BASE, decoder=replace(BASE.decoder, relational_slots=3)),
 }
 ALL = {**{name: config for name, (config, _) in SETTINGS.items()}, **OTHERS}
 
@@ -73,7 +74,9 @@ def test_a_part_that_is_off_has_no_parameters_and_is_never_called(setting: str, 
     assert not any(name.startswith(off) for name in called) or not off
     losses["loss"].backward()
     # All that is there is used: gradients reach every parameter.
-    silent = [name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()]
+    silent = [
+        name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()
+    ]
     assert all(name.endswith(("key.bias", "in_proj_bias")) for name in silent), silent
     assert ("alignment" in losses) == (config.alignment is not None)
 

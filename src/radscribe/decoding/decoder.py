@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from radscribe.decoding.relational_memory import ConditionalNorm, RelationalMemory
+
 # What is done to embedded words before the layers read them: rows x L x width -> the same, each word by itself.
 WordReader = Callable[[Tensor], Tensor]
 
@@ -19,7 +21,8 @@ class DecoderConfig:
 
     ``rest`` lets cross-attention rest on one learned vector beside the patches. Attention must sum to one: without it,
     words that need nothing of the film park it on some patch, and every map shows that patch. Not in the paper.
-    ``memory_tokens`` (MCSAM's N_p) are learned vectors before the words, which every word may read.
+    ``memory_tokens`` (MCSAM's N_p) are learned vectors before the words, which every word may read;
+    ``relational_slots`` (R2Gen's memory has 3) keep a state of the words so far that steers every norm.
     """
 
     layers: int = 12
@@ -31,12 +34,15 @@ class DecoderConfig:
     attention_dropout: float = 0.1
     rest: bool = False
     memory_tokens: int = 0
+    relational_slots: int = 0
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
-        if self.memory_tokens < 0:
-            raise ValueError(f"memory_tokens must not be negative, not {self.memory_tokens}")
+        if self.memory_tokens < 0 or self.relational_slots < 0:
+            raise ValueError("memory_tokens and relational_slots must not be negative")
+        if self.memory_tokens and self.relational_slots:
+            raise ValueError("a relational memory reads words alone: leave out memory_tokens or relational_slots")
 
 
 class Attention(nn.Module):
@@ -86,18 +92,43 @@ class DecoderLayer(nn.Module):
         super().__init__()
         width = config.width
         self.self_attention = Attention(width, width, config.heads, config.attention_dropout)
-        self.self_norm = nn.LayerNorm(width, eps=1e-12)
+        self.self_norm = _norm(config)
         self.cross_attention = Attention(width, memory_width, config.heads, config.attention_dropout)
-        self.cross_norm = nn.LayerNorm(width, eps=1e-12)
+        self.cross_norm = _norm(config)
         self.expand = nn.Linear(width, config.feed_forward)
         self.contract = nn.Linear(config.feed_forward, width)
-        self.feed_norm = nn.LayerNorm(width, eps=1e-12)
+        self.feed_norm = _norm(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def feed(self, x: Tensor) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        own: tuple[Tensor, Tensor],
+        mask: Tensor | None,
+        memory: tuple[Tensor, Tensor],
+        state: tuple[Tensor, ...] = (),
+        looked: list[Tensor] | None = None,
+    ) -> Tensor:
+        """rows x L x width -> the same, given keys and values of the words and of the memory.
+
+        The rows of one study stand side by side and read one memory, whose keys are never copied. ``state`` holds that
+        of a relational memory where there is one; ``looked`` takes the cross-attention weights, mean over heads.
+        """
+        x = self.self_norm(x + self.dropout(self.self_attention(x, *own, mask)), *state)
+        grouped = x.reshape(len(memory[0]), -1, x.shape[-1])
+        if looked is not None:
+            looked.append(self.cross_attention.weights(grouped, memory[0]).mean(1))
+        attended = self.cross_attention(grouped, *memory).reshape(x.shape)
+        x = self.cross_norm(x + self.dropout(attended), *state)
         transformed = self.contract(functional.gelu(self.expand(x)))
-        output: Tensor = self.feed_norm(x + self.dropout(transformed))
+        output: Tensor = self.feed_norm(x + self.dropout(transformed), *state)
         return output
+
+
+def _norm(config: DecoderConfig) -> nn.LayerNorm:
+    if config.relational_slots:
+        return ConditionalNorm(config.width, config.relational_slots * config.width, eps=1e-12)
+    return nn.LayerNorm(config.width, eps=1e-12)
 
 
 @dataclass
@@ -111,8 +142,8 @@ class Cache:
     self_keys: Tensor
     self_values: Tensor
     memory: list[tuple[Tensor, Tensor]]
-    beams: int
     read_words: WordReader | None = None
+    state: Tensor | None = None  # of the relational memory, rows x its width
     length: int = field(default=0)
 
     def reorder(self, rows: Tensor) -> None:
@@ -121,6 +152,8 @@ class Cache:
         if len(changed):
             for cached in (self.self_keys, self.self_values):
                 cached[:, changed, :, : self.length] = cached[:, rows[changed], :, : self.length]
+            if self.state is not None:
+                self.state = self.state[rows]
 
 
 class ReportDecoder(nn.Module):
@@ -133,6 +166,8 @@ class ReportDecoder(nn.Module):
         self.positions = nn.Embedding(config.max_positions, config.width)
         self.embedding_norm = nn.LayerNorm(config.width, eps=1e-12)
         self.dropout = nn.Dropout(config.dropout)
+        if config.relational_slots:
+            self.relational = RelationalMemory(config.relational_slots, config.width, config.heads)
         self.layers = nn.ModuleList(DecoderLayer(config, memory_width) for _ in range(config.layers))
         self.transform = nn.Linear(config.width, config.width)
         self.transform_norm = nn.LayerNorm(config.width, eps=1e-12)
@@ -193,21 +228,26 @@ class ReportDecoder(nn.Module):
         """What cross-attention reads: the patches, and behind them the vector to rest on."""
         return torch.cat((memory, self.rest.expand(len(memory), -1, -1)), 1) if self.config.rest else memory
 
+    def _states(self, embedded: Tensor, state: Tensor | None = None) -> tuple[Tensor, ...]:
+        """The relational memory's states after each word and the last of them; nothing without such a memory."""
+        if not self.config.relational_slots:
+            return ()
+        states: tuple[Tensor, Tensor] = self.relational(
+            embedded, self.relational.start(embedded) if state is None else state
+        )
+        return states
+
     def _hidden(self, embedded: Tensor, memory: Tensor, with_weights: bool) -> tuple[Tensor, list[Tensor]]:
+        state = self._states(embedded)[:1]
         hidden, memory = self._with_memory_tokens(embedded), self._readable(memory)
         mask = self._mask(hidden.shape[1], hidden.device)
         weights: list[Tensor] = []
         for layer in self.layers:
             assert isinstance(layer, DecoderLayer)
-            attended = layer.self_attention(hidden, *layer.self_attention.keys_values(hidden), mask)
-            hidden = layer.self_norm(hidden + layer.dropout(attended))
-            keys, values = layer.cross_attention.keys_values(memory)
-            if with_weights:
-                weights.append(layer.cross_attention.weights(hidden, keys).mean(1)[:, self.config.memory_tokens :])
-            attended = layer.cross_attention(hidden, keys, values)
-            hidden = layer.cross_norm(hidden + layer.dropout(attended))
-            hidden = layer.feed(hidden)
-        return hidden[:, self.config.memory_tokens :], weights
+            own, read = layer.self_attention.keys_values(hidden), layer.cross_attention.keys_values(memory)
+            hidden = layer(hidden, own, mask, read, state, weights if with_weights else None)
+        words = slice(self.config.memory_tokens, None)
+        return hidden[:, words], [looked[:, words] for looked in weights]
 
     def start(self, memory: Tensor, beams: int, length: int, read_words: WordReader | None = None) -> Cache:
         """An empty cache for ``beams`` continuations of each study in ``memory``, up to ``length`` tokens.
@@ -218,7 +258,7 @@ class ReportDecoder(nn.Module):
         length += config.memory_tokens
         shape = (config.layers, len(memory) * beams, config.heads, length, config.width // config.heads)
         kept = [layer.cross_attention.keys_values(memory) for layer in self.layers]  # type: ignore[union-attr, operator]
-        return Cache(memory.new_zeros(shape), memory.new_zeros(shape), kept, beams, read_words)
+        return Cache(memory.new_zeros(shape), memory.new_zeros(shape), kept, read_words)
 
     def step(self, tokens: Tensor, cache: Cache) -> Tensor:
         """Logits (rows x V) after the last of ``tokens`` (rows x L), which continue what ``cache`` holds.
@@ -230,6 +270,8 @@ class ReportDecoder(nn.Module):
             raise ValueError("only an empty cache takes several tokens at once")
         hidden = self.embed(tokens, first - self.config.memory_tokens if first else 0)
         hidden = cache.read_words(hidden) if cache.read_words else hidden
+        state = self._states(hidden, cache.state)
+        cache.state = state[-1] if state else None
         hidden = self.dropout(hidden) if first else self._with_memory_tokens(hidden)
         mask = None if first else self._mask(hidden.shape[1], hidden.device)
         last = first + hidden.shape[1]
@@ -238,14 +280,7 @@ class ReportDecoder(nn.Module):
             keys, values = layer.self_attention.keys_values(hidden)
             cache.self_keys[position, :, :, first:last] = keys
             cache.self_values[position, :, :, first:last] = values
-            attended = layer.self_attention(
-                hidden, cache.self_keys[position, :, :, :last], cache.self_values[position, :, :, :last], mask
-            )
-            hidden = layer.self_norm(hidden + layer.dropout(attended))
-            # Beams of one study read the same memory: they become rows of one query, its keys are never copied.
-            grouped = hidden.unflatten(0, (-1, cache.beams)).flatten(1, 2)
-            attended = layer.cross_attention(grouped, *cache.memory[position]).reshape(hidden.shape)
-            hidden = layer.cross_norm(hidden + layer.dropout(attended))
-            hidden = layer.feed(hidden)
+            own = (cache.self_keys[position, :, :, :last], cache.self_values[position, :, :, :last])
+            hidden = layer(hidden, own, mask, cache.memory[position], state[:1])
         cache.length = last
         return self.head(hidden[:, -1])

@@ -59,7 +59,8 @@ class MemoryBank(nn.Module):
     def forward(self, x: Tensor) -> Retrieved:
         """``B x L x width -> Retrieved``."""
         queries = self.query(x).unflatten(-1, (self.config.heads, -1)).transpose(1, 2)  # B x heads x L x width / heads
-        keys, values = (layer(self.slots).unflatten(-1, (self.config.heads, -1)) for layer in (self.key, self.value))
+        slots = self.slots * self.config.slot_width**0.5  # unit rows at the start: now of the size linear maps expect
+        keys, values = (layer(slots).unflatten(-1, (self.config.heads, -1)) for layer in (self.key, self.value))
         scores = queries @ keys.permute(1, 2, 0) / queries.shape[-1] ** 0.5  # B x heads x L x N_m
         weights = chosen_softmax(scores.float(), self.config.nearest)
         found = weights.to(values.dtype) @ values.transpose(0, 1)

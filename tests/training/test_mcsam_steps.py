@@ -1,0 +1,212 @@
+"""An MCSAM training from raw phantoms to a draft that shows its slots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from makers import TINY_MCSAM
+from radscribe.checkpoint import load_checkpoint
+from radscribe.data.dataset import PreparedDataset
+from radscribe.evaluation.evaluate import evaluate
+from radscribe.geometry.sinkhorn import ConvergenceError
+from radscribe.models.mcsam import Mcsam, McsamConfig, SlotKnowledge
+from radscribe.recipe import RecipeError, from_mapping
+from radscribe.reporter import load_reporter
+from radscribe.study import SPLITS, Study, View, WrongUse
+from radscribe.training.mcsam_generator import McsamObjective
+from radscribe.training.mcsam_steps import McsamSteps
+from radscribe.training.pipeline import Options, train
+from radscribe.training.plan import Recipe
+from radscribe.training.steps import Steps
+
+
+def changed(recipe: Recipe, **changes: object) -> Recipe:
+    assert isinstance(recipe.model, McsamConfig)
+    return replace(recipe, model=replace(recipe.model, **changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return from_mapping(Recipe, TINY_MCSAM)
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> Options:
+    folder = tmp_path_factory.mktemp("mcsam")
+    return Options(folder / "cache", max_steps=2, accelerator="cpu", say=lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def folder(recipe: Recipe, phantoms: PreparedDataset, options: Options) -> Path:
+    return train(recipe, phantoms, options.cache.parent / "checkpoint", options)
+
+
+def test_the_checkpoint_tells_how_its_memory_began(folder: Path, phantoms: PreparedDataset) -> None:
+    start = json.loads((folder / "memory.json").read_text())
+    assert start["mode"] == "ot_joint" and len(start["usage"]) == 6
+    assert start["row_error"] < 1e-3 and start["column_error"] < 1e-3
+    assert sum(start["usage"]) == pytest.approx(1, abs=1e-4) and min(start["usage"]) > 0
+    assert start["studies"] == len(phantoms.split("train")) and start["sampled"] is False
+    assert len(start["training_ids"]) == 64 and start["encoders"]
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "MCSAM" in card and "entity-model" in card
+
+
+def test_a_draft_shows_the_slots_that_each_sentence_used(folder: Path, phantoms: PreparedDataset) -> None:
+    reporter = load_reporter(folder)
+    view = reporter.view(phantoms.film(phantoms.split("test")[0]))
+    draft = reporter.draft(view)
+    known = {study.study_id for study in phantoms.split("train")}
+    assert draft.reference is None and draft.sentences
+    for sentence in draft.sentences:
+        assert len(sentence.slots) == 3
+        weights = [slot["weight"] for slot in sentence.slots]
+        assert weights == sorted(weights, reverse=True) and 0 < sum(weights) <= 1.001
+        assert all(len(slot["studies"]) == 3 and known.issuperset(slot["studies"]) for slot in sentence.slots)
+    with pytest.raises(WrongUse, match="lateral"):
+        reporter.draft(view, lateral=view)
+
+
+def test_a_slot_is_shown_by_the_studies_nearest_to_it(folder: Path) -> None:
+    system, _ = load_checkpoint(folder)
+    assert isinstance(system.knowledge, SlotKnowledge) and isinstance(system.model, Mcsam)
+    database, slots = system.knowledge.database, system.model.bank.slots
+    cosine = torch.nn.functional.normalize(slots, dim=-1) @ database.features.T
+    expected = [[database.report_ids[row] for row in rows] for rows in cosine.topk(2).indices.tolist()]
+    assert system.knowledge.studies_near(slots, 2) == expected
+
+
+def test_a_saved_and_loaded_system_writes_the_same(folder: Path, phantoms: PreparedDataset, tmp_path: Path) -> None:
+    reporter = load_reporter(folder)
+    reporter.save_pretrained(tmp_path / "copy")
+    views = [reporter.view(phantoms.film(study)) for study in phantoms.split("test")[:3]]
+    again = load_reporter(tmp_path / "copy")
+    assert again.fingerprint == reporter.fingerprint
+    assert again.write(again.see(views)) == reporter.write(reporter.see(views))
+    assert (tmp_path / "copy" / "memory.json").exists()
+
+
+def test_evaluation_exchanges_each_part_of_an_mcsam_alone(folder: Path, phantoms: PreparedDataset) -> None:
+    card = evaluate(load_reporter(folder), phantoms, "test", limit=6, part_limit=4).scorecard
+    assert {"other_patches", "other_retrieved", "other_semantic", "shuffled_images"} <= card.controls.keys()
+
+
+def test_the_memory_is_the_same_with_validation_and_test_films_absent(
+    recipe: Recipe, phantoms: PreparedDataset, options: Options, folder: Path, tmp_path: Path
+) -> None:
+    """Given the encoders: what lies in the other splits never reaches M."""
+
+    def slots(dataset: PreparedDataset, cache: Path) -> tuple[torch.Tensor, dict[str, object]]:
+        steps = McsamSteps(recipe, dataset, replace(options, cache=cache))
+        text_step, text_encoder, _ = McsamSteps(recipe, phantoms, options).text_encoder()
+        step, images, texts = steps.places(text_step, text_encoder)
+        database = steps.database(text_step, text_encoder, images)
+        bank, knowledge = steps.bank(step, images, texts, SlotKnowledge(database))
+        from radscribe.storage import read_tensors
+
+        assert knowledge.start is not None
+        return read_tensors(bank.folder / "slots.safetensors")["slots"], dict(knowledge.start)
+
+    pixels = np.array(phantoms.pixels)
+    for split in SPLITS[1:]:
+        for study in phantoms.split(split):
+            pixels[[view.image_index for view in study.views]] = 0
+    alone = PreparedDataset(
+        phantoms.folder,
+        phantoms.manifest,
+        phantoms.table.filter([s.split == "train" for s in phantoms.studies]),
+        pixels,
+    )
+    assert not alone.split("test") and alone.split("train")
+    whole, told = slots(phantoms, tmp_path / "a")
+    without, told_without = slots(alone, tmp_path / "b")
+    assert torch.equal(whole, without) and told == told_without
+
+
+def test_a_plan_that_does_not_converge_stops_the_run_with_its_numbers(
+    recipe: Recipe, phantoms: PreparedDataset, options: Options, tmp_path: Path
+) -> None:
+    assert isinstance(recipe.model, McsamConfig) and recipe.model.memory is not None
+    start = replace(recipe.model.memory.start, iterations=1, tolerance=1e-12)
+    hasty = changed(recipe, memory=replace(recipe.model.memory, start=start))
+    with pytest.raises(ConvergenceError, match=r"error .* after 1 iterations"):
+        train(hasty, phantoms, tmp_path / "out", options)
+    assert not (tmp_path / "out" / "config.json").exists()
+
+
+def test_settings_without_memory_or_alignment_train_and_draft(
+    recipe: Recipe, phantoms: PreparedDataset, options: Options, tmp_path: Path
+) -> None:
+    base = changed(recipe, memory=None, alignment=None)
+    reporter = load_reporter(train(base, phantoms, tmp_path / "base", options))
+    draft = reporter.draft(reporter.view(phantoms.film(phantoms.split("test")[0])))
+    assert all(sentence.slots == () for sentence in draft.sentences)
+    assert not (tmp_path / "base" / "memory.json").exists()
+
+
+def test_two_views_are_read_where_a_study_has_them(
+    recipe: Recipe, phantoms: PreparedDataset, options: Options, tmp_path: Path
+) -> None:
+    both = changed(recipe, views=2)
+    steps = Steps(both, phantoms, options)
+    films = steps.films("train").plain(range(len(steps.studies("train"))))
+    assert films.shape[1:] == (2, 1, 64, 64)
+    for study, pair in zip(steps.studies("train"), films, strict=True):
+        assert torch.equal(pair[0], pair[1]) == (len(study.views) == 1)
+    augmented = steps.films("train").augmented([0, 1], epoch=0)
+    assert augmented.shape == (2, 2, 1, 64, 64)
+    reporter = load_reporter(train(both, phantoms, tmp_path / "both", options))
+    film = reporter.view(phantoms.film(phantoms.split("test")[0]))
+    alone, twice = reporter.see([film]), reporter.see([np.stack((film, film))])
+    assert torch.equal(alone.patches, twice.patches)
+    assert not torch.equal(reporter.see([np.stack((film, film[:, ::-1]))]).patches, twice.patches)
+    assert len(reporter.draft(film, lateral=film).sentences[0].attention) == 4
+    assert len(evaluate(reporter, phantoms, "test", limit=4, part_limit=2).reports) == 4
+
+
+def test_the_frontal_view_comes_first_and_a_lone_one_twice() -> None:
+    lateral, frontal = View(0, "lateral", "a"), View(1, "frontal", "b")
+    study = Study("s", "p", "train", (lateral, frontal))
+    assert study.read(2) == (frontal, lateral) and study.read(1) == (frontal,)
+    assert Study("s", "p", "train", (lateral,)).read(2) == (lateral, lateral)
+
+
+def test_studies_of_one_report_are_marked_as_the_same(recipe: Recipe, phantoms: PreparedDataset, folder: Path) -> None:
+    model = load_reporter(folder).system.model
+    assert isinstance(model, Mcsam)
+    from radscribe.training.generator import Split
+
+    reports = ["The lungs are clear.", "Effusion.", "The lungs are clear.", "Edema."]
+    steps = Steps(recipe, phantoms, Options(Path("unused")))
+    split = Split(steps.films("train"), torch.zeros(4, 18), reports)
+    objective = McsamObjective(model, split, split, recipe.generator, recipe.search, 0)
+    same = objective.load([0, 1, 2, 3], 0).reports
+    assert (same[:, None] == same).int().tolist() == [[1, 0, 1, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]
+    assert objective.smallest_batch == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"text_encoder": {**TINY_MCSAM["text_encoder"], "source": "some/bert"}}, "leave out text_encoder.source"),
+        ({"text_encoder": {**TINY_MCSAM["text_encoder"], "contrast_width": 16}}, "contrast_width 16"),
+    ],
+)
+def test_encoders_that_are_not_aligned_are_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        from_mapping(Recipe, {**TINY_MCSAM, **change})
+
+
+def test_the_index_of_a_memory_cannot_be_rebuilt_alone(
+    folder: Path, phantoms: PreparedDataset, tmp_path: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    arguments = ("index", "build", "--checkpoint", str(folder), "--data", str(phantoms.folder), "--out", str(tmp_path))
+    code, _, error = run(*arguments)
+    assert code == 1 and "memory is made in training" in error and error.count("\n") == 1
