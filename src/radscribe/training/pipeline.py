@@ -48,7 +48,10 @@ from radscribe.training.text_encoder import SentenceFilmModel, TextEncoderObject
 
 @dataclass(frozen=True)
 class Options:
-    """How a training runs, as against what is trained: none of it changes a result but ``max_steps``."""
+    """How a training runs, as against what is trained: none of it changes a result but ``max_steps``.
+
+    ``generator_cache``: where the generator's step is kept, if not with the others in ``cache``.
+    """
 
     cache: Path
     resume: bool = False
@@ -57,6 +60,7 @@ class Options:
     devices: int = 1
     weights: Path = Path("weights")
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
+    generator_cache: Path | None = None
 
 
 def train(recipe: Recipe, dataset: PreparedDataset, out: Path, options: Options) -> Path:
@@ -73,7 +77,8 @@ class Pipeline:
             recipe = replace(recipe, generator=replace(recipe.generator, validation_studies=bounded))
         self.recipe, self.dataset, self.options = recipe, dataset, options
         self.starts = Starts(options.weights, options.say)
-        self.cache = StepCache(options.cache, options.resume, options.say)
+        # With several devices each is a process of this one training, and none may wait for another here.
+        self.cache = StepCache(options.cache, options.resume, options.say, locked=options.devices == 1)
 
     def run(self, out: Path) -> Path:
         self._check()
@@ -118,9 +123,11 @@ class Pipeline:
     def reports(self, split: str) -> list[str]:
         return [study.report(self.recipe.section) for study in self.studies(split)]
 
-    def films(self, split: str) -> FilmSource:
+    def films(self, split: str, seed: int | None = None) -> FilmSource:
+        """The films of ``split``, augmented by ``seed`` (default: the recipe's)."""
+        seed = self.recipe.seed if seed is None else seed
         rows = [study.frontal.image_index for study in self.studies(split)]
-        films = Films(self.dataset.pixels, rows, self.recipe.film, self.recipe.seed)
+        films = Films(self.dataset.pixels, rows, self.recipe.film, seed)
         if not self.recipe.cache_frozen_blocks:
             return films
         config = self.recipe.model.image_encoder
@@ -136,7 +143,7 @@ class Pipeline:
             "image_encoder": to_mapping(config),
             "weights": self.starts.content(config),
         }
-        return read_frozen(self.cache.step(f"frozen-{split}", inputs, build).folder, split, self.recipe.seed)
+        return read_frozen(self.cache.step(f"frozen-{split}", inputs, build).folder, split, seed)
 
     def strata(self) -> NDArray[np.int64] | None:
         """The image source of each training study as a number, where the recipe balances them."""
@@ -284,6 +291,7 @@ class Pipeline:
         features: dict[str, FilmEntities],
     ) -> tuple[Step, System]:
         recipe = self.recipe
+        seed = recipe.seed if recipe.generator.seed is None else recipe.generator.seed
         # The text encoder's own vocabulary, with [DEC] and the state tokens behind it.
         tokenizer = ReportTokenizer(Tokenizer.from_str(text_encoder.tokenizer.to_str()))
         inputs = {
@@ -296,7 +304,7 @@ class Pipeline:
         }
         splits = {
             name: Split(
-                self.films(name),
+                self.films(name, seed),
                 features[name],
                 indexed_presence(recipe.model.retrieval, features[name], self.studies(name)),
                 torch.tensor([study.labels for study in self.studies(name)]),
@@ -306,11 +314,11 @@ class Pipeline:
         }
 
         def build(folder: Path) -> dict[str, Any]:
-            torch.manual_seed(recipe.seed)
+            torch.manual_seed(seed)
             model = Revtaf(recipe.model, text_encoder.width, tokenizer)
             self.starts.begin(model.image_encoder, film_encoder, entity_model.image_encoder)
             model.classification.positive_rates.copy_(class_rates(splits["train"].labels))
-            run = self._run(folder, recipe.training)
+            run = self._run(folder, recipe.training, seed)
             on_device = replace(
                 knowledge,
                 database=knowledge.database.to(run.fabric.device),
@@ -324,14 +332,15 @@ class Pipeline:
                 splits["validate"],
                 recipe.generator,
                 recipe.search,
-                recipe.seed,
+                seed,
                 self.strata(),
             )
             summary = fit(objective, recipe.training, run)
             write_tensors(folder / "generator.safetensors", dict(model.state_dict()))
             return summary
 
-        step = self.cache.step("generator", inputs, build)
+        cache = replace(self.cache, folder=self.options.generator_cache or self.cache.folder)
+        step = cache.step("generator", inputs, build)
         model = Revtaf(recipe.model, text_encoder.width, tokenizer)
         _load(model, step.folder / "generator.safetensors")
         system = System(recipe.system(), text_encoder, entity_model, model.eval().requires_grad_(False), knowledge)
@@ -360,11 +369,12 @@ class Pipeline:
         except (ValueError, RuntimeError) as error:  # MisconfigurationException is none of Fabric's public names
             raise WrongUse(f"--accelerator {options.accelerator} --devices {options.devices}: {error}") from None
 
-    def _run(self, folder: Path, config: TrainingConfig) -> Run:
+    def _run(self, folder: Path, config: TrainingConfig, seed: int | None = None) -> Run:
         fabric = self._fabric(config)
         fabric.launch()
         options = self.options
-        return Run(folder, fabric, self.recipe.seed, options.max_steps, options.resume, options.say)
+        seed = self.recipe.seed if seed is None else seed
+        return Run(folder, fabric, seed, options.max_steps, options.resume, options.say)
 
 
 def _load(module: nn.Module, path: Path) -> None:
