@@ -69,7 +69,7 @@ def markdown(ablation: AblationTable) -> str:
     ]
     notes += [f"- {name}: no seed finished" for name in ablation.unfinished]
     told = [
-        f"{ablation.studies} studies, {ablation.wanted} seeds. Figures are means over seeds, with the least, the "
+        f"Studies: {ablation.studies}; seeds: {ablation.wanted}. Figures are means over seeds, with the least, the "
         "greatest and the standard deviation. Minutes are for training the generator, drafting and scoring; the steps "
         f"before are shared. Rare conditions, stated in under 5 % of training studies: {rare}.",
         f"Differences: 95 % interval and p of a paired bootstrap of the means over seeds, {ablation.resamples} draws, "
