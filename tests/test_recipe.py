@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from radscribe.recipe import RecipeError, from_mapping, to_mapping
+from radscribe.recipe import RecipeError, from_mapping, read_yaml, to_mapping
 from radscribe.training.plan import Recipe, read_recipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -75,3 +75,51 @@ def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, content: str) -> None
         read_recipe(path)
     with pytest.raises(RecipeError, match="no such recipe"):
         read_recipe(tmp_path / "absent.yaml")
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_a_recipe_is_laid_over_its_base_key_by_key(tmp_path: Path) -> None:
+    write(
+        tmp_path / "whole.yaml",
+        "name: it\nfirst: &both {size: 1, kind: a, deep: {one: 1, two: 2}}\nsecond: *both\nlist: [1, 2]\npart: {a: 1}",
+    )
+    write(tmp_path / "rows" / "middle.yaml", "base: ../whole.yaml\nname: middle\nfirst: {deep: {two: 3}}\npart: null")
+    path = write(
+        tmp_path / "rows" / "top.yaml", "base: middle.yaml\nname: top\nlist: [3]\nfirst: {size: 5, new: {x: 1}}"
+    )
+    assert read_yaml(path) == {
+        "name": "top",
+        "first": {"size": 5, "kind": "a", "deep": {"one": 1, "two": 3}, "new": {"x": 1}},
+        "second": {"size": 1, "kind": "a", "deep": {"one": 1, "two": 2}},  # an anchor of the base binds nothing here
+        "list": [3],
+        "part": None,
+    }
+    # What was switched off can be switched on again.
+    again = write(tmp_path / "rows" / "again.yaml", "base: middle.yaml\npart: {b: 2}")
+    assert read_yaml(again)["part"] == {"b": 2}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        ("base: second.yaml", "base: first.yaml", r"second\.yaml: its base first\.yaml rests on this recipe in turn"),
+        ("base: ./first.yaml", "", r"first\.yaml: its base \./first\.yaml rests on this recipe in turn"),
+        ("base: absent.yaml", "", r"first\.yaml: its base absent\.yaml is no file"),
+        ("base: 3", "", r"first\.yaml: base: expected the path of a recipe, found 3"),
+        ("base: second.yaml", "name: [", r"second\.yaml: not readable as YAML"),
+        ("base: second.yaml\nmodel: {width: big}", "name: x", r"first\.yaml: model\.width: expected int"),
+    ],
+)
+def test_a_wrong_base_is_told_in_one_line_that_names_the_file(
+    tmp_path: Path, first: str, second: str, reason: str
+) -> None:
+    write(tmp_path / "second.yaml", second or "name: x")
+    path = write(tmp_path / "first.yaml", first)
+    with pytest.raises(RecipeError, match=reason) as caught:
+        read_recipe(path)
+    assert "\n" not in str(caught.value)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 import radscribe
+from radscribe.cli_ablate import ablate
 from radscribe.cli_bench import app as bench_app
 from radscribe.cli_compare import compare
 from radscribe.cli_index import app as index_app
@@ -31,6 +32,7 @@ app.add_typer(index_app, name="index")
 app.add_typer(bench_app, name="bench")
 app.command()(score)
 app.command()(compare)
+app.command()(ablate)
 
 
 def _version(wanted: bool) -> None:

@@ -96,7 +96,40 @@ def to_mapping(config: Any) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file. Raises ``RecipeError`` for a missing file or text that is no YAML mapping."""
+    """The mapping in a YAML file, laid over that of the file which its key ``base`` names (seen from its own folder).
+
+    A mapping is laid over a mapping key by key; anything else takes the place of what the base has. Raises
+    ``RecipeError`` for a missing file, text that is no YAML mapping, and a base that leads back to where it came from.
+    """
+    return _with_base(path, ())
+
+
+def _with_base(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
+    own = _own_mapping(path)
+    if "base" not in own:
+        return own
+    base = own.pop("base")
+    if not isinstance(base, str):
+        raise RecipeError(f"{path}: base: expected the path of a recipe, found {base!r}")
+    below, chain = path.parent / base, (*chain, path)
+    if any(below.resolve() == each.resolve() for each in chain):
+        raise RecipeError(f"{path}: its base {base} rests on this recipe in turn; let one of them name no base")
+    if not below.is_file():
+        raise RecipeError(f"{path}: its base {base} is no file; name it as seen from {path.parent}")
+    return merged(_with_base(below, chain), own)
+
+
+def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """``own`` laid over ``base``: mappings key by key, all else replaced. Neither is changed."""
+    result = dict(base)
+    for key, value in own.items():
+        below = base.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        result[key] = merged(below, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def _own_mapping(path: Path) -> dict[str, Any]:
     try:
         mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from radscribe.checkpoint import load_index
 from radscribe.data.dataset import PreparedDataset
 from radscribe.reporter import load_reporter
 from radscribe.study import RadscribeError
+from radscribe.training.cache import StepCache
 from radscribe.training.pipeline import Options, train
 from radscribe.training.plan import Recipe
 
@@ -42,6 +45,60 @@ def test_finished_steps_are_found_again_and_a_change_redoes_only_what_depends_on
     assert sum("cached" in line for line in said) == 4
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("first", "second", "third")]
     assert weights[0] == weights[1] != weights[2]
+
+
+def test_another_seed_for_the_generator_redoes_the_generator_alone(
+    phantoms: PreparedDataset, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    options = Options(tmp_path / "cache", max_steps=1, accelerator="cpu", say=said.append)
+    weights = []
+    for seed in (None, tiny_recipe.seed, 1):
+        said.clear()
+        recipe = replace(tiny_recipe, generator=replace(tiny_recipe.generator, seed=seed))
+        folder = train(recipe, phantoms, tmp_path / str(seed), options)
+        assert sum("cached" in line for line in said) == (0 if seed is None else 4)
+        assert len(list((tmp_path / "cache").glob("generator-*/done.json"))) == len(weights) + 1
+        weights.append((folder / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1] != weights[2]
+    with pytest.raises(ValueError, match="seed -1 must not be negative"):
+        replace(tiny_recipe.generator, seed=-1)
+
+
+def test_the_generator_can_be_kept_apart(phantoms: PreparedDataset, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    options = Options(
+        tmp_path / "cache", max_steps=1, accelerator="cpu", say=lambda line: None, generator_cache=tmp_path / "apart"
+    )
+    train(tiny_recipe, phantoms, tmp_path / "out", options)
+    assert len(list((tmp_path / "apart").glob("generator-*/done.json"))) == 1
+    assert not list((tmp_path / "cache").glob("generator-*"))
+    assert len(list((tmp_path / "cache").glob("*/done.json"))) == 4
+
+
+def test_a_step_that_another_makes_is_waited_for_and_not_made_twice(tmp_path: Path) -> None:
+    said: list[str] = []
+    made: list[Path] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def build(folder: Path) -> dict[str, int]:
+        made.append(folder)
+        begun.set()
+        assert go_on.wait(60)
+        return {"figure": 7}
+
+    def say(line: str) -> None:
+        said.append(line)
+        if "waiting" in line:
+            go_on.set()
+
+    cache = StepCache(tmp_path, True, say)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(cache.step, "slow", {"input": 1}, build)
+        assert begun.wait(60)
+        second = threads.submit(cache.step, "slow", {"input": 1}, build)
+        assert first.result() == second.result()
+    assert len(made) == 1 and first.result().summary["figure"] == 7
+    assert [line for line in said if "waiting" in line] and any("cached" in line for line in said)
 
 
 def test_the_reference_database_is_the_training_split_and_nothing_else(

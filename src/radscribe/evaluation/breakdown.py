@@ -87,13 +87,8 @@ def by_frequency(
     """
     resampling = resampling or Resampling()
     sums = condition_sums(outcomes(hypothesis_states, reference_states), resampling)
-    rates = (training_states[:, :CHEXBERT_COUNT] == POSITIVE).mean(axis=0)
-    rare, common = FREQUENCY_BOUNDS
-    names = (f"rare (< {rare:.0%})", f"middling ({rare:.0%} to {common:.0%})", f"common (>= {common:.0%})")
-    members = np.digitize(rates, FREQUENCY_BOUNDS)
     bands = {}
-    for band, name in enumerate(names):
-        columns = np.flatnonzero(members == band)
+    for name, columns in frequency_bands(training_states):
         if len(columns):
             of_band = sums[:, columns]
             bands[name] = FrequencyBand(
@@ -103,6 +98,15 @@ def by_frequency(
                 macro_f1=interval(macro(of_band)[:, 2]),
             )
     return bands
+
+
+def frequency_bands(training_states: NDArray[np.integer]) -> list[tuple[str, NDArray[np.int64]]]:
+    """Rare, middling and common conditions by their positive rate in training: name and columns of each band."""
+    rates = (training_states[:, :CHEXBERT_COUNT] == POSITIVE).mean(axis=0)
+    rare, common = FREQUENCY_BOUNDS
+    names = (f"rare (< {rare:.0%})", f"middling ({rare:.0%} to {common:.0%})", f"common (>= {common:.0%})")
+    members = np.digitize(rates, FREQUENCY_BOUNDS)
+    return [(name, np.flatnonzero(members == band)) for band, name in enumerate(names)]
 
 
 def mentions(states: NDArray[np.integer], conditions: Sequence[str] = INFILTRATE) -> NDArray[np.bool_]:

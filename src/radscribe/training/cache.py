@@ -7,21 +7,27 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import radscribe
+from radscribe.locks import lock
 from radscribe.storage import read_json, write_json
 
 
 @dataclass(frozen=True)
 class StepCache:
-    """A folder of steps. ``resume`` keeps what an interrupted step has left; else it is begun anew."""
+    """A folder of steps. ``resume`` keeps what an interrupted step has left; else it is begun anew.
+
+    With ``locked`` a step that another process is making is waited for, not made a second time.
+    """
 
     folder: Path
     resume: bool
     say: Callable[[str], None]
+    locked: bool = True
 
     def step(self, name: str, inputs: Mapping[str, Any], build: Callable[[Path], Mapping[str, Any]]) -> Step:
         """The finished step for these inputs: found, or built by ``build(folder)``, which returns its summary."""
@@ -29,18 +35,27 @@ class StepCache:
         key = hashlib.sha256(content.encode()).hexdigest()[:16]
         folder = self.folder / f"{name}-{key}"
         done = folder / "done.json"
-        if done.exists():
-            self.say(f"{name}: cached ({folder.name})")
-            return Step(folder, key, read_json(done))
+        if not done.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / f"{folder.name}.lock"
+            waiting = f"{name}: another process is making it ({folder.name}); waiting"
+            with lock(path, lambda: self.say(waiting)) if self.locked else nullcontext():
+                if not done.exists():
+                    return self._made(name, key, json.loads(content), build)
+        self.say(f"{name}: cached ({folder.name})")
+        return Step(folder, key, read_json(done))
+
+    def _made(self, name: str, key: str, inputs: Mapping[str, Any], build: Callable[[Path], Mapping[str, Any]]) -> Step:
+        folder = self.folder / f"{name}-{key}"
         if folder.exists() and not self.resume:
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         summary = dict(build(folder))
         seconds = round(time.monotonic() - began, 1)
-        write_json(done, {"step": name, "inputs": json.loads(content), "seconds": seconds, **summary})
+        write_json(folder / "done.json", {"step": name, "inputs": inputs, "seconds": seconds, **summary})
         self.say(f"{name}: done in {seconds:.0f} s")
-        return Step(folder, key, read_json(done))
+        return Step(folder, key, read_json(folder / "done.json"))
 
 
 @dataclass(frozen=True)

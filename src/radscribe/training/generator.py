@@ -26,7 +26,8 @@ class GeneratorConfig:
     """``references``: where training takes the reference report from, nearest by "labels" (the paper), in the "ball" as
     inference does, or from "both", drawn anew for each film and epoch (REVTAF alone has references).
     ``validation_studies`` bounds the reports written after each epoch; an epoch whose commonest report is more than
-    ``commonest`` of them has collapsed and is chosen only where all have.
+    ``commonest`` of them has collapsed and is chosen only where all have. ``seed``: another seed for the generator
+    alone, in place of the recipe's; runs that differ in it share the cached steps before it.
     """
 
     references: Literal["labels", "ball", "both"] = "labels"
@@ -34,8 +35,11 @@ class GeneratorConfig:
     validation_studies: int = 300
     validation_beams: int = 1
     commonest: float = 1.0
+    seed: int | None = None
 
     def __post_init__(self) -> None:
+        if self.seed is not None and self.seed < 0:
+            raise ValueError(f"seed {self.seed} must not be negative")
         if not 0 < self.commonest <= 1:
             raise ValueError(f"commonest {self.commonest} is no share")
 

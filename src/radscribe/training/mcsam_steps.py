@@ -121,14 +121,10 @@ class McsamSteps(Steps):
         inputs = {
             "before": last_step.key,
             "bank": bank_step.key if bank_step else None,
-            "model": to_mapping(config),
-            "generator": to_mapping(recipe.generator),
-            "search": to_mapping(recipe.search),
-            **self.training_inputs(recipe.training, config.image_encoder),
         }
 
         def build(folder: Path) -> dict[str, Any]:
-            torch.manual_seed(recipe.seed)
+            torch.manual_seed(self.generator_seed)
             model = Mcsam(config, tokenizer)
             self.starts.begin(model.image_encoder, *starts)
             if bank_step:
@@ -142,15 +138,15 @@ class McsamSteps(Steps):
                 )
                 for name in ("train", "validate")
             )
-            run = self.run_of(folder, recipe.training)
+            run = self.run_of(folder, recipe.training, self.generator_seed)
             objective = McsamObjective(
-                model, training, validation, recipe.generator, recipe.search, recipe.seed, self.strata()
+                model, training, validation, recipe.generator, recipe.search, self.generator_seed, self.strata()
             )
             summary = fit(objective, recipe.training, run)
             write_tensors(folder / "generator.safetensors", dict(model.state_dict()))
             return summary
 
-        step = self.cache.step("generator", inputs, build)
+        step = self.generator_step(inputs, build)
         model = Mcsam(config, tokenizer)
         load(model, step.folder / "generator.safetensors")
         system = System(recipe.system(), text_encoder, model.eval().requires_grad_(False), None, knowledge)

@@ -16,7 +16,6 @@ from radscribe.encoders.image import ImageEncoder
 from radscribe.encoders.text import TextEncoder
 from radscribe.models.classification import class_rates
 from radscribe.models.revtaf import FilmEntities, Knowledge, Revtaf, RevtafConfig
-from radscribe.recipe import to_mapping
 from radscribe.storage import read_tensors, write_tensors
 from radscribe.system import System
 from radscribe.training.cache import Step
@@ -85,14 +84,7 @@ class RevtafSteps(Steps):
         recipe, config = self.recipe, self.model_config
         # The text encoder's own vocabulary, with [DEC] and the state tokens behind it.
         tokenizer = ReportTokenizer(Tokenizer.from_str(text_encoder.tokenizer.to_str()))
-        inputs = {
-            "features": features_step.key,
-            "model": to_mapping(config),
-            "generator": to_mapping(recipe.generator),
-            "search": to_mapping(recipe.search),
-            "template": recipe.triplet_template,
-            **self.training_inputs(recipe.training, config.image_encoder),
-        }
+        inputs = {"features": features_step.key, "template": recipe.triplet_template}
         splits = {
             name: RevtafSplit(
                 films=self.films(name),
@@ -105,11 +97,11 @@ class RevtafSteps(Steps):
         }
 
         def build(folder: Path) -> dict[str, Any]:
-            torch.manual_seed(recipe.seed)
+            torch.manual_seed(self.generator_seed)
             model = Revtaf(config, text_encoder.width, tokenizer)
             self.starts.begin(model.image_encoder, film_encoder, entity_model.image_encoder)
             model.classification.positive_rates.copy_(class_rates(splits["train"].labels))
-            run = self.run_of(folder, recipe.training)
+            run = self.run_of(folder, recipe.training, self.generator_seed)
             on_device = replace(
                 knowledge,
                 database=knowledge.database.to(run.fabric.device),
@@ -123,14 +115,14 @@ class RevtafSteps(Steps):
                 splits["validate"],
                 recipe.generator,
                 recipe.search,
-                recipe.seed,
+                self.generator_seed,
                 self.strata(),
             )
             summary = fit(objective, recipe.training, run)
             write_tensors(folder / "generator.safetensors", dict(model.state_dict()))
             return summary
 
-        step = self.cache.step("generator", inputs, build)
+        step = self.generator_step(inputs, build)
         model = Revtaf(config, text_encoder.width, tokenizer)
         load(model, step.folder / "generator.safetensors")
         system = System(recipe.system(), text_encoder, model.eval().requires_grad_(False), entity_model, knowledge)

@@ -40,7 +40,10 @@ from radscribe.training.text_encoder import SentenceFilmModel, TextEncoderObject
 
 @dataclass(frozen=True)
 class Options:
-    """How a training runs, as against what is trained: none of it changes a result but ``max_steps``."""
+    """How a training runs, as against what is trained: none of it changes a result but ``max_steps``.
+
+    ``generator_cache``: where the generator's step is kept, if not with the others in ``cache``.
+    """
 
     cache: Path
     resume: bool = False
@@ -49,6 +52,7 @@ class Options:
     devices: int = 1
     weights: Path = Path("weights")
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
+    generator_cache: Path | None = None
 
 
 class Steps:
@@ -60,7 +64,8 @@ class Steps:
             recipe = replace(recipe, generator=replace(recipe.generator, validation_studies=bounded))
         self.recipe, self.dataset, self.options = recipe, dataset, options
         self.starts = Starts(options.weights, options.say)
-        self.cache = StepCache(options.cache, options.resume, options.say)
+        # With several devices each is a process of this one training, and none may wait for another here.
+        self.cache = StepCache(options.cache, options.resume, options.say, locked=options.devices == 1)
 
     def check(self) -> None:
         self.dataset.require_section(self.recipe.section)
@@ -74,17 +79,22 @@ class Steps:
     def reports(self, split: str) -> list[str]:
         return [study.report(self.recipe.section) for study in self.studies(split)]
 
+    @property
+    def generator_seed(self) -> int:
+        return self.recipe.seed if self.recipe.generator.seed is None else self.recipe.generator.seed
+
     def films(self, split: str) -> FilmSource:
-        """The films of a split's studies: those of all views that the model reads, one behind the other."""
+        """The generator's films of a split's studies: those of all views that it reads, one behind the other."""
         count = self.recipe.views
-        sources = [self.view(split, number) for number in range(count)]
+        sources = [self.view(split, number, self.generator_seed) for number in range(count)]
         return Views(sources) if count > 1 else sources[0]
 
-    def view(self, split: str, number: int = 0) -> FilmSource:
-        """One film of each study, the frontal (0) or the one beside it (1)."""
+    def view(self, split: str, number: int = 0, seed: int | None = None) -> FilmSource:
+        """One film of each study, the frontal (0) or the one beside it (1), augmented by ``seed`` (or the recipe's)."""
+        seed = self.recipe.seed if seed is None else seed
         rows = [study.read(number + 1)[number].image_index for study in self.studies(split)]
         # Two views of one study are not augmented alike.
-        films = Films(self.dataset.pixels, rows, self.recipe.film, self.recipe.seed + 1_000_003 * number)
+        films = Films(self.dataset.pixels, rows, self.recipe.film, seed + 1_000_003 * number)
         if not self.recipe.cache_frozen_blocks:
             return films
         config = self.recipe.model.image_encoder
@@ -100,7 +110,7 @@ class Steps:
             "image_encoder": to_mapping(config),
             "weights": self.starts.content(config),
         } | ({"view": number} if number else {})
-        return read_frozen(self.cache.step(f"frozen-{split}", inputs, build).folder, split, self.recipe.seed)
+        return read_frozen(self.cache.step(f"frozen-{split}", inputs, build).folder, split, seed)
 
     def strata(self) -> NDArray[np.int64] | None:
         """The image source of each training study as a number, where the recipe balances them."""
@@ -233,11 +243,23 @@ class Steps:
         except (ValueError, RuntimeError) as error:  # MisconfigurationException is none of Fabric's public names
             raise WrongUse(f"--accelerator {options.accelerator} --devices {options.devices}: {error}") from None
 
-    def run_of(self, folder: Path, config: TrainingConfig) -> Run:
-        fabric = self.fabric(config)
+    def run_of(self, folder: Path, config: TrainingConfig, seed: int | None = None) -> Run:
+        fabric, options = self.fabric(config), self.options
         fabric.launch()
-        options = self.options
-        return Run(folder, fabric, self.recipe.seed, options.max_steps, options.resume, options.say)
+        seed = self.recipe.seed if seed is None else seed
+        return Run(folder, fabric, seed, options.max_steps, options.resume, options.say)
+
+    def generator_step(self, inputs: dict[str, Any], build: Callable[[Path], dict[str, Any]]) -> Step:
+        """The last step, cached where the options keep it."""
+        recipe = self.recipe
+        inputs |= {
+            "model": to_mapping(recipe.model),
+            "generator": to_mapping(recipe.generator),
+            "search": to_mapping(recipe.search),
+            **self.training_inputs(recipe.training, recipe.model.image_encoder),
+        }
+        folder = self.options.generator_cache or self.cache.folder
+        return replace(self.cache, folder=folder).step("generator", inputs, build)
 
 
 def load(module: nn.Module, path: Path) -> None:

@@ -1,0 +1,118 @@
+"""The ablation recipes: they read, tell whose row they are, and what they switch off is absent and never called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from test_revtaf import batch, knowledge_of
+
+from radscribe.ablation import read_rows
+from radscribe.checkpoint import System
+from radscribe.models.revtaf import Revtaf, RevtafConfig
+from radscribe.recipe import from_mapping, read_yaml, to_mapping
+from radscribe.reporter import load_reporter
+from radscribe.training.plan import Recipe, read_recipe
+
+ABLATIONS = Path(__file__).parents[2] / "recipes" / "ablations"
+FILES = sorted((ABLATIONS / "revtaf").glob("*.yaml"))
+# What each recipe's model lacks, and what else of the model's parameters differs from the full one's.
+OFF = {
+    "without-retrieval": {"retrieval"},
+    "without-fusion": {"global_branch", "local_branch"},
+    "baseline": {"retrieval", "global_branch", "local_branch"},
+    "without-rest": {"decoder.rest"},
+}
+
+
+@pytest.fixture(scope="module")
+def system(checkpoint) -> System:  # type: ignore[no-untyped-def]
+    return load_reporter(checkpoint).system
+
+
+def small(config: RevtafConfig, system: System) -> RevtafConfig:
+    """The recipe's settings at the tiny system's sizes."""
+    tiny = system.config.model
+    return replace(
+        config,
+        width=tiny.width,
+        image_encoder=tiny.image_encoder,
+        retrieval=config.retrieval and replace(config.retrieval, width=8, pool=4),
+        classification=tiny.classification,
+        decoder=replace(tiny.decoder, rest=config.decoder.rest),
+    )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_recipe_reads_and_its_head_tells_whose_row_it_is(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert from_mapping(Recipe, to_mapping(recipe)) == recipe
+    assert recipe.name == f"revtaf-{path.stem}"
+    assert recipe.search.beams == 1 and recipe.generator.seed is None
+    head = "\n".join(line for line in path.read_text().splitlines() if line.startswith("#"))
+    assert "# What:" in head
+    for word in ("Paper:", "Command:", "docs/results/ablations.md") if path.stem == "full" else ("# Row:  ",):
+        assert word in head
+    if path.stem in ("without-retrieval", "without-fusion", "baseline"):
+        assert "# Row:  the paper's (Table 3" in head
+    elif path.stem != "full":
+        assert "# Row:  ours" in head
+
+
+def test_the_full_row_is_the_mini_recipe_but_for_its_search() -> None:
+    full, mini = read_recipe(ABLATIONS / "revtaf" / "full.yaml"), read_recipe(ABLATIONS.parent / "revtaf-mini.yaml")
+    assert replace(full, name=mini.name, search=mini.search) == mini
+    assert replace(mini.search, beams=1) == full.search
+
+
+@pytest.mark.parametrize("folder", [path for path in ABLATIONS.iterdir() if path.is_dir()], ids=lambda path: path.name)
+def test_every_folder_is_one_ablation_that_shares_all_steps_before_the_generator(folder: Path) -> None:
+    rows = read_rows(folder)
+    for recipe in rows.values():
+        own = replace(recipe, name="", model=rows["full"].model, generator=rows["full"].generator)
+        assert own == replace(rows["full"], name="")
+    assert all(len(read_yaml(folder / f"{row}.yaml")) for row in rows)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_a_recipe_switches_off_has_no_parameters_and_is_never_called(path: Path, system: System) -> None:
+    torch.manual_seed(0)
+    configs = [small(read_recipe(file).model, system) for file in (path, path.with_name("full.yaml"))]
+    models = [Revtaf(config, system.text_encoder.width, system.model.tokenizer) for config in configs]
+    own, full = ({name for name, _ in model.named_parameters()} for model in models)
+    absent = full - own
+    off = OFF.get(path.stem, set())
+    assert {part for part in off if not any(name.startswith(part) for name in absent)} == set()
+    assert {name for name in absent if not name.startswith(tuple(off))} == set()
+    assert {name for name in own - full if not name.startswith("project.")} == set()
+    model = models[0]
+    called: set[str] = set()
+    for name, child in model.named_children():
+        child.register_forward_hook(lambda *_, name=name: called.add(name))
+    knowledge = knowledge_of(model, system)
+    called.clear()  # an index is built by calling the ball
+    one = batch(system)
+    wanted = configs[0].fusion.references if configs[0].fusion else 1
+    losses = model.train()(one._replace(references=one.references.repeat(1, wanted)), knowledge)
+    assert torch.isfinite(losses["loss"])
+    assert called | {"decoder"} == {name.split(".")[0] for name in model.state_dict()}  # which is called by its parts
+    assert not called & off
+    called.clear()
+    sight = model.eval().see(one.films, one.entities, knowledge)
+    model.write(sight, system.config.search)
+    assert not called & off
+
+
+def test_the_recipes_without_a_part_of_their_own_change_what_they_say() -> None:
+    recipes = {path.stem: read_recipe(path) for path in FILES}
+    fusion = {name: recipe.model.fusion for name, recipe in recipes.items() if recipe.model.fusion}
+    assert fusion["full"].local_marginal == "presence" and fusion["uniform-marginal"].local_marginal == "uniform"
+    assert fusion["degenerate-attention"].mode == "degenerate" and fusion["unbalanced-transport"].unbalanced == 0.1
+    assert fusion["three-references"].references == 3 and fusion["nothing-near-enough"].farthest_reference == 3.8
+    assert recipes["references-by-labels"].generator.references == "labels" != recipes["full"].generator.references
+    assert recipes["without-consistency"].model.losses.consistency == 0 < recipes["full"].model.losses.consistency
+    trusting = recipes["without-doubtful-evidence"].model
+    shares = (trusting.predicted_states, trusting.borrowed_states, trusting.healthy_patches, trusting.borrowed_local)
+    assert shares == (0, 0, 0, 0)
