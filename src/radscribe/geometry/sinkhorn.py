@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,6 +28,45 @@ class ConvergenceError(RadscribeError):
         self.error, self.tolerance, self.iterations = error, tolerance, iterations
 
 
+class Transport(NamedTuple):
+    """A solved problem: plan = exp((row_potential + column_potential - cost) / epsilon), in float64."""
+
+    plan: Tensor  # R x C
+    row_potential: Tensor  # R, in units of the cost: it stays a good start when epsilon or a column's cost changes
+    column_potential: Tensor  # C
+    row_error: float  # L1 distance of the plan's row sums from their marginal, and so for the columns
+    column_error: float
+    iterations: int
+
+
+@torch.no_grad()
+def solve_transport(
+    cost: Tensor,
+    row_marginal: Tensor,
+    column_marginal: Tensor,
+    epsilon: float,
+    iterations: int = 10_000,
+    tolerance: float = 1e-3,
+    row_potential: Tensor | None = None,
+) -> Transport:
+    """One problem to convergence, in the log domain and float64, without gradient: ``R x C, R, C -> Transport``.
+
+    ``row_potential``: where to start, for instance a related problem's. The columns' potentials follow from it in the
+    first update, so that a column whose cost is new needs none. Stops once both marginals' L1 errors are within
+    ``tolerance``, or raises ``ConvergenceError`` after ``iterations``.
+    """
+    _check_positive(epsilon, iterations)
+    log_kernel = _log_kernel(cost.double(), column_marginal, epsilon).unsqueeze(0)
+    row, column = row_marginal.double().unsqueeze(0), column_marginal.double().unsqueeze(0)
+    start = None if row_potential is None else row_potential.double().unsqueeze(0) / epsilon
+    f, g, used = _log_domain_potentials(log_kernel, row, column, 1.0, iterations, tolerance, start)
+    plan = _log_domain_plan(log_kernel, f, g, column)[0]
+    row_error, column_error = (
+        float((plan.sum(axis) - marginal[0]).abs().sum()) for axis, marginal in ((1, row), (0, column))
+    )
+    return Transport(plan, epsilon * f[0], epsilon * g[0], row_error, column_error, used)
+
+
 def transport_plan(
     cost: Tensor,
     row_marginal: Tensor,
@@ -47,14 +86,12 @@ def transport_plan(
     ``ConvergenceError`` after ``iterations``. ``unbalanced``: strength of a Kullback-Leibler penalty that replaces the
     constraint on the columns; the rows stay exact, and ``tolerance`` bounds the mass that one more update would move.
     """
-    if not (epsilon > 0 and iterations >= 1 and (unbalanced is None or unbalanced > 0)):
-        raise ValueError(f"epsilon {epsilon}, iterations {iterations} and unbalanced {unbalanced} must be positive")
+    _check_positive(epsilon, iterations, unbalanced)
     power = 1.0 if unbalanced is None else unbalanced / (unbalanced + epsilon)
     dtype = torch.promote_types(cost.dtype, torch.float32)
     *leading, rows, columns = cost.shape
     with torch.autocast(cost.device.type, enabled=False):
-        log_kernel = (cost.to(dtype) / -epsilon).masked_fill((column_marginal <= 0).unsqueeze(-2), _LOG_EMPTY)
-        log_kernel = log_kernel.reshape(-1, rows, columns)
+        log_kernel = _log_kernel(cost.to(dtype), column_marginal, epsilon).reshape(-1, rows, columns)
         row = row_marginal.to(dtype).expand(*leading, rows).reshape(-1, rows)
         column = column_marginal.to(dtype).expand(*leading, columns).reshape(-1, columns)
         highest, span = _span(log_kernel.detach())
@@ -63,8 +100,19 @@ def transport_plan(
             kernel = (log_kernel - highest).exp()
             plan: Tensor = _ScalingPlan.apply(kernel, row, column, power, iterations, tolerance)  # type: ignore[no-untyped-call]
         else:
-            plan = _log_domain_plan(log_kernel, row, column, power, iterations, tolerance)
+            f, g, _ = _log_domain_potentials(log_kernel, row, column, power, iterations, tolerance)
+            plan = _log_domain_plan(log_kernel, f, g, column)
     return plan.view(cost.shape).to(cost.dtype)
+
+
+def _check_positive(epsilon: float, iterations: int, unbalanced: float | None = None) -> None:
+    if not (epsilon > 0 and iterations >= 1 and (unbalanced is None or unbalanced > 0)):
+        raise ValueError(f"epsilon {epsilon}, iterations {iterations} and unbalanced {unbalanced} must be positive")
+
+
+def _log_kernel(cost: Tensor, column_marginal: Tensor, epsilon: float) -> Tensor:
+    """-C / epsilon, and no kernel at all where a column has no mass."""
+    return (cost / -epsilon).masked_fill((column_marginal <= 0).unsqueeze(-2), _LOG_EMPTY)
 
 
 def _span(log_kernel: Tensor) -> tuple[Tensor, float]:
@@ -79,20 +127,26 @@ def _span(log_kernel: Tensor) -> tuple[Tensor, float]:
 def _converged(moved: Tensor, tolerance: float, step: int, iterations: int) -> bool:
     """Whether no problem would move more than ``tolerance``, given ``moved``: ``B x C``."""
     error = float(moved.abs().sum(-1).max()) if moved.numel() else 0.0
-    if error > tolerance and step == iterations:
+    if not error <= tolerance and step >= iterations:  # an error that is not a number never gets better
         raise ConvergenceError(error, tolerance, iterations)
     return error <= tolerance
 
 
-def _log_domain_plan(
-    log_kernel: Tensor, row: Tensor, column: Tensor, power: float, iterations: int, tolerance: float | None
-) -> Tensor:
-    """The same iterations on logarithms, right for any epsilon, recorded step by step."""
+def _log_domain_potentials(
+    log_kernel: Tensor,
+    row: Tensor,
+    column: Tensor,
+    power: float,
+    iterations: int,
+    tolerance: float | None,
+    start: Tensor | None = None,
+) -> tuple[Tensor, Tensor, int]:
+    """The same iterations on logarithms, right for any epsilon, recorded step by step: f B x R, g B x C, steps."""
     log_row, log_column = (
         torch.where(marginal > 0, torch.where(marginal > 0, marginal, 1.0).log(), _LOG_EMPTY)
         for marginal in (row, column)
     )
-    f, g = torch.zeros_like(row), torch.zeros_like(column)
+    f, g = torch.zeros_like(row) if start is None else start, torch.zeros_like(column)
     for step in count():
         if step == iterations and tolerance is None:
             break
@@ -104,6 +158,10 @@ def _log_domain_plan(
                 break
         g = g_next
         f = log_row - torch.logsumexp(log_kernel + g.unsqueeze(-2), dim=-1)
+    return f, g, step
+
+
+def _log_domain_plan(log_kernel: Tensor, f: Tensor, g: Tensor, column: Tensor) -> Tensor:
     plan = (log_kernel + f.unsqueeze(-1) + g.unsqueeze(-2)).exp()
     return torch.where((column > 0).unsqueeze(-2), plan, 0.0)
 
