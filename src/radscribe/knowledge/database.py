@@ -12,13 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from radscribe.encoders.text import TextEncoder
-from radscribe.knowledge.kin import of_kin
+from radscribe.knowledge.nearest import nearest
 from radscribe.knowledge.prompts import sentence_table, split_sentences
 from radscribe.labels.entities import ENTITIES
 from radscribe.study import RadscribeError, Study
-
-# Entries of the widest block of films by studies held in memory at once.
-_BLOCK = 2**25
 
 
 def stated_presence(studies: Sequence[Study]) -> Tensor:
@@ -97,25 +94,12 @@ class ReportDatabase:
 
         -1 where fewer than ``count`` are left. Runs on the database's device; the answer comes back on the films'.
         """
-        found = torch.full((len(features), count), -1, dtype=torch.long, device=features.device)
-        kin = self.kin
-        size = max(1, _BLOCK // max(1, len(self)))
-        for first in range(0, len(features), size):
-            block = slice(first, first + size)
-            similarity = functional.normalize(features[block].to(self.features.device), dim=-1) @ self.features.T
-            if groups is not None:
-                own = of_kin(groups[block].to(self.groups.device), kin)
-                similarity = similarity.masked_fill(own, float("-inf"))
-            nearest = similarity.topk(min(count, len(self)), dim=1)
-            indices = nearest.indices.masked_fill(nearest.values.isinf(), -1)
-            found[block, : indices.shape[1]] = indices.to(found.device)
-        return found
+        return nearest(features, self.features, count, None if groups is None else (groups, self.kin))[1]
 
     def nearest_sentence(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """For each of B sentence vectors: the index of the nearest known sentence by cosine, and the cosine."""
-        similarity = functional.normalize(vectors, dim=-1) @ functional.normalize(self.sentence_vectors, dim=-1).T
-        best = similarity.max(1)
-        return best.indices, best.values
+        similarity, indices = nearest(vectors, functional.normalize(self.sentence_vectors, dim=-1), 1)
+        return indices[:, 0], similarity[:, 0]
 
     def study_of_sentence(self, sentence: int) -> int:
         """The first study whose report holds the sentence."""
