@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from radscribe.geometry.sinkhorn import ConvergenceError, transport_plan
+from radscribe.geometry.sinkhorn import ConvergenceError, solve_transport, transport_plan
 
 
 def problem(
@@ -145,3 +146,94 @@ def test_half_precision_and_empty_batches() -> None:
     half = transport_plan(cost.bfloat16(), row.bfloat16(), column.bfloat16(), 0.05)
     assert half.dtype == torch.bfloat16 and bool(half.isfinite().all())
     assert transport_plan(cost[:0], row[:0], column[:0], 0.05).shape == (0, 2, 5, 7)
+
+
+def uniform(rows: int, columns: int) -> tuple[Tensor, Tensor]:
+    return torch.full((rows,), 1 / rows, dtype=torch.float64), torch.full((columns,), 1 / columns, dtype=torch.float64)
+
+
+def alike(seed: int, rows: int = 40, columns: int = 8, width: int = 6) -> Tensor:
+    """Cosine costs of studies and slots."""
+    generator = torch.Generator().manual_seed(seed)
+    sides = (torch.randn(size, width, dtype=torch.float64, generator=generator) for size in (rows, columns))
+    a, b = (torch.nn.functional.normalize(side, dim=-1) for side in sides)
+    return 1 - a @ b.T
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10_000), st.sampled_from([0.01, 0.1]))
+def test_a_solved_transport_reports_what_its_plan_shows(seed: int, epsilon: float) -> None:
+    cost, (row, column) = alike(seed).float(), uniform(40, 8)
+    solved = solve_transport(cost, row, column, epsilon)
+    assert solved.plan.dtype == torch.float64 and bool((solved.plan >= 0).all())
+    assert 0 <= solved.row_error < 1e-9 and 0 < solved.column_error <= 1e-3
+    assert solved.column_error == pytest.approx(float((solved.plan.sum(0) - column).abs().sum()), rel=1e-9)
+    exponent = solved.row_potential[:, None] + solved.column_potential - cost.double()
+    torch.testing.assert_close((exponent / epsilon).exp(), solved.plan)
+    loose = transport_plan(cost.double(), row, column, epsilon, iterations=10_000, tolerance=1e-3)
+    torch.testing.assert_close(solved.plan, loose, rtol=1e-9, atol=1e-14)
+
+
+def test_a_solved_transport_equals_pot() -> None:
+    ot = pytest.importorskip("ot")
+    cost, (row, column) = alike(1), uniform(40, 8)
+    plan = solve_transport(cost, row, column, 0.02, tolerance=1e-9).plan
+    expected = ot.sinkhorn(row, column, cost, 0.02, method="sinkhorn_log", numItermax=10_000, stopThr=1e-10)
+    torch.testing.assert_close(plan, expected, rtol=1e-5, atol=1e-9)
+
+
+def test_permuting_rows_and_columns_permutes_the_plan() -> None:
+    cost, marginals = alike(2), uniform(40, 8)
+    generator = torch.Generator().manual_seed(0)
+    rows, columns = torch.randperm(40, generator=generator), torch.randperm(8, generator=generator)
+    permuted = solve_transport(cost[rows][:, columns], *marginals, 0.02).plan
+    torch.testing.assert_close(permuted, solve_transport(cost, *marginals, 0.02).plan[rows][:, columns])
+
+
+def test_much_entropy_gives_the_outer_product_and_little_the_linear_assignment() -> None:
+    _, row, column = problem(3, batch=(1,))
+    cost = problem(3, batch=(1,))[0][0]
+    blurred = solve_transport(cost, row[0], column[0], 1e4, tolerance=1e-9).plan
+    torch.testing.assert_close(blurred, row[0].unsqueeze(1) * column[0], rtol=1e-3, atol=0)
+    cost = alike(4, rows=9, columns=9)
+    sharp = solve_transport(cost, *uniform(9, 9), 1e-3).plan
+    _, partner = linear_sum_assignment(cost)
+    assert sharp.argmax(1).tolist() == partner.tolist()
+    assert float(sharp.amax(1).sum()) > 0.98
+
+
+def test_a_warm_start_gives_the_same_plan_in_fewer_iterations() -> None:
+    cost, marginals = alike(5), uniform(40, 8)
+    nearby = cost + 0.01 * alike(6)
+    before = solve_transport(cost, *marginals, 0.02)
+    cold, warm = (
+        solve_transport(nearby, *marginals, 0.015, row_potential=start) for start in (None, before.row_potential)
+    )
+    again = solve_transport(nearby, *marginals, 0.015, row_potential=cold.row_potential)
+    assert again.iterations == 1 and warm.iterations < cold.iterations
+    exact = [
+        solve_transport(nearby, *marginals, 0.015, tolerance=1e-10, row_potential=start).plan
+        for start in (None, before.row_potential)
+    ]
+    torch.testing.assert_close(exact[0], exact[1], rtol=1e-5, atol=1e-10)
+
+
+def test_a_column_whose_cost_is_new_restarts_from_the_rows() -> None:
+    cost, marginals = alike(5), uniform(40, 8)
+    before = solve_transport(cost, *marginals, 0.02)
+    cost[:, 3] = 5 + alike(6)[:, 3]
+    after = solve_transport(cost, *marginals, 0.02, row_potential=before.row_potential)
+    assert after.column_error <= 1e-3 and float(after.column_potential[3] - before.column_potential[3]) > 4
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_a_transport_that_does_not_converge_is_an_error_with_the_numbers(value: float | None) -> None:
+    """A cost that is not a number is one of them: it once went round for ever."""
+    cost = alike(7)
+    if value is not None:
+        cost[0, 0] = value
+    with pytest.raises(ConvergenceError, match=r"L1 marginal error .* above the tolerance 1e-09 after 3 it") as caught:
+        solve_transport(cost, *uniform(40, 8), 0.01, iterations=3, tolerance=1e-9)
+    assert caught.value.iterations == 3 and not caught.value.error <= 1e-9
+    with pytest.raises(ValueError, match="must be positive"):
+        solve_transport(cost, *uniform(40, 8), 0.0)

@@ -9,7 +9,7 @@ import torch
 
 from radscribe.decoding.tokenizer import train_word_pieces
 from radscribe.encoders.text import TextEncoder, TextEncoderConfig
-from radscribe.knowledge import database as database_module
+from radscribe.knowledge import nearest as nearest_module
 from radscribe.knowledge.database import ReportDatabase, build_database
 from radscribe.knowledge.prompts import local_prompts, split_sentences, triplet_texts
 from radscribe.labels.entities import ENTITIES, PLACES
@@ -92,7 +92,7 @@ def test_where_no_other_patient_is_left_there_is_no_neighbour_and_its_report_rea
 def test_neighbours_found_block_by_block_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     found = database(patients="aab")
     whole = found.nearest_films(found.features, found.kin, 2)
-    monkeypatch.setattr(database_module, "_BLOCK", 1)
+    monkeypatch.setattr(nearest_module, "_BLOCK", 1)
     assert torch.equal(found.nearest_films(found.features, found.kin, 2), whole)
 
 

@@ -77,6 +77,7 @@ class Slots(NamedTuple):
     column_error: float | None
     iterations: int  # of Sinkhorn, over all plans
     usage: Tensor  # K: share of studies whose largest plan entry, or without plans whose nearest slot, is slot k
+    reseeded: int  # slots that are one study's pair, not a mean: where many, epsilon is coarse for these embeddings
     studies: int  # N, of those used
     sampled: bool  # whether they are a subset
 
@@ -91,6 +92,8 @@ def initial_slots(images: Tensor, texts: Tensor, config: SlotsConfig, seed: int,
     """
     if images.shape != texts.shape or images.dim() != 2:
         raise ValueError(f"images {tuple(images.shape)} and texts {tuple(texts.shape)} must both be N x D")
+    if strata is not None and strata.shape != images.shape[:1]:
+        raise ValueError(f"strata {tuple(strata.shape)} must be one for each of {len(images)} studies")
     if not all(bool(((rows.norm(dim=1) - 1).abs() < 1e-2).all()) for rows in (images, texts)):
         raise ValueError("images and texts must be unit rows")
     if len(images) < _STUDIES_PER_SLOT * config.count:
@@ -105,32 +108,31 @@ def initial_slots(images: Tensor, texts: Tensor, config: SlotsConfig, seed: int,
     plans = _Plans(pairs, config)
     if config.mode == "ot_joint":
         start = _start(functional.normalize(pairs, dim=-1), config, generator, "pairs of image and report")
-        slots, usage = _refine(pairs, start, plans, config.epsilons, config)
+        slots, usage, reseeded = _refine(pairs, start, plans, config.epsilons, config)
     elif config.mode == "ot_match":
-        slots, usage = _refine(pairs, _matched(v, t, config, generator), plans, (), config)
+        slots, usage, reseeded = _refine(pairs, _matched(v, t, config, generator), plans, (), config)
     elif config.mode == "kmeans":
-        slots, usage = _clusters(pairs, config, generator, "pairs of image and report")
+        slots, usage, reseeded = _clusters(pairs, config, generator, "pairs of image and report")
     else:
         slots = functional.normalize(torch.randn(config.count, pairs.shape[1], generator=generator), dim=-1).to(pairs)
-        usage = _usage(_choice_of_nearest(pairs)(slots, config.epsilon))
-    return Slots(slots, *plans.errors, plans.iterations, usage, len(rows), len(rows) < len(images))
+        usage, reseeded = _usage(_choice_of_nearest(pairs)(slots, config.epsilon)), 0
+    return Slots(slots, *plans.errors, plans.iterations, usage, reseeded, len(rows), len(rows) < len(images))
 
 
 def _studies_used(
     images: Tensor, texts: Tensor, at_most: int, generator: torch.Generator, strata: Tensor | None
 ) -> Tensor:
-    """Rows of the studies used, in an order that follows from the seed and from what they hold, not from the given."""
+    """Rows of the studies used, sorted along a random direction: by what they hold and not by how they are given."""
     directions = torch.randn(2, images.shape[1], generator=generator).to(images)
     image_place, text_place = (
         (rows * along).sum(1, dtype=torch.float64) for rows, along in zip((images, texts), directions, strict=True)
     )
-    rows = (image_place + text_place).argsort()
+    rows: Tensor = (image_place + text_place).argsort()
     if len(rows) <= at_most:
         return rows
-    rows = rows[torch.randperm(len(rows), generator=generator).to(rows.device)]
     if strata is not None:
         rows = rows[strata.to(rows.device)[rows].argsort(stable=True)]
-    # Even steps through the sorted strata take of each its share, to within one study.
+    # Even steps through strata, each sorted along that direction, take of each its share to within one study.
     steps = (torch.arange(at_most, device=rows.device, dtype=torch.float64) + 0.5) * len(rows) / at_most
     return rows[steps.long()]
 
@@ -167,55 +169,64 @@ def _choice_of_nearest(points: Tensor) -> _Weigh:
 
 def _refine(
     points: Tensor, slots: Tensor, weigh: _Weigh, epsilons: Sequence[float], config: SlotsConfig
-) -> tuple[Tensor, Tensor]:
-    """Slots K x D at the means of the points that belong to them, none of them dead or a duplicate, and their usage."""
-    unit = functional.normalize(points, dim=-1)
+) -> tuple[Tensor, Tensor, int]:
+    """Slots K x D at the means of the points that belong to them, none dead or a duplicate; their usage K; how many
+    of them were reseeded last, and are one study's pair instead of a mean.
+    """
+    reseeded = torch.zeros(len(slots), dtype=torch.bool, device=slots.device)
     for epsilon in epsilons:
-        weights = weigh(slots, epsilon)
-        means = functional.normalize(weights.T.to(points) @ points, dim=-1)  # m_k
-        before, slots = slots, _reseeded(unit, means, weights, _weak(means, weights, config), config)
+        means, usage, service = _weighed(points, slots, weigh(slots, epsilon))
+        reseeded = _weak(means, usage, config)
+        before, slots = slots, _moved(means, reseeded, means[~reseeded], points, service, config)
         if torch.equal(before, slots):
             break
-    # What was reseeded last has to be weighed once more, and may itself be in need of it.
+    # What was reseeded last has to be weighed once more, and may itself need to move: then away from where it was.
     for _ in range(config.rounds):
-        weights = weigh(slots, config.epsilon)
-        weak = _weak(slots, weights, config)
+        _, usage, service = _weighed(points, slots, weigh(slots, config.epsilon))
+        weak = _weak(slots, usage, config)
         if not weak.any():
-            return slots, _usage(weights)
-        slots = _reseeded(unit, slots, weights, weak, config)
+            return slots, usage, int(reseeded.sum())
+        slots, reseeded = _moved(slots, weak, slots, points, service, config), reseeded | weak
     raise RadscribeError(
         f"slots: {int(weak.sum())} of {len(slots)} stay dead or duplicates (cosine above {config.duplicate_cosine}) "
         f"after {config.rounds} reseedings; ask for fewer slots or a lower epsilon"
     )
 
 
+def _weighed(points: Tensor, slots: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """From the weights N x K, which are too wide to keep: the unit mean of each slot's points (K x D), its usage (K),
+    and for each point the cosine to the slots it belongs to (N).
+
+    The cosine and not the cost, which is high where a study's own image and report disagree: no slot can mend that.
+    """
+    usage, weights = _usage(weights), weights.to(points)
+    means = functional.normalize(weights.T @ points, dim=-1)  # m_k
+    service = (weights @ slots * functional.normalize(points, dim=-1)).sum(1) / weights.sum(1)
+    return means, usage, service
+
+
 def _usage(weights: Tensor) -> Tensor:
-    """Share of the rows whose largest entry is slot k: ``N x K -> K``."""
+    """Share of the points whose largest weight is slot k's: ``N x K -> K``."""
     return weights.argmax(1).bincount(minlength=weights.shape[1]) / len(weights)
 
 
-def _weak(slots: Tensor, weights: Tensor, config: SlotsConfig) -> Tensor:
-    """K booleans: slots that are no row's first choice, or duplicates of an earlier one that is."""
-    dead = _usage(weights) == 0
+def _weak(slots: Tensor, usage: Tensor, config: SlotsConfig) -> Tensor:
+    """K booleans: slots that are no study's first choice, or duplicates of an earlier one that is."""
     twins = (slots @ slots.T).triu(1) > config.duplicate_cosine
-    return dead | twins[~dead].any(0)
+    return (usage == 0) | twins[usage > 0].any(0)
 
 
-def _reseeded(unit: Tensor, slots: Tensor, weights: Tensor, weak: Tensor, config: SlotsConfig) -> Tensor:
-    """The slots with the weak ones moved to the worst-served studies, as far as there are such as no slot is near.
+def _moved(slots: Tensor, weak: Tensor, taken: Tensor, points: Tensor, service: Tensor, config: SlotsConfig) -> Tensor:
+    """The slots with the weak ones moved to the worst-served studies, as far as there are such apart from ``taken``.
 
-    Worst served by the angle to the slots that a study belongs to, or to the nearest kept or already moved: the cost
-    itself would single out the studies whose own image and report disagree, which no slot can serve.
+    A study near a taken or an already moved slot is served by it.
     """
-    if not weak.any():
-        return slots
-    weights = weights.to(unit)
-    service = (weights @ slots * unit).sum(1) / weights.sum(1)  # before the weak ones move
 
     def worst_served(closest: Tensor, free: Tensor) -> Tensor:
         return torch.maximum(service, closest).masked_fill(~free, torch.inf).argmin()
 
-    worst = _apart(unit, slots[~weak], int(weak.sum()), config, worst_served)
+    unit = functional.normalize(points, dim=-1)
+    worst = _apart(unit, taken, int(weak.sum()), config, worst_served)
     slots = slots.clone()
     slots[weak.nonzero()[: len(worst), 0]] = unit[worst]
     return slots
@@ -240,7 +251,7 @@ def _start(unit: Tensor, config: SlotsConfig, generator: torch.Generator, name: 
     """K distinct rows, drawn as k-means++ does: in proportion to their squared distance from those already drawn."""
 
     def draw(closest: Tensor, free: Tensor) -> Tensor:
-        distance = (1 - closest.clamp(min=-1)).double() * free
+        distance = (1 - closest.clamp(-1, 1)).double() * free
         return torch.multinomial(distance.cpu(), 1, generator=generator)[0].to(unit.device)
 
     rows = _apart(unit, unit[:0], config.count, config, draw)
@@ -252,8 +263,8 @@ def _start(unit: Tensor, config: SlotsConfig, generator: torch.Generator, name: 
     return unit[rows]
 
 
-def _clusters(points: Tensor, config: SlotsConfig, generator: torch.Generator, name: str) -> tuple[Tensor, Tensor]:
-    """Lloyd's k-means on directions, K x D unit centroids and their usage; ``name``: what the points are."""
+def _clusters(points: Tensor, config: SlotsConfig, generator: torch.Generator, name: str) -> tuple[Tensor, Tensor, int]:
+    """Lloyd's k-means on directions: as ``_refine`` returns it; ``name``: what the points are."""
     unit = functional.normalize(points, dim=-1)
     start = _start(unit, config, generator, name)
     return _refine(unit, start, _choice_of_nearest(unit), range(_LLOYD_ROUNDS), config)
@@ -261,8 +272,8 @@ def _clusters(points: Tensor, config: SlotsConfig, generator: torch.Generator, n
 
 def _matched(v: Tensor, t: Tensor, config: SlotsConfig, generator: torch.Generator) -> Tensor:
     """Each modality clustered by itself, the centroids coupled one to one by their plan: ``N x D, N x D -> K x D``."""
-    image_centroids, _ = _clusters(v, config, generator, "images")
-    text_centroids, _ = _clusters(t, config, generator, "reports")
+    image_centroids, *_ = _clusters(v, config, generator, "images")
+    text_centroids, *_ = _clusters(t, config, generator, "reports")
     plans = _Plans(image_centroids, config)
     for epsilon in config.epsilons:
         plan = plans(text_centroids, epsilon)
