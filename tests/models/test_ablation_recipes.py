@@ -10,13 +10,14 @@ import torch
 from test_revtaf import batch, knowledge_of
 
 from radscribe.ablation import read_rows
-from radscribe.checkpoint import System
 from radscribe.models.revtaf import Revtaf, RevtafConfig
 from radscribe.recipe import from_mapping, read_yaml, to_mapping
 from radscribe.reporter import load_reporter
+from radscribe.system import System
 from radscribe.training.plan import Recipe, read_recipe
 
 ABLATIONS = Path(__file__).parents[2] / "recipes" / "ablations"
+MINI = ABLATIONS.parent
 FILES = sorted((ABLATIONS / "revtaf").glob("*.yaml"))
 # What each recipe's model lacks, and what else of the model's parameters differs from the full one's.
 OFF = {
@@ -61,9 +62,15 @@ def test_a_recipe_reads_and_its_head_tells_whose_row_it_is(path: Path) -> None:
         assert "# Row:  ours" in head
 
 
-def test_the_full_row_is_the_mini_recipe_but_for_its_search() -> None:
-    full, mini = read_recipe(ABLATIONS / "revtaf" / "full.yaml"), read_recipe(ABLATIONS.parent / "revtaf-mini.yaml")
-    assert replace(full, name=mini.name, search=mini.search) == mini
+@pytest.mark.parametrize("system_name", ["revtaf", "mcsam"])
+def test_the_full_row_is_the_mini_recipe_but_for_its_search_and_its_epochs(system_name: str) -> None:
+    full, mini = (
+        read_recipe(path) for path in (ABLATIONS / system_name / "full.yaml", MINI / f"{system_name}-mini.yaml")
+    )
+    stages = {name: getattr(mini, name) for name in ("text_training", "entity_training", "training")}
+    for name, stage in stages.items():
+        assert replace(getattr(full, name), epochs=stage.epochs) == stage
+    assert replace(full, name=mini.name, search=mini.search, **stages) == mini
     assert replace(mini.search, beams=1) == full.search
 
 
