@@ -59,10 +59,10 @@ TINY = {
 
 # Its MCSAM sister: every part, two tokens of memory.
 TINY_MCSAM = {
-    **{name: value for name, value in TINY.items() if name not in ("model", "text_encoder")},
+    **TINY,
     "name": "tiny-mcsam",
     "entity_start": True,
-    "text_encoder": {**TINY["text_encoder"], "contrast_width": 12},  # type: ignore[dict-item]
+    "alignment_training": _TRAINING,
     "model": {
         "method": "mcsam",
         "width": 16,

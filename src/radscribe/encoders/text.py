@@ -13,8 +13,7 @@ from transformers import BertConfig, BertModel
 
 @dataclass(frozen=True)
 class TextEncoderConfig:
-    """``source`` names a BERT folder or hub id; without it a BERT of this shape is trained on the dataset, and meets
-    films in a space of ``contrast_width``."""
+    """``source`` names a BERT folder or hub id; without it a BERT of this shape is trained on the dataset."""
 
     source: str | None = None
     layers: int = 12
@@ -23,7 +22,6 @@ class TextEncoderConfig:
     feed_forward: int = 3072
     vocabulary_size: int = 30522
     max_tokens: int = 64
-    contrast_width: int = 128
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:

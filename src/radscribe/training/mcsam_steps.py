@@ -13,70 +13,124 @@ from torch import Tensor
 from torch.nn import functional
 
 from radscribe.decoding.tokenizer import ReportTokenizer
+from radscribe.encoders.entity import EntityModel
 from radscribe.encoders.image import ImageEncoder
 from radscribe.encoders.text import TextEncoder
-from radscribe.knowledge.prompts import split_sentences
 from radscribe.knowledge.slots import initial_slots
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
 from radscribe.models.mcsam import Mcsam, McsamConfig, SlotKnowledge
 from radscribe.recipe import to_mapping
 from radscribe.storage import read_json, read_tensors, write_json, write_tensors
 from radscribe.system import System
+from radscribe.training.alignment import AlignmentHeads, AlignmentObjective, PairFeatures, report_features
 from radscribe.training.cache import Step
 from radscribe.training.generator import Split
 from radscribe.training.loop import fit
 from radscribe.training.mcsam_generator import McsamObjective
 from radscribe.training.steps import Steps, load
 from radscribe.training.targets import writable
-from radscribe.training.text_encoder import SentenceFilmModel
+from radscribe.training.text_encoder import film_features
 
 BATCH = 64
+UNUSED_WIDTH = 128  # of the space that shows where studies lie, where no memory starts in it
 
 
 class McsamSteps(Steps):
     def train(self) -> tuple[list[Step], System]:
         """All steps in order: those that were trained, and the trained system."""
         text_step, text_encoder, film_encoder = self.text_encoder()
-        trained, starts = [text_step], [film_encoder] if film_encoder else []
+        trained, entity_model = [text_step], None
         if self.recipe.entity_start:
             entity_step, entity_model = self.entity_model(text_step, text_encoder, film_encoder)
             trained.append(entity_step)
-            starts.append(entity_model.image_encoder)
-        places_step, images, texts = self.places(text_step, text_encoder)
+        alignment_step, images, texts = self.alignment(trained[-1], text_encoder, film_encoder, entity_model)
         database = self.database(text_step, text_encoder, functional.normalize(images + texts, dim=-1))
-        knowledge = SlotKnowledge(database)
-        bank_step = None
+        knowledge, bank_step = SlotKnowledge(database), None
         if self.model_config.memory:
-            bank_step, knowledge = self.bank(places_step, images, texts, knowledge)
+            bank_step, knowledge = self.bank(alignment_step, images, texts, knowledge)
+        starts = [film_encoder, entity_model.image_encoder if entity_model else None]
         generator_step, system = self.generator(trained[-1], bank_step, text_encoder, starts, knowledge)
-        return [*trained, generator_step], system
+        return [*trained, alignment_step, generator_step], system
 
     @property
     def model_config(self) -> McsamConfig:
         assert isinstance(self.recipe.model, McsamConfig)
         return self.recipe.model
 
-    def places(self, text_step: Step, text_encoder: TextEncoder) -> tuple[Step, Tensor, Tensor]:
-        """v and t (N x D_M each, unit rows): the training films and reports under one frozen, aligned pair of encoders.
+    def alignment(
+        self,
+        last_step: Step,
+        text_encoder: TextEncoder,
+        film_encoder: ImageEncoder | None,
+        entity_model: EntityModel | None,
+    ) -> tuple[Step, Tensor, Tensor]:
+        """v and t (N x D_M each, unit rows): the training films and reports in one space.
 
-        v is the mean over a study's views, t that over its report's sentences.
+        What the frozen encoders say of films (the entity model where there is one) and of reports is brought together
+        by two heads; v is made of the mean over a study's views.
         """
+        recipe, splits = self.recipe, ("train", "validate")
+        width = self.model_config.memory.slot_width if self.model_config.memory else UNUSED_WIDTH
 
         def build(folder: Path) -> dict[str, Any]:
-            pair = SentenceFilmModel(text_encoder, ImageEncoder(self.recipe.entity_model.image_encoder))
-            load(pair, text_step.folder / "sentence_film.safetensors")
-            device = self.fabric(self.recipe.training).device
-            images, texts = place_studies(pair.eval().to(device), self)
-            text_encoder.cpu()
-            write_tensors(folder / "places.safetensors", {"images": images, "texts": texts})
-            return {}
+            torch.manual_seed(recipe.seed)
+            found = {
+                split: PairFeatures(
+                    self.film_features(split, film_encoder, entity_model),
+                    *report_features(text_encoder, self.reports(split)),
+                )
+                for split in splits
+            }
+            heads = AlignmentHeads(found["train"], width)
+            objective = AlignmentObjective(heads, found["train"], found["validate"])
+            run = self.run_of(folder, recipe.alignment_training)
+            summary = fit(objective, recipe.alignment_training, run)
+            heads.cpu()
+            with torch.no_grad():
+                places = {
+                    "images": heads.films(found["train"].films),
+                    "texts": heads.texts(found["train"].texts),
+                }
+            write_tensors(folder / "places.safetensors", places)
+            return summary
 
-        step = self.cache.step("places", {"text": text_step.key, "views": self.recipe.views}, build)
-        found = read_tensors(step.folder / "places.safetensors")
-        return step, found["images"], found["texts"]
+        inputs = {
+            "before": last_step.key,
+            "views": recipe.views,
+            "width": width,
+            **self.training_inputs(recipe.alignment_training, recipe.entity_model.image_encoder),
+        }
+        step = self.cache.step("alignment", inputs, build)
+        places = read_tensors(step.folder / "places.safetensors")
+        return step, places["images"], places["texts"]
+
+    @torch.no_grad()
+    def film_features(self, split: str, film_encoder: ImageEncoder | None, entity_model: EntityModel | None) -> Tensor:
+        """What the frozen film encoder says of each study of a split, the mean over its views: N x d_v, on the CPU."""
+        device = self.fabric(self.recipe.alignment_training).device
+        if entity_model is None and film_encoder is None:
+            film_encoder = self.starts.begin(ImageEncoder(self.recipe.entity_model.image_encoder), None)
+
+        def of(films: Tensor) -> Tensor:
+            if entity_model is None:
+                assert film_encoder is not None
+                return film_features(film_encoder.to(device).eval(), films)
+            output = entity_model.to(device)(films)
+            present = output.presence_logits[..., 1] - output.presence_logits[..., 0]
+            return torch.cat((present.float(), output.pooled.float()), -1)
+
+        count, parts = len(self.studies(split)), []
+        views = [self.view(split, number) for number in range(self.recipe.views)]
+        for first in range(0, count, BATCH):
+            rows = range(first, min(first + BATCH, count))
+            parts.append(torch.stack([of(view.plain(rows).to(device)) for view in views]).mean(0).cpu())
+        for network in (entity_model, film_encoder):
+            if network is not None:
+                network.cpu()
+        return torch.cat(parts)
 
     def bank(
-        self, places_step: Step, images: Tensor, texts: Tensor, knowledge: SlotKnowledge
+        self, alignment_step: Step, images: Tensor, texts: Tensor, knowledge: SlotKnowledge
     ) -> tuple[Step, SlotKnowledge]:
         """M as it starts, with its marginal errors and the use of its slots; a plan that is not met ends the run."""
         memory = self.model_config.memory
@@ -91,14 +145,14 @@ class McsamSteps(Steps):
                 "mode": memory.start.mode,
                 **told,
                 "usage": usage,
-                "encoders": places_step.key,
+                "encoders": alignment_step.key,
                 "training_ids": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
             }
             write_tensors(folder / "slots.safetensors", {"slots": slots.vectors})
             write_json(folder / "memory.json", start)
             return told
 
-        inputs = {"places": places_step.key, "start": to_mapping(memory.start), "seed": self.recipe.seed}
+        inputs = {"alignment": alignment_step.key, "start": to_mapping(memory.start), "seed": self.recipe.seed}
         step = self.cache.step("bank", inputs, build)
         return step, replace(knowledge, start=read_json(step.folder / "memory.json"))
 
@@ -113,7 +167,7 @@ class McsamSteps(Steps):
         last_step: Step,
         bank_step: Step | None,
         text_encoder: TextEncoder,
-        starts: list[ImageEncoder],
+        starts: list[ImageEncoder | None],
         knowledge: SlotKnowledge,
     ) -> tuple[Step, System]:
         recipe, config = self.recipe, self.model_config
@@ -153,23 +207,3 @@ class McsamSteps(Steps):
         if recipe.half_precision:
             system.half().float()
         return step, system
-
-
-@torch.no_grad()
-def place_studies(pair: SentenceFilmModel, steps: Steps) -> tuple[Tensor, Tensor]:
-    """Unit rows v and t of the training split, N x D_M each, on the CPU."""
-    reports = [split_sentences(report) for report in steps.reports("train")]
-    distinct = list(dict.fromkeys(sentence for report in reports for sentence in report))
-    row = {sentence: position for position, sentence in enumerate(distinct)}
-    parts = [pair.place_sentences(distinct[first : first + BATCH]) for first in range(0, len(distinct), BATCH)]
-    sentences = torch.cat(parts).cpu()
-    texts = torch.stack([sentences[[row[sentence] for sentence in report]].mean(0) for report in reports])
-    views = [steps.view("train", number) for number in range(steps.recipe.views)]
-    images = torch.cat(
-        [
-            torch.stack([pair.place_films(view.plain(rows).to(pair.word_bias.device)) for view in views]).mean(0).cpu()
-            for first in range(0, len(reports), BATCH)
-            for rows in [range(first, min(first + BATCH, len(reports)))]
-        ]
-    )
-    return functional.normalize(images.float(), dim=-1), functional.normalize(texts, dim=-1)

@@ -14,6 +14,11 @@ from radscribe.training.generator import GeneratorConfig
 from radscribe.training.schedule import TrainingConfig
 
 
+def _alignment_training() -> TrainingConfig:
+    """Two small heads over features that are there: large batches, short and cheap."""
+    return TrainingConfig(epochs=40, batch_size=256, learning_rate=1e-3, final_learning_rate=1e-5, warmup_steps=40)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe(SystemConfig):
     """``half_precision`` stores the checkpoint's weights in 16 bits; ``store_reports`` its reference reports as text
@@ -31,6 +36,7 @@ class Recipe(SystemConfig):
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     text_training: TrainingConfig = field(default_factory=TrainingConfig)
     entity_training: TrainingConfig = field(default_factory=TrainingConfig)
+    alignment_training: TrainingConfig = field(default_factory=_alignment_training)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
@@ -44,8 +50,6 @@ class Recipe(SystemConfig):
                 f"reports of {longest} tokens behind a prompt of {prompt} do not fit into the decoder's "
                 f"max_positions {self.model.decoder.max_positions}"
             )
-        if isinstance(model, McsamConfig):
-            self._check_memory(model)
         try:
             triplet_text(0, 0, 0, self.triplet_template)
         except (KeyError, IndexError, ValueError):
@@ -55,18 +59,6 @@ class Recipe(SystemConfig):
         encoders = (self.entity_model.image_encoder, self.model.image_encoder)
         if self.cache_frozen_blocks and not (encoders[0] == encoders[1] and encoders[0].frozen_blocks):
             raise ValueError("cache_frozen_blocks needs both image encoders alike, with frozen_blocks above 0")
-
-    def _check_memory(self, model: McsamConfig) -> None:
-        if self.text_encoder.source:
-            raise ValueError(
-                "a memory starts from a film and a text encoder that were aligned with each other: leave out "
-                "text_encoder.source, and both are trained here"
-            )
-        if model.memory and model.memory.slot_width != self.text_encoder.contrast_width:
-            raise ValueError(
-                f"model.memory.slot_width {model.memory.slot_width} must be text_encoder.contrast_width "
-                f"{self.text_encoder.contrast_width}, the space in which the memory starts"
-            )
 
     def system(self) -> SystemConfig:
         """The part that a checkpoint carries on."""

@@ -127,7 +127,6 @@ class Steps:
             "section": recipe.section,
             "text_encoder": to_mapping(config),
             "template": recipe.triplet_template,
-            "keeps": "sentence_film",
         }
         published = load_published_text_encoder(config, self.options.say) if config.source else None
         if published is not None:
@@ -159,7 +158,6 @@ class Steps:
             (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
             write_tensors(folder / "text_encoder.safetensors", dict(encoder.state_dict()))
             write_tensors(folder / "film_encoder.safetensors", dict(film_encoder.state_dict()))
-            write_tensors(folder / "sentence_film.safetensors", dict(model.state_dict()))
             return summary
 
         step = self.cache.step("text-encoder", inputs, build)

@@ -19,6 +19,7 @@ from radscribe.labels.triplets import extract_triplets
 from radscribe.training.films import FilmSource
 
 MASKED_SHARE = 0.15
+CONTRAST_WIDTH = 128
 SENTENCES = 4
 IGNORED = -100
 
@@ -35,7 +36,7 @@ class SentenceBatch(NamedTuple):
 
 
 class SentenceFilmModel(nn.Module):
-    """The text encoder with a masked-word head, and a film encoder that meets it in a space of ``contrast_width``.
+    """The text encoder with a masked-word head, and a film encoder that meets it in a space of 128.
 
     Sentences and triplets are brought together in the [CLS] vectors themselves: these are the global and the local
     prompts, and FCC takes the cosine of the two (Eq. 12). The film encoder is a by-product: a mini recipe may start the
@@ -48,8 +49,8 @@ class SentenceFilmModel(nn.Module):
         width = text_encoder.width
         self.transform = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
         self.word_bias = nn.Parameter(torch.zeros(text_encoder.bert.config.vocab_size))
-        self.project_text = nn.Linear(width, text_encoder.config.contrast_width)
-        self.project_film = nn.Linear(image_encoder.width, text_encoder.config.contrast_width)
+        self.project_text = nn.Linear(width, CONTRAST_WIDTH)
+        self.project_film = nn.Linear(image_encoder.width, CONTRAST_WIDTH)
         self.log_scale = nn.Parameter(torch.tensor(1 / 0.07).log())
 
     def forward(self, batch: SentenceBatch) -> dict[str, Tensor]:
@@ -59,7 +60,7 @@ class SentenceFilmModel(nn.Module):
         logits = functional.linear(self.transform(hidden[masked]), embeddings, self.word_bias)
         words = functional.cross_entropy(logits.float(), batch.targets[masked]) if masked.any() else logits.sum()
         text = functional.normalize(self.project_text(hidden[:, 0]), dim=-1)
-        film = self.place_films(batch.films)
+        film = functional.normalize(self.project_film(film_features(self.image_encoder, batch.films)), dim=-1)
         similarity = text.float() @ film.float().T * self.log_scale.exp().clamp(max=100)
         # The same sentence stands in many reports: all its films are right answers, and all sentences of a film.
         contrast = (_shared_target(similarity, batch.belongs) + _shared_target(similarity.T, batch.belongs.T)) / 2
@@ -69,17 +70,11 @@ class SentenceFilmModel(nn.Module):
         stated = (_shared_target(meaning, batch.stated) + _shared_target(meaning.T, batch.stated.T)) / 2
         return {"loss": words + contrast + stated, "words": words, "contrast": contrast, "stated": stated}
 
-    def place_films(self, films: Tensor) -> Tensor:
-        """Where films lie in the space they share with sentences: B x 1 x H x W -> B x contrast_width, unit rows."""
-        # Contrast needs no finer detail than half the film's resolution, at a quarter of the work.
-        patches = self.image_encoder(functional.avg_pool2d(films, 2))
-        return functional.normalize(self.project_film(patches.mean(1)), dim=-1)
 
-    def place_sentences(self, sentences: Sequence[str]) -> Tensor:
-        """Where sentences lie in the space they share with films: S x contrast_width, unit rows."""
-        ids, mask = (part.to(self.word_bias.device) for part in self.text_encoder.tokenize(sentences))
-        hidden = self.text_encoder.states(ids, mask)
-        return functional.normalize(self.project_text(hidden[:, 0]).float(), dim=-1)
+def film_features(image_encoder: ImageEncoder, films: Tensor) -> Tensor:
+    """B x d_v, the mean patch of films at half their resolution: contrast needs no more, at a quarter of the work."""
+    patches: Tensor = image_encoder(functional.avg_pool2d(films, 2))
+    return patches.mean(1)
 
 
 def _shared_target(logits: Tensor, belongs: Tensor) -> Tensor:
