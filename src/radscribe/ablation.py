@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 import radscribe
 from radscribe.data.dataset import PreparedDataset
 from radscribe.evaluation.ablation import Finished, compared, rare_columns
 from radscribe.evaluation.ablation_files import save
 from radscribe.evaluation.breakdown import by_frequency
+from radscribe.evaluation.evaluate import see_and_write
 from radscribe.evaluation.saved import read_scorecard
 from radscribe.evaluation.scorecard import Scorecard, score
-from radscribe.imaging.crop import centre_crop
 from radscribe.locks import lock, try_lock
 from radscribe.recipe import to_mapping
 from radscribe.reporter import Reporter, load_reporter
@@ -36,7 +35,6 @@ from radscribe.training.plan import Recipe, read_recipe
 
 FULL = "full"  # the recipe that every other one is held against
 SPLIT = "test"
-BATCH = 48
 RECORD = "run.json"
 METRICS = ("bleu", "rouge_l", "cider")  # METEOR, which the table does not show, would take longer than drafting
 KEPT = ("training.jsonl", "curves.png")
@@ -240,12 +238,8 @@ def score_drafts(reporter: Reporter, dataset: PreparedDataset) -> Scorecard:
     """The scorecard of the drafts of the whole test split, without controls; true labels where the dataset has them."""
     section = reporter.system.config.section
     studies = dataset.split(SPLIT)
-    drafts: dict[str, str] = {}
-    for first in tqdm(range(0, len(studies), BATCH), desc="drafting", disable=None, leave=False):
-        part = studies[first : first + BATCH]
-        views = [centre_crop(dataset.film(study), reporter.system.config.film) for study in part]
-        written = reporter.write(reporter.see(views))
-        drafts |= {study.study_id: report for study, report in zip(part, written, strict=True)}
+    _, reports = see_and_write(reporter, dataset, studies)
+    drafts = {study.study_id: report for study, report in zip(studies, reports, strict=True)}
     phantoms = dataset.manifest["settings"]["source"] == "phantom"  # their labels are true ones, not read from text
     card = score(
         drafts,

@@ -58,7 +58,7 @@ def evaluate(
     if len(studies) < 2:
         raise RadscribeError(f"{dataset.folder}: {len(studies)} studies in the {split} split; at least 2 are needed")
     ids = [study.study_id for study in studies]
-    sight, reports = _see_and_write(reporter, dataset, studies)
+    sight, reports = see_and_write(reporter, dataset, studies)
     references = {study.study_id: study.report(section) for study in studies}
     true_labels = {study.study_id: study.labels for study in studies}
     patients = {study.study_id: study.patient_id for study in studies}
@@ -132,7 +132,8 @@ def other_films(studies: Sequence[Study], sources: Sequence[str], seed: int = 0)
     return chosen
 
 
-def _see_and_write(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Study]) -> tuple[Sight, list[str]]:
+def see_and_write(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Study]) -> tuple[Sight, list[str]]:
+    """What the model takes from the studies' films, and the reports it writes, in their order."""
     config = reporter.system.config
     seen: list[Sight] = []
     reports: list[str] = []

@@ -51,12 +51,14 @@ class McsamConfig:
     """The specification's sizes for MIMIC-CXR by default; ``memory`` or ``alignment`` None is the part switched off.
 
     Without a memory there is nothing to consolidate, and alignment takes the modalities' own features. ``views`` 2
-    reads a frontal and a lateral film. ``patch_positions`` adds to each patch where it is (ours, for small networks).
+    reads a frontal and a lateral film. Ours, for small networks: ``patch_positions`` adds to each patch where it is,
+    ``image_stage`` "middle" cuts the image encoder where an entity model cuts its own, which then serves it whole.
     """
 
     method: Literal["mcsam"] = "mcsam"
     width: int = 512
     image_encoder: ImageEncoderConfig = field(default_factory=lambda: ImageEncoderConfig(depths=(3, 4, 6, 3)))
+    image_stage: Literal["middle", "last"] = "last"
     memory: MemoryConfig | None = field(default_factory=MemoryConfig)
     image_consolidation: bool = True
     text_consolidation: bool = True
@@ -123,7 +125,7 @@ class Mcsam(nn.Module):
     def __init__(self, config: McsamConfig, tokenizer: ReportTokenizer) -> None:
         super().__init__()
         self.config, self.tokenizer = config, tokenizer
-        self.image_encoder = ImageEncoder(config.image_encoder)
+        self.image_encoder = ImageEncoder(config.image_encoder, config.image_stage)
         self.project = nn.Linear(self.image_encoder.width, config.width)
         if config.memory:
             self.bank = MemoryBank(config.memory, config.width)
