@@ -67,7 +67,7 @@ def test_padding_tells_nothing_and_the_scale_is_bounded() -> None:
     changed = retrieved.masked_fill(~mask.unsqueeze(-1), 9.0)
     torch.testing.assert_close(own.text(changed, mask), own.text(retrieved, mask))
     torch.testing.assert_close(own.text(retrieved, mask).norm(dim=-1), torch.ones(3))
-    assert own.semantic(own.image(retrieved)).shape == (3, 10)
+    assert own.embed(own.image(retrieved)).shape == (3, 1, 10)
     image, text = pairs()
     with torch.no_grad():
         own.log_scale.fill_(20.0)

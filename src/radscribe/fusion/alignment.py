@@ -54,6 +54,12 @@ class SemanticAlignment(nn.Module):
         mean = (retrieved * weights).sum(1) / weights.sum(1).clamp(min=1)
         return functional.normalize(self.text_head(mean).float(), dim=-1)
 
+    def embed(self, image: Tensor) -> Tensor:
+        """s_v of z_v: B x 256 -> B x 1 x output width."""
+        # A unit row has small entries: times the root of its width it is of the size that linear maps expect.
+        semantic: Tensor = self.semantic(image * self.config.width**0.5)
+        return semantic.unsqueeze(1)
+
     def loss(self, image: Tensor, text: Tensor, same_report: Tensor) -> Tensor:
         """L_align of z_v and z_t (B x 256 each); ``same_report`` (B x B) is true where two studies share a report."""
         scale = self.log_scale.exp().clamp(max=LARGEST_SCALE)

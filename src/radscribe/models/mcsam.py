@@ -181,7 +181,7 @@ class Mcsam(nn.Module):
         if self.config.alignment:
             image = self.alignment.image(patches if retrieved is None else retrieved)  # z_v
             if self.config.alignment.semantic != "none":
-                semantic = self.alignment.semantic(image.to(patches.dtype)).unsqueeze(1)  # s_v
+                semantic = self.alignment.embed(image.to(patches.dtype))  # s_v
         return McsamSight(patches, retrieved, slot_weights, semantic), image
 
     def retrieve(self, embedded: Tensor) -> Tensor:
