@@ -1,15 +1,16 @@
-"""Files that appear whole or not at all: JSON and safetensors, never pickle."""
+"""Files that appear whole or not at all: JSON and safetensors. Others' pickles are read for their tensors alone."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -59,6 +60,27 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise RadscribeError(f"{path}: no such file; is the folder whole?") from None
     except (SafetensorError, OSError) as error:
         raise RadscribeError(f"{path}: not a readable safetensors file ({error}); copy it again") from None
+
+
+def read_pickled_tensors(path: Path, within: str | None, mend: str) -> dict[str, Tensor]:
+    """Tensors by name from a published pickle (``.pth``, ``.pt``, ``.bin``), or from its entry ``within``.
+
+    Code in it is refused, not run. Raises ``RadscribeError``, which ends in ``mend``, where it holds anything else.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise RadscribeError(f"{path}: no such file; {mend}") from None
+    except Exception as error:  # damaged and foreign pickles raise nearly every kind there is
+        # torch wraps its reason in advice to switch the refusal of code off: those lines are not passed on.
+        lines = [line for line in str(error).splitlines() if line.strip() and "weights_only" not in line]
+        reason = lines[0][:120] if lines else type(error).__name__
+        raise RadscribeError(f"{path}: it cannot be read as a file of tensors ({reason}); {mend}") from None
+    found = content.get(within) if within and isinstance(content, dict) else content
+    pairs = found.items() if isinstance(found, Mapping) else [(None, None)]
+    if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in pairs):
+        raise RadscribeError(f"{path}: it has no {within or 'plain state dict'} of tensors; {mend}")
+    return dict(pairs)
 
 
 @contextmanager

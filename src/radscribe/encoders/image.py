@@ -11,6 +11,9 @@ from transformers import MobileNetV2Config, MobileNetV2Model, ResNetConfig, ResN
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+# One grey mean and deviation for all three channels (medclip/constants.py of MedCLIP's repository).
+MEDCLIP_MEAN = (0.5862785803043838,) * 3
+MEDCLIP_DEVIATION = (0.27950088968644304,) * 3
 
 # The inverted residual blocks of MobileNetV2 that still work at stride 16, behind the stem.
 MOBILENET_MIDDLE_BLOCKS = 12
@@ -23,7 +26,8 @@ class ImageEncoderConfig:
     ``weights`` names a file that ``encoders.weights`` reads into it; ``projection`` puts a linear map behind the
     patches (the mini recipes' smaller visual width); a resnet of ``stride`` 16 does not halve its last stage, so that a
     film of 112 has 7 x 7 patches too; ``frozen_blocks`` keeps the first blocks as they were loaded.
-    ``start`` "previous" takes the weights of the training step before (a mini recipe's shortcut).
+    ``start`` "previous" takes the weights of the training step before (a mini recipe's shortcut). ``normalization``
+    "imagenet" scales films as for the architecture's own ImageNet weights, "medclip" as MedCLIP's ResNet saw them.
     """
 
     architecture: Literal["resnet", "mobilenet_v2"] = "resnet"
@@ -34,6 +38,7 @@ class ImageEncoderConfig:
     stride: Literal[16, 32] = 32
     weights: str | None = None
     start: Literal["weights", "previous"] = "weights"
+    normalization: Literal["imagenet", "medclip"] = "imagenet"
     projection: int | None = None
     frozen_blocks: int = 0
     frozen_normalization: bool = False
@@ -92,6 +97,8 @@ class ImageEncoder(nn.Module):
             blocks = [network.conv_stem, *network.layer, network.conv_1x1]
             blocks = blocks[: 1 + MOBILENET_MIDDLE_BLOCKS] if stage == "middle" else blocks
             mean, deviation = (0.5,) * 3, (0.5,) * 3
+        if config.normalization == "medclip":
+            mean, deviation = MEDCLIP_MEAN, MEDCLIP_DEVIATION
         self.blocks = nn.ModuleList(blocks)
         self.projection = (
             nn.Linear(config.last_width, config.projection) if config.projection and stage == "last" else None

@@ -1,4 +1,4 @@
-"""Published weights into our modules: never pickle, strict about names and shapes."""
+"""Published weights into our modules: no code of a pickle is run, strict about names and shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from transformers import AutoTokenizer, BertModel, ResNetModel
 
 from radscribe.encoders.image import ImageEncoder
 from radscribe.encoders.text import TextEncoder, TextEncoderConfig
+from radscribe.storage import read_pickled_tensors
 from radscribe.study import RadscribeError
+
+# The tensor by which a ResNet of torchvision's names is found, whatever prefix it stands under.
+LANDMARK = "layer1.0.conv1.weight"
+MEND_FILE = "give MedCLIP's pytorch_model.bin or the plain state dict of a torchvision ResNet"
+MEND_SIZES = "mend layer_type, depths and hidden_sizes in the recipe"
 
 
 class WeightsError(RadscribeError):
@@ -67,6 +73,56 @@ def _neutral(normalization: nn.BatchNorm2d, bias: Tensor) -> None:
     normalization.running_var.fill_(1.0 - normalization.eps)
     normalization.weight.fill_(1.0)
     normalization.bias.copy_(bias)
+
+
+def load_torchvision_resnet(encoder: ImageEncoder, path: Path, say: Callable[[str], None]) -> None:
+    """Reads a pickled state dict with torchvision's ResNet names, bare or under one prefix, into ``encoder``.
+
+    What is none of the encoder's (heads, text towers, stages behind its cut) is left out, said so. Raises
+    ``RadscribeError`` naming the first tensor that is missing, of another shape, or of a layer that the encoder lacks.
+    """
+    config = encoder.config
+    if config.architecture != "resnet":
+        raise WeightsError(f"{path}: a ResNet's weights, but the recipe's image encoder is a {config.architecture}")
+    tensors = read_pickled_tensors(path, None, MEND_FILE)
+    prefixes = sorted(name.removesuffix(LANDMARK) for name in tensors if name.endswith(LANDMARK))
+    if len(prefixes) != 1:
+        raise WeightsError(f"{path}: it holds {len(prefixes)} ResNets of torchvision's names, not one; {MEND_FILE}")
+    prefix = prefixes[0]
+    if "vision_model." in prefix and config.normalization != "medclip":
+        raise WeightsError(f"{path}: MedCLIP's ResNet; write normalization: medclip in the recipe's image_encoder")
+    own = encoder.blocks.state_dict()
+    sources = {prefix + torchvision_name(name): name for name in own}
+    for source, name in sources.items():
+        if source in tensors and tensors[source].shape != own[name].shape:
+            found, wanted = tuple(tensors[source].shape), tuple(own[name].shape)
+            raise WeightsError(
+                f"{path}: its {source} has shape {found}, the image encoder wants {wanted}; {MEND_SIZES}"
+            )
+        # Files of before PyTorch 0.4.1 lack this counter, which nothing reads.
+        if source not in tensors and not name.endswith("num_batches_tracked"):
+            raise WeightsError(f"{path}: it lacks {source}; {MEND_SIZES}")
+    others = [name.removeprefix(prefix) for name in tensors if name not in sources]
+    # A deeper network has all that a shallower one wants, but cut inside a stage it is another function.
+    inside = [name for name in others if name.startswith(tuple(f"layer{n}." for n in range(1, len(encoder.blocks))))]
+    if inside:
+        raise WeightsError(f"{path}: its {prefix}{inside[0]} has no place in the image encoder; {MEND_SIZES}")
+    encoder.blocks.load_state_dict(own | {sources[name]: tensors[name] for name in tensors.keys() & sources.keys()})
+    if others:
+        left_out = ", ".join(sorted({name.partition(".")[0] for name in others}))
+        say(f"image encoder: {path}: of no use here and left out: {left_out}")
+
+
+def torchvision_name(name: str) -> str:
+    """What torchvision calls an entry of ``ImageEncoder.blocks`` (transformers' ResNet: stem, then four stages)."""
+    block, *within, kind, leaf = name.split(".")
+    convolution = kind == "convolution"
+    if block == "0":
+        return f"{'conv1' if convolution else 'bn1'}.{leaf}"
+    layer = f"layer{block}.{within[1]}"  # within: "layers", number, then "shortcut" or "layer", number
+    if within[2] == "shortcut":
+        return f"{layer}.downsample.{0 if convolution else 1}.{leaf}"
+    return f"{layer}.{'conv' if convolution else 'bn'}{int(within[3]) + 1}.{leaf}"
 
 
 def published_resnet(source: str, say: Callable[[str], None]) -> ResNetModel | None:

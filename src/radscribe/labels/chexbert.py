@@ -8,7 +8,6 @@ bert-base-uncased) are the user's; nothing is fetched.
 from __future__ import annotations
 
 import hashlib
-import pickle
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from transformers import BertConfig, BertModel
 
 from radscribe.labels.conditions import BLANK, CHEXBERT_COUNT, NEGATIVE, NO_FINDING, POSITIVE, UNCERTAIN
+from radscribe.storage import read_pickled_tensors
 from radscribe.study import RadscribeError
 
 # The classes of a head; the last one, of "no finding", has the first two only.
@@ -134,16 +134,7 @@ def read_chexbert(checkpoint: Path, vocabulary: Path, device: str = "cpu") -> Ch
 
 def _read_tensors(checkpoint: Path) -> dict[str, Tensor]:
     """The checkpoint's tensors without the prefix that data-parallel training gave them, unused ones left out."""
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise RadscribeError(f"{checkpoint}: no such file") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = str(error).split("\n", 1)[0][:120]
-        raise RadscribeError(f"{checkpoint}: it cannot be read as a file of tensors ({reason})") from None
-    found = content.get("model_state_dict") if isinstance(content, dict) else None
-    if not isinstance(found, Mapping) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
-        raise RadscribeError(f"{checkpoint}: it has no model_state_dict of tensors; give CheXbert's own chexbert.pth")
+    found = read_pickled_tensors(checkpoint, "model_state_dict", "give CheXbert's own chexbert.pth")
     tensors = {name.removeprefix("module."): tensor.float() for name, tensor in found.items()}
     return {name: tensor for name, tensor in tensors.items() if not UNUSED.fullmatch(name)}
 

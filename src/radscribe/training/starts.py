@@ -10,8 +10,12 @@ from transformers import ResNetModel
 from radscribe.checkpoint import fingerprint_of
 from radscribe.data.files import sha256_of
 from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig, blocks_in_common
-from radscribe.encoders.weights import copy_resnet, load_mobilenet_v2, published_resnet
+from radscribe.encoders.weights import copy_resnet, load_mobilenet_v2, load_torchvision_resnet, published_resnet
 from radscribe.study import RadscribeError
+
+# A weights name that ends so is a file in the folder of weights; any other is a transformers' folder or hub id.
+PICKLES = (".bin", ".pth", ".pt")
+FILES = (".npz", *PICKLES)
 
 
 class Starts:
@@ -28,13 +32,20 @@ class Starts:
         config = encoder.config
         if config.start == "previous" and (previous or lower):
             own = encoder.state_dict()
-            for source in (previous, lower):  # the later step's lower blocks win
-                own |= blocks_in_common(source, encoder) if source else {}
+            for source in filter(None, (previous, lower)):  # the later step's lower blocks win
+                if source.config.normalization != config.normalization:
+                    raise RadscribeError(
+                        f"image_encoder.normalization: {config.normalization}, but the step before has "
+                        f"{source.config.normalization}; write the same in both"
+                    )
+                own |= blocks_in_common(source, encoder)
             encoder.load_state_dict(own)
         elif config.weights is None:
             self.say(f"image encoder: no weights named, a {config.architecture} starts from random ones")
         elif config.weights.endswith(".npz"):
             load_mobilenet_v2(encoder, self._weights(config))
+        elif config.weights.endswith(PICKLES):
+            load_torchvision_resnet(encoder, self._weights(config), self.say)
         elif network := self._published(config.weights):
             copy_resnet(network, encoder, config.weights)
         return encoder
@@ -56,7 +67,7 @@ class Starts:
         """What the encoder starts from, by content: a run begun without the hub is not one begun with it."""
         if config.weights is None:
             return None
-        if config.weights.endswith(".npz"):
+        if config.weights.endswith(FILES):
             return sha256_of(self._weights(config))
         network = self._published(config.weights)
         return fingerprint_of(dict(network.state_dict()), {}) if network else "random"
