@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,8 @@ class DecoderConfig:
     ``rest`` lets cross-attention rest on one learned vector beside the patches. Attention must sum to one: without it,
     words that need nothing of the film park it on some patch, and every map shows that patch. Not in the paper.
     ``memory_tokens`` (MCSAM's N_p) are learned vectors before the words, which every word may read;
-    ``relational_slots`` (R2Gen's memory has 3) keep a state of the words so far that steers every norm.
+    ``relational_slots`` (R2Gen's memory has 3) keep a state of the words so far that steers every norm. Weights start
+    "normal" as BERT's do, or "xavier" as R2Gen's: larger in a narrow network, where words look at the film sooner.
     """
 
     layers: int = 12
@@ -35,6 +37,7 @@ class DecoderConfig:
     rest: bool = False
     memory_tokens: int = 0
     relational_slots: int = 0
+    initialization: Literal["normal", "xavier"] = "normal"
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
@@ -177,7 +180,9 @@ class ReportDecoder(nn.Module):
         if config.memory_tokens:
             self.memory_tokens = nn.Parameter(torch.randn(1, config.memory_tokens, config.width))
         for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Embedding):
+            if isinstance(module, nn.Linear) and config.initialization == "xavier":
+                nn.init.xavier_uniform_(module.weight)
+            elif isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
