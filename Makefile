@@ -1,12 +1,16 @@
 # make demo   phantoms -> training -> scorecard -> three drafts with pictures under demo/
 # make test   lint, types, tests; the slow tests in a second stage
+# make bench  speed and agreement beside pycocoevalcap and Java, on the reports of IU X-Ray: bench/speed.json
 # Each makes its own virtual environment when it is missing.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# The tests look for real data in the same place.
+RADSCRIBE_SHARED_DATA ?= ../shared/data
+REPORTS ?= $(RADSCRIBE_SHARED_DATA)/iu_xray/NLMCXR_reports.tgz
 
-.PHONY: demo test clean
+.PHONY: demo test bench clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -26,5 +30,8 @@ test: $(VENV)/installed-dev
 	$(BIN)/pytest -m "not slow"
 	$(BIN)/pytest -m slow
 
+bench: $(VENV)/installed-dev
+	$(BIN)/radscribe bench metrics --reports $(REPORTS) --out bench
+
 clean:
-	rm -rf $(VENV) demo build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo bench build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

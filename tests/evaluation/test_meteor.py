@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import shutil
@@ -268,6 +269,20 @@ def test_a_broken_package_is_told(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "paraphrase-en.gz").write_bytes(b"no gzip")
     with pytest.raises(RadscribeError, match=r"paraphrase-en\.gz: it cannot be read .*; install pycocoevalcap again"):
+        read_paraphrases(tmp_path, [])
+
+
+def test_neither_marks_nor_blocks_part_an_entry_and_a_cut_table_is_told(tmp_path: Path) -> None:
+    """Longer than two blocks of Arrow's reader, with what other tables quote, part or take for nothing."""
+    times = 60_000
+    content = gzip.compress('0.5\n" a\nb "\n\na\n\n0.5\na\né, NA\n0.5\na a\nb\n'.encode() * times)
+    table = tmp_path / "data" / "paraphrase-en.gz"
+    table.parent.mkdir()
+    table.write_bytes(content)
+    found = read_paraphrases(tmp_path, [('"', "a"), ("b", '"'), ("é,", "NA")])
+    assert found == {'" a': ['b "'] * times, "a": ["", "é, NA"] * times}
+    table.write_bytes(content[:-9])
+    with pytest.raises(RadscribeError, match=r"paraphrase-en\.gz: it cannot be read"):
         read_paraphrases(tmp_path, [])
 
 
