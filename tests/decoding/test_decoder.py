@@ -184,3 +184,13 @@ def test_limits_count_new_tokens_and_banned_words_are_never_written() -> None:
 def test_impossible_limits_are_refused(setting: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must"):
         SearchConfig(**setting)
+
+
+def test_weights_start_as_the_configuration_says() -> None:
+    for initialization, spread in (("normal", 0.02), ("xavier", (2 / (64 + 64)) ** 0.5)):
+        torch.manual_seed(0)
+        config = DecoderConfig(layers=1, width=64, heads=4, feed_forward=64, initialization=initialization)
+        decoder = ReportDecoder(config, VOCABULARY, memory_width=64)
+        for layer in (decoder.layers[0].cross_attention.value, decoder.layers[0].expand, decoder.transform):
+            assert float(layer.weight.std()) == pytest.approx(spread, rel=0.1) and not layer.bias.any()
+        assert float(decoder.positions.weight.std()) == pytest.approx(0.02, rel=0.1)

@@ -37,6 +37,7 @@ OTHERS = {
     "gate": replace(FULL, join="gate"),
     "concatenate": replace(FULL, join="concatenate"),
     "two views": replace(FULL, views=2),
+    "middle stage": replace(FULL, image_stage="middle"),
     "relational memory": replace(BASE, decoder=replace(BASE.decoder, relational_slots=3)),
 }
 ALL = {**{name: config for name, (config, _) in SETTINGS.items()}, **OTHERS}
