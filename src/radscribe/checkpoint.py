@@ -96,7 +96,8 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
             },
         )
     own = {*tokenizers, *([MEMORY] if isinstance(system.knowledge, SlotKnowledge) and system.knowledge.start else [])}
-    for name in {"text_tokenizer.json", MEMORY} - own:  # an older checkpoint's
+    own |= {f"index/{TRIPLETS}"} if isinstance(system.knowledge, Knowledge) else set()
+    for name in {"text_tokenizer.json", MEMORY, f"index/{TRIPLETS}"} - own:  # an older checkpoint's
         (folder / name).unlink(missing_ok=True)
     return fingerprint
 

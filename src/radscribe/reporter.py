@@ -79,7 +79,7 @@ class Reporter(
         count = self.system.config.views
         studies = [view if view.ndim == 3 else view[None] for view in views]
         if any(len(study) > count for study in studies):
-            raise WrongUse(f"{self.system.config.name} reads {count} film of a study; give it no lateral film")
+            raise WrongUse(f"{self.system.config.name} reads {count} film(s) of a study; give it no more")
         # A study with one film gives it twice, as in training.
         stacked = np.stack([np.concatenate((study, *[study[-1:]] * (count - len(study)))) for study in studies])
         films = torch.from_numpy(stacked).unsqueeze(2).float().to(self.device) / 255.0

@@ -61,7 +61,8 @@ class System(nn.Module):
     def knowledge(self) -> Knowledge | SlotKnowledge:
         if self._knowledge is None:
             raise RadscribeError(
-                f"{self.config.name}: no reference database yet; build one with `radscribe index build`"
+                f"{self.config.name}: no reference database yet; load a whole checkpoint, or build one with "
+                "`radscribe index build`"
             )
         return self._knowledge
 

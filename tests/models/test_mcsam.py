@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from makers import TINY_MCSAM
-from radscribe.decoding.decoder import DecoderConfig
+from radscribe.decoding.decoder import ReportDecoder
+from radscribe.decoding.search import SearchConfig
 from radscribe.decoding.tokenizer import ReportTokenizer, train_word_pieces
 from radscribe.fusion.alignment import AlignmentConfig
 from radscribe.models.mcsam import Mcsam, McsamBatch, McsamConfig, McsamSight
@@ -74,6 +75,11 @@ def test_a_part_that_is_off_has_no_parameters_and_is_never_called(setting: str, 
     losses = model(batch(config, tokenizer))
     assert not any(name.startswith(off) for name in called) or not off
     losses["loss"].backward()
+    called.clear()
+    sight = model.eval().see(batch(config, tokenizer).films)
+    words = model.write(sight, SearchConfig(beams=2, max_new_tokens=4))
+    model.explain([*words[0], tokenizer.end], sight.rows(torch.tensor([0])))
+    assert not any(name.startswith(off) for name in called) or not off
     # All that is there is used: gradients reach every parameter.
     silent = [
         name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()
@@ -89,10 +95,43 @@ def test_lambda_0_is_not_the_same_as_no_alignment(tokenizer: ReportTokenizer) ->
     assert "alignment" in losses and any("alignment" in name for name in model_of(config, tokenizer).state_dict())
 
 
-def test_no_memory_tokens_is_the_base_decoder_exactly(tokenizer: ReportTokenizer) -> None:
-    without = replace(FULL.decoder, memory_tokens=0)
-    base = DecoderConfig(**{name: getattr(without, name) for name in ("layers", "width", "heads", "feed_forward")})
-    assert replace(without, rest=False, dropout=base.dropout, attention_dropout=base.attention_dropout) == base
+@torch.no_grad()
+def test_no_memory_tokens_is_the_base_decoder_exactly() -> None:
+    """The same weights without the tokens give what a decoder gives that never had any; with them something else."""
+    torch.manual_seed(0)
+    with_tokens = ReportDecoder(FULL.decoder, 30, 16).eval()
+    base = ReportDecoder(replace(FULL.decoder, memory_tokens=0), 30, 16).eval()
+    weights = with_tokens.state_dict()
+    del weights["memory_tokens"]
+    assert weights.keys() == base.state_dict().keys()
+    base.load_state_dict(weights)
+    tokens, memory = torch.randint(0, 30, (2, 5)), torch.randn(2, 4, 16)
+    layer = base.layers[0]
+    hidden = base.embed(tokens)
+    causal = torch.ones(5, 5, dtype=torch.bool).tril()
+    attended = layer.self_attention(hidden, *layer.self_attention.keys_values(hidden), causal)
+    hidden = layer.self_norm(hidden + attended)
+    read = torch.cat((memory, base.rest.expand(2, -1, -1)), 1)
+    hidden = layer.cross_norm(hidden + layer.cross_attention(hidden, *layer.cross_attention.keys_values(read)))
+    hidden = layer.feed_norm(hidden + layer.contract(torch.nn.functional.gelu(layer.expand(hidden))))
+    torch.testing.assert_close(base(tokens, memory), base.head(hidden))
+    assert (with_tokens(tokens, memory) - base(tokens, memory)).abs().max() > 1e-4
+
+
+@torch.no_grad()
+def test_padding_changes_no_loss(tokenizer: ReportTokenizer) -> None:
+    model = model_of(FULL, tokenizer).eval()
+    one = batch(FULL, tokenizer)
+    padded = torch.cat((one.tokens, torch.full((4, 3), tokenizer.padding)), 1)
+    for name, loss in model(one._replace(tokens=padded)).items():
+        torch.testing.assert_close(loss, model(one)[name])
+    # z_t is of the words alone: neither the start, nor the end, nor what is behind it.
+    seen: list[Tensor] = []
+    model.alignment.text = lambda retrieved, mask: seen.append(mask) or torch.randn(4, 8)  # type: ignore[method-assign,assignment,func-returns-value]
+    model(one)
+    counts = (one.tokens != tokenizer.padding).sum(1) - 1
+    expected = (torch.arange(7) >= 1) & (torch.arange(7) <= counts[:, None])
+    assert torch.equal(seen[0], expected)
 
 
 @pytest.mark.parametrize("setting", ALL)
@@ -147,7 +186,11 @@ def test_a_film_given_twice_is_the_study_of_one_view(tokenizer: ReportTokenizer)
     model = model_of(config, tokenizer).eval()
     frontal = batch(FULL, tokenizer).films
     twice = model.see(torch.stack((frontal, frontal), 1))
-    once = model.see(frontal)
+    single = model_of(replace(config, views=1), tokenizer).eval()
+    single.load_state_dict(model.state_dict())
+    once = single.see(frontal)
+    with pytest.raises(ValueError, match="a model of 2"):
+        model.see(frontal)
     patches = once.patches.shape[1]
     assert twice.patches.shape[1] == 2 * patches
     torch.testing.assert_close(model.memory(twice)[:, :patches], model.memory(once), rtol=1e-4, atol=1e-5)
@@ -202,6 +245,7 @@ def test_a_report_explained_has_the_probabilities_of_its_words_and_the_slots_the
         ({"decoder": {"width": 32, "heads": 2}}, "must be the model's width"),
         ({"memory": {"heads": 3, "nearest": 2, "start": {"count": 4}}}, "not divisible"),
         ({"method": "revtaf"}, "'revtaf' is not one of"),
+        ({"image_consolidation": False, "text_consolidation": False, "alignment": None}, "nothing reads the memory"),
     ],
 )
 def test_a_configuration_that_cannot_be_built_is_refused(change: dict[str, Any], words: str) -> None:

@@ -73,7 +73,8 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, same: Tensor | 
     """
     if len(image) < 2:
         raise RadscribeError("contrast needs batches of at least 2 studies; raise batch_size")
-    logits = scale * image @ text.T
+    with torch.autocast(image.device.type, enabled=False):  # a scale of up to 100 magnifies half precision
+        logits = scale.float() * image.float() @ text.float().T
     if same is not None:
         others = same & ~torch.eye(len(image), dtype=torch.bool, device=same.device)
         logits = logits.masked_fill(others, float("-inf"))

@@ -75,7 +75,7 @@ class Slots(NamedTuple):
     vectors: Tensor  # M: K x D, unit rows, float32
     row_error: float | None
     column_error: float | None
-    iterations: int  # of Sinkhorn, over all plans
+    iterations: int  # of Sinkhorn, over all plans between studies and slots
     usage: Tensor  # K: share of studies whose largest plan entry, or without plans whose nearest slot, is slot k
     reseeded: int  # slots that are one study's pair, not a mean: where many, epsilon is coarse for these embeddings
     studies: int  # N, of those used
@@ -189,7 +189,7 @@ def _refine(
         slots, reseeded = _moved(slots, weak, slots, points, service, config), reseeded | weak
     raise RadscribeError(
         f"slots: {int(weak.sum())} of {len(slots)} stay dead or duplicates (cosine above {config.duplicate_cosine}) "
-        f"after {config.rounds} reseedings; ask for fewer slots or a lower epsilon"
+        f"after {config.rounds} reseedings; ask for fewer slots, or a lower epsilon where there is one"
     )
 
 

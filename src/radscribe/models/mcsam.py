@@ -78,6 +78,8 @@ class McsamConfig:
         heads = [self.encoder.heads, *([self.memory.heads] if self.memory else [])]
         if any(count < 1 or self.width % count for count in heads):
             raise ValueError(f"width {self.width} is not divisible by {' or '.join(map(str, heads))} heads")
+        if self.memory and not (self.image_consolidation or self.text_consolidation or self.alignment):
+            raise ValueError("nothing reads the memory: write memory: null, or switch a consolidation or alignment on")
         if self.patch_positions and self.width % 4:
             raise ValueError(f"patch_positions: width {self.width} is no multiple of 4")
 
@@ -118,7 +120,7 @@ class SlotKnowledge:
     def studies_near(self, slots: Tensor, count: int) -> list[list[str]]:
         """The ids of the ``count`` training studies nearest to each slot (S x D_M) by cosine."""
         nearest = self.database.nearest_films(slots.detach(), None, count).tolist()
-        return [[self.database.report_ids[row] for row in rows if row >= 0] for rows in nearest]
+        return [[self.database.study_ids[row] for row in rows if row >= 0] for rows in nearest]
 
 
 class Mcsam(nn.Module):
@@ -171,18 +173,23 @@ class Mcsam(nn.Module):
     def look(self, films: Tensor) -> tuple[McsamSight, Tensor | None]:
         """The sight of B films (B x 1 x H x W, or B x views x 1 x H x W), and z_v (B x 256) where there is a SAM."""
         views = films.shape[1] if films.dim() == 5 else 1
+        if views != self.config.views:
+            raise ValueError(f"films of {views} view(s) for a model of {self.config.views}")
         patches = self.project(self.image_encoder(films.flatten(0, 1) if films.dim() == 5 else films))
         if self.config.patch_positions:
             patches = patches + grid_positions(patches)
         patches = patches.unflatten(0, (-1, views)).flatten(1, 2)  # V: B x N_I x width
-        retrieved, slot_weights, image, semantic = None, None, None, None
-        if self.config.memory and (self.config.image_consolidation or self.config.alignment):
-            retrieved, slot_weights = self.bank(patches)  # R(V)
-        if self.config.alignment:
-            image = self.alignment.image(patches if retrieved is None else retrieved)  # z_v
-            if self.config.alignment.semantic != "none":
+        found, image, semantic = None, None, None
+        aligned = self.config.alignment
+        tells = aligned is not None and (self.training or aligned.semantic != "none")
+        if self.config.memory and (self.config.image_consolidation or tells):
+            found = self.bank(patches)  # R(V)
+        if aligned is not None and tells:
+            image = self.alignment.image(found.values if found else patches)  # z_v
+            if aligned.semantic != "none":
                 semantic = self.alignment.embed(image.to(patches.dtype))  # s_v
-        return McsamSight(patches, retrieved, slot_weights, semantic), image
+        values, weights = found if found and self.config.image_consolidation else (None, None)
+        return McsamSight(patches, values, weights, semantic), image
 
     def retrieve(self, embedded: Tensor) -> Tensor:
         """R(E), or E itself where there is no bank: B x L x width."""
@@ -236,15 +243,16 @@ class Mcsam(nn.Module):
     def explain(self, tokens: Sequence[int], sight: McsamSight) -> Explanation:
         """The report ``tokens`` as this model would have written it for the one film of ``sight``.
 
-        The slots of a token are those that its input word retrieved, and those that the patches it looked at did.
+        The slots of a word are those that it retrieved itself, and those that the patches it looked at did.
         """
         words = torch.tensor([[self.tokenizer.start, *tokens]], device=sight.patches.device)
-        embedded = self.decoder.embed(words[:, :-1])
+        embedded = self.decoder.embed(words)
+        every, embedded = embedded, embedded[:, :-1]
         logits, weights = self.decoder.explain(self.read_words(embedded, sight.semantic), self.memory(sight))
         attention = weights[0, :, int(self.semantic_token) :].float()  # L x N_I
         used = []
         if self.reads_text:
-            used.append(self.bank(embedded).weights[0])
+            used.append(self.bank(every[:, 1:]).weights[0])
         if self.config.memory and self.config.image_consolidation and sight.slot_weights is not None:
             used.append(attention / attention.sum(-1, keepdim=True).clamp(min=1e-9) @ sight.slot_weights[0])
         frontal = attention[:, : sight.patches.shape[1] // self.config.views]

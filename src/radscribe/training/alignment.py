@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -22,19 +21,16 @@ TEMPERATURE = 0.07
 DROPOUT = 0.2
 
 
-@dataclass(frozen=True)
-class PairFeatures:
+class PairFeatures(NamedTuple):
     """What frozen encoders say of N studies: ``films`` N x d_v, ``texts`` N x d_t, ``reports`` N, a number a text."""
 
     films: Tensor
     texts: Tensor
     reports: Tensor
 
-
-class PairBatch(NamedTuple):
-    films: Tensor
-    texts: Tensor
-    reports: Tensor
+    def rows(self, indices: Sequence[int]) -> PairFeatures:
+        """Those of the studies at ``indices``."""
+        return PairFeatures(*(part[list(indices)] for part in self))
 
 
 class AlignmentHeads(nn.Module):
@@ -64,7 +60,7 @@ class AlignmentHeads(nn.Module):
         """t: N x d_t -> N x width, unit rows."""
         return functional.normalize(self.text_head((features - self.text_mean) / self.text_spread).float(), dim=-1)
 
-    def forward(self, batch: PairBatch) -> dict[str, Tensor]:
+    def forward(self, batch: PairFeatures) -> dict[str, Tensor]:
         """The symmetric contrast; studies of one and the same report are no negatives of each other."""
         scale = self.log_scale.exp().clamp(max=LARGEST_SCALE)
         same = batch.reports[:, None] == batch.reports
@@ -72,7 +68,10 @@ class AlignmentHeads(nn.Module):
 
 
 class AlignmentObjective:
-    """Scored by the contrast on the validation split; ``found``: the share of films whose own report is nearest."""
+    """Takes the last epoch: what the validation split says is logged, and reaches no memory slot.
+
+    ``found`` is the share of its films whose own report is nearest.
+    """
 
     name = "alignment"
     saves_within_epoch = True
@@ -81,29 +80,23 @@ class AlignmentObjective:
 
     def __init__(self, heads: AlignmentHeads, training: PairFeatures, validation: PairFeatures) -> None:
         self.module, self.training, self.validation = heads, training, validation
-        self.count = len(training.reports)
+        self.count, self.epoch = len(training.reports), 0
 
     def begin_epoch(self, epoch: int) -> None:
-        """Nothing is kept between epochs."""
+        self.epoch = epoch
 
-    def load(self, indices: list[int], epoch: int) -> PairBatch:
-        return self._batch(self.training, indices)
+    def load(self, indices: list[int], epoch: int) -> PairFeatures:
+        return self.training.rows(indices)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        device = self.module.log_scale.device
-        batch = PairBatch(
-            *(part.to(device) for part in self._batch(self.validation, range(len(self.validation.reports))))
-        )
-        loss = float(self.module(batch)["loss"])
-        nearest = (self.module.films(batch.films) @ self.module.texts(batch.texts).T).argmax(1)
-        found = float((batch.reports[nearest] == batch.reports).float().mean())
-        return {"loss": loss, "found": found, "score": -loss}
-
-    @staticmethod
-    def _batch(features: PairFeatures, rows: Sequence[int]) -> PairBatch:
-        chosen = torch.tensor(list(rows))
-        return PairBatch(features.films[chosen], features.texts[chosen], features.reports[chosen])
+        figures = {"score": float(self.epoch)}
+        if len(self.validation.reports) > 1:
+            batch = PairFeatures(*(part.to(self.module.log_scale.device) for part in self.validation))
+            nearest = (self.module.films(batch.films) @ self.module.texts(batch.texts).T).argmax(1)
+            figures["loss"] = float(self.module(batch)["loss"])
+            figures["found"] = float((batch.reports[nearest] == batch.reports).float().mean())
+        return figures
 
 
 def report_features(text_encoder: TextEncoder, reports: Sequence[str]) -> tuple[Tensor, Tensor]:

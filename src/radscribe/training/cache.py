@@ -16,6 +16,9 @@ import radscribe
 from radscribe.locks import lock
 from radscribe.storage import read_json, write_json
 
+# Part of every key: raised when a step computes something else from the same configuration.
+STEPS_VERSION = 2
+
 
 @dataclass(frozen=True)
 class StepCache:
@@ -31,7 +34,9 @@ class StepCache:
 
     def step(self, name: str, inputs: Mapping[str, Any], build: Callable[[Path], Mapping[str, Any]]) -> Step:
         """The finished step for these inputs: found, or built by ``build(folder)``, which returns its summary."""
-        content = json.dumps({"step": name, "version": radscribe.__version__, **inputs}, sort_keys=True)
+        content = json.dumps(
+            {"step": name, "version": [radscribe.__version__, STEPS_VERSION], **inputs}, sort_keys=True
+        )
         key = hashlib.sha256(content.encode()).hexdigest()[:16]
         folder = self.folder / f"{name}-{key}"
         done = folder / "done.json"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
+from radscribe.checkpoint import fingerprint_of
 from radscribe.decoding.tokenizer import ReportTokenizer
 from radscribe.encoders.entity import EntityModel
 from radscribe.encoders.image import ImageEncoder
@@ -32,7 +34,6 @@ from radscribe.training.targets import writable
 from radscribe.training.text_encoder import film_features
 
 BATCH = 64
-UNUSED_WIDTH = 128  # of the space that shows where studies lie, where no memory starts in it
 
 
 class McsamSteps(Steps):
@@ -43,14 +44,19 @@ class McsamSteps(Steps):
         if self.recipe.entity_start:
             entity_step, entity_model = self.entity_model(text_step, text_encoder, film_encoder)
             trained.append(entity_step)
-        alignment_step, images, texts = self.alignment(trained[-1], text_encoder, film_encoder, entity_model)
-        database = self.database(text_step, text_encoder, functional.normalize(images + texts, dim=-1))
-        knowledge, bank_step = SlotKnowledge(database), None
+        bank_step, features = None, torch.zeros(len(self.studies("train")), 0)  # without a memory nothing is near it
+        last_step = trained[-1]
         if self.model_config.memory:
-            bank_step, knowledge = self.bank(alignment_step, images, texts, knowledge)
+            alignment_step, images, texts = self.alignment(last_step, text_encoder, film_encoder, entity_model)
+            trained.append(alignment_step)
+            bank_step = self.bank(alignment_step, images, texts)
+            features = functional.normalize(images + texts, dim=-1)
+        database = self.database(text_step, text_encoder, features)
+        start = read_json(bank_step.folder / "memory.json") if bank_step else None
         starts = [film_encoder, entity_model.image_encoder if entity_model else None]
-        generator_step, system = self.generator(trained[-1], bank_step, text_encoder, starts, knowledge)
-        return [*trained, alignment_step, generator_step], system
+        knowledge = SlotKnowledge(database, start)
+        generator_step, system = self.generator(last_step, bank_step, text_encoder, starts, knowledge)
+        return [*trained, generator_step], system
 
     @property
     def model_config(self) -> McsamConfig:
@@ -69,17 +75,18 @@ class McsamSteps(Steps):
         What the frozen encoders say of films (the entity model where there is one) and of reports is brought together
         by two heads; v is made of the mean over a study's views.
         """
-        recipe, splits = self.recipe, ("train", "validate")
-        width = self.model_config.memory.slot_width if self.model_config.memory else UNUSED_WIDTH
+        recipe, memory = self.recipe, self.model_config.memory
+        assert memory is not None
+        width = memory.slot_width
 
         def build(folder: Path) -> dict[str, Any]:
             torch.manual_seed(recipe.seed)
+            tell = self.teller(film_encoder, entity_model)
             found = {
                 split: PairFeatures(
-                    self.film_features(split, film_encoder, entity_model),
-                    *report_features(text_encoder, self.reports(split)),
+                    self.features_of_films(split, tell), *report_features(text_encoder, self.reports(split))
                 )
-                for split in splits
+                for split in ("train", "validate")
             }
             heads = AlignmentHeads(found["train"], width)
             objective = AlignmentObjective(heads, found["train"], found["validate"])
@@ -92,6 +99,7 @@ class McsamSteps(Steps):
                     "texts": heads.texts(found["train"].texts),
                 }
             write_tensors(folder / "places.safetensors", places)
+            write_tensors(folder / "heads.safetensors", dict(heads.state_dict()))
             return summary
 
         inputs = {
@@ -104,48 +112,51 @@ class McsamSteps(Steps):
         places = read_tensors(step.folder / "places.safetensors")
         return step, places["images"], places["texts"]
 
-    @torch.no_grad()
-    def film_features(self, split: str, film_encoder: ImageEncoder | None, entity_model: EntityModel | None) -> Tensor:
-        """What the frozen film encoder says of each study of a split, the mean over its views: N x d_v, on the CPU."""
+    def teller(self, film_encoder: ImageEncoder | None, entity_model: EntityModel | None) -> Callable[[Tensor], Tensor]:
+        """What tells films apart for the heads, B x 1 x H x W -> B x d_v: the entity model where there is one, else the
+        film encoder that was trained beside the text encoder, else the image encoder as it starts."""
         device = self.fabric(self.recipe.alignment_training).device
-        if entity_model is None and film_encoder is None:
-            film_encoder = self.starts.begin(ImageEncoder(self.recipe.entity_model.image_encoder), None)
+        if entity_model is not None:
+            seen = entity_model.to(device).eval()
 
-        def of(films: Tensor) -> Tensor:
-            if entity_model is None:
-                assert film_encoder is not None
-                return film_features(film_encoder.to(device).eval(), films)
-            output = entity_model.to(device)(films)
-            present = output.presence_logits[..., 1] - output.presence_logits[..., 0]
-            return torch.cat((present.float(), output.pooled.float()), -1)
+            def entities(films: Tensor) -> Tensor:
+                output = seen(films)
+                present = output.presence_logits[..., 1] - output.presence_logits[..., 0]
+                return torch.cat((present.float(), output.pooled.float()), -1)
 
+            return entities
+        if film_encoder is not None:
+            return partial(film_features, film_encoder.to(device).eval())
+        encoder = self.starts.begin(ImageEncoder(self.recipe.entity_model.image_encoder), None).to(device).eval()
+        return lambda films: encoder(films).mean(1)
+
+    @torch.no_grad()
+    def features_of_films(self, split: str, tell: Callable[[Tensor], Tensor]) -> Tensor:
+        """``tell`` of each study of a split, the mean over its views: N x d_v, on the CPU."""
+        device = self.fabric(self.recipe.alignment_training).device
         count, parts = len(self.studies(split)), []
         views = [self.view(split, number) for number in range(self.recipe.views)]
         for first in range(0, count, BATCH):
             rows = range(first, min(first + BATCH, count))
-            parts.append(torch.stack([of(view.plain(rows).to(device)) for view in views]).mean(0).cpu())
-        for network in (entity_model, film_encoder):
-            if network is not None:
-                network.cpu()
+            parts.append(torch.stack([tell(view.plain(rows).to(device)) for view in views]).mean(0).float().cpu())
         return torch.cat(parts)
 
-    def bank(
-        self, alignment_step: Step, images: Tensor, texts: Tensor, knowledge: SlotKnowledge
-    ) -> tuple[Step, SlotKnowledge]:
+    def bank(self, alignment_step: Step, images: Tensor, texts: Tensor) -> Step:
         """M as it starts, with its marginal errors and the use of its slots; a plan that is not met ends the run."""
         memory = self.model_config.memory
         assert memory is not None
         ids = [study.study_id for study in self.studies("train")]
 
         def build(folder: Path) -> dict[str, Any]:
-            slots = initial_slots(images, texts, memory.start, self.recipe.seed, self.rarest_conditions())
+            device = self.fabric(self.recipe.alignment_training).device
+            on_device = (images.to(device), texts.to(device), memory.start, self.recipe.seed)
+            slots = initial_slots(*on_device, self.rarest_conditions().to(device))
             told = {name: value for name, value in slots._asdict().items() if not isinstance(value, Tensor)}
-            usage = [round(share, 6) for share in slots.usage.tolist()]
             start = {
                 "mode": memory.start.mode,
                 **told,
-                "usage": usage,
-                "encoders": alignment_step.key,
+                "usage": [round(share, 6) for share in slots.usage.tolist()],
+                "encoders": fingerprint_of(read_tensors(alignment_step.folder / "heads.safetensors"), {}),
                 "training_ids": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
             }
             write_tensors(folder / "slots.safetensors", {"slots": slots.vectors})
@@ -153,8 +164,7 @@ class McsamSteps(Steps):
             return told
 
         inputs = {"alignment": alignment_step.key, "start": to_mapping(memory.start), "seed": self.recipe.seed}
-        step = self.cache.step("bank", inputs, build)
-        return step, replace(knowledge, start=read_json(step.folder / "memory.json"))
+        return self.cache.step("bank", inputs, build)
 
     def rarest_conditions(self) -> Tensor:
         """Of each training study the rarest positive condition (N), by which a subset of a large split is drawn."""

@@ -56,6 +56,8 @@ class Recipe(SystemConfig):
             raise ValueError(
                 f"triplet_template {self.triplet_template!r} may name {{entity}}, {{place}} and {{existence}} only"
             ) from None
+        if self.entity_start and not (isinstance(model, McsamConfig) and model.image_encoder.start == "previous"):
+            raise ValueError("entity_start is for an MCSAM model whose image_encoder.start is previous")
         encoders = (self.entity_model.image_encoder, self.model.image_encoder)
         if self.cache_frozen_blocks and not (encoders[0] == encoders[1] and encoders[0].frozen_blocks):
             raise ValueError("cache_frozen_blocks needs both image encoders alike, with frozen_blocks above 0")

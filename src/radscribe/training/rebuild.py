@@ -20,7 +20,9 @@ def rebuild_index(checkpoint: Path, dataset: PreparedDataset, out: Path, texts: 
     system, about = load_networks(checkpoint)
     model, entity_model = system.model, system.entity_model
     if not isinstance(model, Revtaf) or entity_model is None:
-        raise RadscribeError(f"{checkpoint}: its memory is made in training; train it anew on {dataset.folder}")
+        raise RadscribeError(
+            f"{checkpoint}: an MCSAM model is one with its training studies; train it anew on {dataset.folder}"
+        )
     studies = dataset.split("train")
     if not studies:
         raise RadscribeError(f"{dataset.folder}: no study in the train split; the database would be empty")

@@ -110,7 +110,7 @@ class Steps:
             "image_encoder": to_mapping(config),
             "weights": self.starts.content(config),
         } | ({"view": number} if number else {})
-        return read_frozen(self.cache.step(f"frozen-{split}", inputs, build).folder, split, seed)
+        return read_frozen(self.cache.step(f"frozen-{split}", inputs, build).folder, split, films.seed)
 
     def strata(self) -> NDArray[np.int64] | None:
         """The image source of each training study as a number, where the recipe balances them."""
@@ -253,7 +253,7 @@ class Steps:
         inputs |= {
             "model": to_mapping(recipe.model),
             "generator": to_mapping(recipe.generator),
-            "search": to_mapping(recipe.search),
+            "search": to_mapping(replace(recipe.search, beams=recipe.generator.validation_beams)),
             **self.training_inputs(recipe.training, recipe.model.image_encoder),
         }
         folder = self.options.generator_cache or self.cache.folder
