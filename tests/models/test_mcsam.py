@@ -14,6 +14,7 @@ from radscribe.decoding.decoder import ReportDecoder
 from radscribe.decoding.search import SearchConfig
 from radscribe.decoding.tokenizer import ReportTokenizer, train_word_pieces
 from radscribe.fusion.alignment import AlignmentConfig
+from radscribe.models.dilution import Loans
 from radscribe.models.mcsam import Mcsam, McsamBatch, McsamConfig, McsamSight
 from radscribe.recipe import RecipeError, from_mapping
 
@@ -60,7 +61,7 @@ def batch(config: McsamConfig, tokenizer: ReportTokenizer, size: int = 4) -> Mcs
     words[:, -1] = tokenizer.end
     words[0, 4], words[0, 5:] = tokenizer.end, tokenizer.padding
     shape = (size, 2, 1, 64, 64) if config.views == 2 else (size, 1, 64, 64)
-    return McsamBatch(torch.rand(shape, generator=random), words, torch.arange(size))
+    return McsamBatch(torch.rand(shape, generator=random), words, torch.arange(size), torch.arange(size) == 1)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -86,6 +87,25 @@ def test_a_part_that_is_off_has_no_parameters_and_is_never_called(setting: str, 
     ]
     assert all(name.endswith(("key.bias", "in_proj_bias")) for name in silent), silent
     assert ("alignment" in losses) == (config.alignment is not None)
+
+
+def test_borrowed_patches_are_healthy_ones_at_their_own_place_and_only_in_training(tokenizer: ReportTokenizer) -> None:
+    values = torch.arange(4.0)[:, None, None] + torch.arange(50.0)[None, :, None] / 100
+    healthy = torch.tensor([False, True, False, False])
+    torch.manual_seed(0)
+    mixed = Loans((4, 50), healthy, 1.0).applied(values)
+    borrowed = mixed != values
+    assert torch.equal(mixed[borrowed], values[1].expand(4, -1, -1)[borrowed])
+    shares = borrowed.float().mean((1, 2))
+    assert shares[1] == 0 and 0 < shares[0] < 1 and len(shares.unique()) == 4
+    for share, nobody in ((0.0, healthy), (1.0, torch.zeros(4, dtype=torch.bool))):
+        assert torch.equal(Loans((4, 50), nobody, share).applied(values), values)
+    config = replace(FULL, healthy_patches=1.0)
+    model, one = model_of(config, tokenizer), batch(config, tokenizer)
+    losses = [float(model(one)["task"].detach()) for _ in range(2)]
+    assert losses[0] != losses[1]
+    sights = [model.eval().see(one.films).patches for _ in range(2)]
+    assert torch.equal(*sights)
 
 
 def test_lambda_0_is_not_the_same_as_no_alignment(tokenizer: ReportTokenizer) -> None:

@@ -8,7 +8,7 @@ has no parameters and is never called.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -25,6 +25,7 @@ from radscribe.fusion.alignment import AlignmentConfig, SemanticAlignment
 from radscribe.fusion.consolidation import Consolidation, Join
 from radscribe.knowledge.database import ReportDatabase
 from radscribe.knowledge.memory import MemoryBank, MemoryConfig
+from radscribe.models.dilution import Loans
 from radscribe.models.sight import Explanation, Sight
 
 
@@ -52,7 +53,8 @@ class McsamConfig:
 
     Without a memory there is nothing to consolidate, and alignment takes the modalities' own features. ``views`` 2
     reads a frontal and a lateral film. Ours, for small networks: ``patch_positions`` adds to each patch where it is,
-    ``image_stage`` "middle" cuts the image encoder where an entity model cuts its own, which then serves it whole.
+    ``image_stage`` "middle" cuts the image encoder where an entity model cuts its own, which then serves it whole; up
+    to ``healthy_patches`` of the patches come from a study without finding in training, which leaves s_v to tell.
     """
 
     method: Literal["mcsam"] = "mcsam"
@@ -70,6 +72,7 @@ class McsamConfig:
     )
     losses: LossConfig = field(default_factory=LossConfig)
     views: Literal[1, 2] = 1
+    healthy_patches: float = 0.0
     patch_positions: bool = False
 
     def __post_init__(self) -> None:
@@ -80,16 +83,19 @@ class McsamConfig:
             raise ValueError(f"width {self.width} is not divisible by {' or '.join(map(str, heads))} heads")
         if self.memory and not (self.image_consolidation or self.text_consolidation or self.alignment):
             raise ValueError("nothing reads the memory: write memory: null, or switch a consolidation or alignment on")
+        if not 0 <= self.healthy_patches <= 1:
+            raise ValueError(f"healthy_patches {self.healthy_patches} is no share")
         if self.patch_positions and self.width % 4:
             raise ValueError(f"patch_positions: width {self.width} is no multiple of 4")
 
 
 class McsamBatch(NamedTuple):
-    """One training batch; studies with equal ``reports`` have the same report text."""
+    """One training batch; studies with equal ``reports`` have the same report text, ``healthy`` ones no finding."""
 
     films: Tensor  # B x 1 x H x W, or B x views x 1 x H x W
     tokens: Tensor  # B x L: report words and [SEP], padded
     reports: Tensor  # B, whole numbers
+    healthy: Tensor  # B
 
 
 @dataclass(frozen=True)
@@ -151,12 +157,15 @@ class Mcsam(nn.Module):
         embedded = self.decoder.embed(torch.cat((start, batch.tokens), 1)[:, :-1])  # E
         found = self.retrieve(embedded) if self.reads_text or self.config.alignment else None  # R(E)
         written = batch.tokens != self.tokenizer.padding
+        loans = Loans((sight.patches.shape[0], sight.patches.shape[1]), batch.healthy, self.config.healthy_patches)
+        retrieved = None if sight.retrieved is None else loans.applied(sight.retrieved)
+        seen = replace(sight, patches=loans.applied(sight.patches), retrieved=retrieved)
         if self.config.alignment and image is not None and found is not None:
             # Input i holds target i - 1: a word wherever target i is written, too. The start tells nothing.
             words = torch.cat((torch.zeros_like(written[:, :1]), written[:, 1:]), 1)
             text = self.alignment.text(found, words)  # z_t
             losses["alignment"] = self.alignment.loss(image, text, batch.reports[:, None] == batch.reports)
-        hidden = self.decoder.hidden(self.read_words(embedded, sight.semantic, found), self.memory(sight))
+        hidden = self.decoder.hidden(self.read_words(embedded, sight.semantic, found), self.memory(seen))
         logits = self.decoder.head(hidden[written]).float()
         smoothing = weights.label_smoothing
         losses["task"] = functional.cross_entropy(logits, batch.tokens[written], label_smoothing=smoothing)  # L_gen

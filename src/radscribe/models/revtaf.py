@@ -28,6 +28,7 @@ from radscribe.knowledge.prompts import local_prompts
 from radscribe.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, noisy, ranking_loss
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.models.classification import ClassificationBranch, ClassificationConfig
+from radscribe.models.dilution import Loans
 from radscribe.models.sight import Explanation, Sight
 
 
@@ -240,13 +241,8 @@ class Revtaf(nn.Module):
 
     def diluted(self, patches: Tensor, states: Tensor) -> Tensor:
         """Patches (B x P x d_v), up to the configured share from studies without finding, each at its own place."""
-        healthy = (states[:, CONDITIONS.index("no finding")] == POSITIVE).nonzero()[:, 0]
-        if not self.config.healthy_patches or not len(healthy):
-            return patches
-        lenders = healthy[torch.randint(len(healthy), (len(patches),), device=patches.device)]
-        share = self.config.healthy_patches * torch.rand(len(patches), 1, device=patches.device)
-        drawn = torch.rand(patches.shape[:2], device=patches.device) < share
-        return torch.where(drawn.unsqueeze(-1), patches[lenders], patches)
+        healthy = states[:, CONDITIONS.index("no finding")] == POSITIVE
+        return Loans((patches.shape[0], patches.shape[1]), healthy, self.config.healthy_patches).applied(patches)
 
     def look(self, films: Tensor) -> Tensor:
         """F_v: B x P x d_v."""

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from radscribe.decoding.search import SearchConfig
+from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.models.mcsam import Mcsam, McsamBatch, McsamSight
 from radscribe.training.generator import GeneratorConfig, ReportObjective, Split
 
@@ -32,7 +33,9 @@ class McsamObjective(ReportObjective):
         self.same = torch.tensor([known[text] for text in training.reports])
 
     def load(self, indices: list[int], epoch: int) -> McsamBatch:
-        return McsamBatch(self.training.films.augmented(indices, epoch), self.words(indices), self.same[indices])
+        healthy = self.training.labels[indices, CONDITIONS.index("no finding")] == POSITIVE
+        films = self.training.films.augmented(indices, epoch)
+        return McsamBatch(films, self.words(indices), self.same[indices], healthy)
 
     def see(self, indices: list[int]) -> McsamSight:
         return self.model.see(self.validation.films.plain(indices).to(self.device))
