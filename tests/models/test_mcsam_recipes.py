@@ -1,0 +1,89 @@
+"""MCSAM's ablation recipes and the peers: they read, and what they switch off is absent and never called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from test_mcsam import batch, model_of
+
+from radscribe.decoding.search import SearchConfig
+from radscribe.decoding.tokenizer import ReportTokenizer, train_word_pieces
+from radscribe.models.mcsam import McsamConfig
+from radscribe.models.revtaf import RevtafConfig
+from radscribe.recipe import from_mapping, to_mapping
+from radscribe.training.plan import Recipe, read_recipe
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+ABLATIONS = sorted((RECIPES / "ablations" / "mcsam").glob("*.yaml"))
+PEERS = sorted((RECIPES / "peers").glob("*.yaml"))
+BASE = ("bank", "consolidate_image", "consolidate_text", "alignment", "decoder.memory_tokens")
+# The parameters that each recipe's model lacks of the full one's.
+OFF = {
+    "without-memory": BASE[:3],
+    "without-visual-consolidation": BASE[1:2],
+    "without-text-consolidation": BASE[2:3],
+    "without-alignment": BASE[3:4],
+    "without-semantic-embedding": ("alignment.semantic",),
+    "without-memory-tokens": BASE[4:],
+    "base-transformer": BASE,
+    "r2gen": BASE,
+    "r2gencmn": BASE[3:],
+}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> ReportTokenizer:
+    return ReportTokenizer(train_word_pieces(["the heart is normal . no effusion ."] * 2, 100))
+
+
+@pytest.mark.parametrize("path", [*ABLATIONS, *PEERS], ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_what_a_recipe_switches_off_has_no_parameters_and_is_never_called(
+    path: Path, tokenizer: ReportTokenizer
+) -> None:
+    config = read_recipe(path).model
+    if isinstance(config, RevtafConfig):
+        assert path.stem == "promptmrg" and config.retrieval is None and config.fusion is None
+        return
+    full_config = read_recipe(RECIPES / "mcsam-mini.yaml").model
+    assert isinstance(full_config, McsamConfig)
+    model, full = model_of(config, tokenizer), model_of(full_config, tokenizer)
+    off = OFF.get(path.stem, ())
+    own, whole = model.state_dict().keys(), full.state_dict().keys()
+    assert whole - own == {name for name in whole if name.startswith(off) and off}
+    assert all("relational" in name or "norm.s" in name for name in own - whole)
+    assert bool(own - whole) == (path.stem == "r2gen")
+    called: set[str] = set()
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda *_, name=name: called.add(name))
+    one = batch(config, tokenizer)
+    assert torch.isfinite(model(one)["loss"])
+    sight = model.eval().see(one.films)
+    words = model.write(sight, SearchConfig(beams=1, max_new_tokens=3))
+    model.explain([*words[0], tokenizer.end], sight.rows(torch.tensor([0])))
+    assert not off or not any(name.startswith(off) for name in called)
+    parts = {name.split(".")[0] for name in own} - {"decoder", "alignment"}  # which are called by their parts
+    assert parts <= called
+
+
+def test_rows_without_a_part_of_their_own_change_what_they_say() -> None:
+    models = {path.stem: read_recipe(path).model for path in ABLATIONS}
+    assert all(isinstance(model, McsamConfig) for model in models.values())
+    modes = {name: model.memory.start.mode for name, model in models.items() if model.memory}  # type: ignore[union-attr]
+    assert modes["full"] == "ot_joint" and modes["random-memory"] == "random"
+    assert modes["kmeans-memory"] == "kmeans" and modes["matched-memory"] == "ot_match"
+    assert models["lambda-0"].losses.alignment == 0 < models["full"].losses.alignment  # type: ignore[union-attr]
+    assert models["semantic-token"].alignment.semantic == "token"  # type: ignore[union-attr]
+    assert models["full"].alignment.semantic == "words"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("path", [*ABLATIONS, *PEERS], ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_recipe_reads_and_its_head_tells_what_it_is(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert from_mapping(Recipe, to_mapping(recipe)) == recipe
+    head = "".join(line for line in path.read_text().splitlines() if line.startswith("#"))
+    if path in PEERS:
+        assert recipe.name == path.stem and "Command:" in head and "docs/results/systems.md" in head
+    else:
+        assert recipe.name == f"mcsam-{path.stem}" and "What:" in head and recipe.search.beams == 1
