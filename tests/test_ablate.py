@@ -76,7 +76,7 @@ def test_every_run_leaves_its_scorecard_and_nothing_large(done: Path) -> None:
         *ROWS, "cache", "table.lock", "ablations.md", "ablations.csv", "ablations-tests.csv", "ablations.png"
     }  # fmt: skip
     steps = [path.name.rpartition("-")[0] for path in (out / "cache").iterdir() if path.is_dir()]
-    assert sorted(steps) == ["entity-model", "features", "index", "text-encoder"]  # once for all four runs
+    assert sorted(steps) == ["entity-model", "features", "sentences", "text-encoder", "triplets"]  # once for all runs
     said = json.loads((done / "said.json").read_text())
     assert said[0] == "runs: 4, finished before: 0"
     runs = ["tiny-full, seed 0", "tiny-baseline, seed 0", "tiny-full, seed 1", "tiny-baseline, seed 1"]

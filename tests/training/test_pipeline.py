@@ -38,11 +38,11 @@ def test_finished_steps_are_found_again_and_a_change_redoes_only_what_depends_on
     train(tiny_recipe, phantoms, tmp_path / "first", options)
     said.clear()
     train(tiny_recipe, phantoms, tmp_path / "second", options)
-    assert sum("cached" in line for line in said) == 5
+    assert sum("cached" in line for line in said) == 6
     said.clear()
     losses = replace(tiny_recipe.model.losses, rank=1.0)
     train(replace(tiny_recipe, model=replace(tiny_recipe.model, losses=losses)), phantoms, tmp_path / "third", options)
-    assert sum("cached" in line for line in said) == 4
+    assert sum("cached" in line for line in said) == 5
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("first", "second", "third")]
     assert weights[0] == weights[1] != weights[2]
 
@@ -57,7 +57,7 @@ def test_another_seed_for_the_generator_redoes_the_generator_alone(
         said.clear()
         recipe = replace(tiny_recipe, generator=replace(tiny_recipe.generator, seed=seed))
         folder = train(recipe, phantoms, tmp_path / str(seed), options)
-        assert sum("cached" in line for line in said) == (0 if seed is None else 4)
+        assert sum("cached" in line for line in said) == (0 if seed is None else 5)
         assert len(list((tmp_path / "cache").glob("generator-*/done.json"))) == len(weights) + 1
         weights.append((folder / "model.safetensors").read_bytes())
     assert weights[0] == weights[1] != weights[2]
@@ -72,7 +72,7 @@ def test_the_generator_can_be_kept_apart(phantoms: PreparedDataset, tiny_recipe:
     train(tiny_recipe, phantoms, tmp_path / "out", options)
     assert len(list((tmp_path / "apart").glob("generator-*/done.json"))) == 1
     assert not list((tmp_path / "cache").glob("generator-*"))
-    assert len(list((tmp_path / "cache").glob("*/done.json"))) == 4
+    assert len(list((tmp_path / "cache").glob("*/done.json"))) == 5
 
 
 def test_a_step_that_another_makes_is_waited_for_and_not_made_twice(tmp_path: Path) -> None:
