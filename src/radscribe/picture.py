@@ -47,7 +47,7 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
         f"{draft.study_id}   ·   {draft.model['name']} {draft.model['fingerprint'][:12]}   ·   {draft.notice}",
         fontsize=9,
     )
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=100, bbox_inches="tight", pad_inches=0.1)  # the last row may hold more lines than the rest
 
 
 def draw_maps(draft: Draft, view: NDArray[np.uint8], folder: Path) -> Draft:
