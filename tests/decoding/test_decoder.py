@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -169,6 +170,37 @@ def test_a_study_is_written_alike_alone_and_in_a_batch() -> None:
     together = search(decoder, seen, prompts, config, END)
     alone = [search(decoder, seen[row : row + 1], prompts[row : row + 1], config, END)[0] for row in range(4)]
     assert together == alone
+
+
+def test_words_are_drawn_as_often_as_they_are_likely() -> None:
+    decoder, seen, banned = small_decoder(), 3 * memory(1), [5]
+    likely = decoder(torch.tensor([[2]]), seen)[0, -1].detach()
+    likely[banned] = float("-inf")
+    for temperature in (1.0, 0.5):
+        drawn = torch.zeros(VOCABULARY)
+        for seed in range(600):
+            config = SearchConfig(beams=1, max_new_tokens=1, temperature=temperature, seed=seed)
+            (words,) = search(decoder, seen, torch.tensor([[2]]), config, END, banned)
+            drawn[words[0] if words else END] += 1
+        expected = (likely / temperature).softmax(0)
+        deviation = (expected * (1 - expected) / 600).sqrt()
+        assert bool(((drawn / 600 - expected).abs() <= 4 * deviation).all())
+
+
+def test_equal_films_are_drawn_alike_in_any_batch_and_otherwise_with_another_seed() -> None:
+    decoder, seen = small_decoder(), memory(4)
+    seen = torch.cat((seen, seen[:1]))
+    prompts = torch.tensor([[2], [3], [4], [5], [2]])
+    config = SearchConfig(beams=1, max_new_tokens=12, temperature=1.0)
+    together = search(decoder, seen, prompts, config, END)
+    assert together == [
+        search(decoder, seen[row : row + 1], prompts[row : row + 1], config, END)[0] for row in range(5)
+    ]
+    assert together[0] == together[4]
+    assert together != search(decoder, seen, prompts, replace(config, seed=1), END)
+    assert together != search(decoder, seen, prompts, replace(config, temperature=0.0), END)
+    with pytest.raises(ValueError, match="must not be negative"):
+        SearchConfig(temperature=-0.1)
 
 
 def test_limits_count_new_tokens_and_banned_words_are_never_written() -> None:
