@@ -15,8 +15,8 @@ from radscribe.decoding.decoder import ReportDecoder, WordReader
 class SearchConfig:
     """Limits count new tokens, [SEP] too. A finished beam scores log-probability / length ** ``length_penalty``.
 
-    ``temperature`` above 0 draws instead of searching: Gumbel noise of that size goes to the log-probabilities. It is the
-    same for every film (``seed``), so that a film always gets one report, and films that look alike get alike ones.
+    ``temperature`` above 0 draws instead of searching: Gumbel noise of that size goes to the log-probabilities. It is
+    the same for every film (``seed``), so that a film always gets one report, and films that look alike get alike ones.
     Where many reports suit a film, as where films and reports were paired by their findings alone, a search writes the
     one likeliest report for all of them. Not in the papers.
     """
