@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -26,10 +27,24 @@ class Section(StrEnum):
     BOTH = "both"
 
 
+class Double(StrEnum):
+    """What may go out of training where validation or test have its like."""
+
+    NEAR_IDENTICAL_IMAGES = "near-identical-images"
+    IDENTICAL_REPORTS = "identical-reports"
+
+
 Out = Annotated[Path, typer.Option(help="Folder of the prepared dataset; an interrupted one is resumed.")]
 Size = Annotated[int, typer.Option(min=32, max=2048, help="Side of the stored films, in pixels.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes that read films (default: one a core).")]
 SectionOption = Annotated[Section, typer.Option(help="The part of the report that a study must have.")]
+Drop = Annotated[
+    list[Double] | None,
+    typer.Option(
+        help="Leave out of training, and of validation, what a split that matters more holds too (test keeps all); "
+        "repeatable. Identical images always go."
+    ),
+]
 Reports = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz.")]
 
 
@@ -47,6 +62,7 @@ def iu_xray(
     section: SectionOption = Section.FINDINGS,
     size: Size = 256,
     workers: Workers = None,
+    drop: Drop = None,
 ) -> None:
     """Prepare IU X-Ray (OpenI): every report is a patient of its own.
 
@@ -56,7 +72,7 @@ def iu_xray(
     """
     from radscribe.data.sources.iu_xray import iu_xray_source
 
-    _run(iu_xray_source(reports, images, annotation, projections, size), out, size, section, workers)
+    _run(iu_xray_source(reports, images, annotation, projections, size), out, size, section, workers, drop)
 
 
 @app.command("table")
@@ -66,6 +82,7 @@ def table(
     out: Out,
     size: Size = 256,
     workers: Workers = None,
+    drop: Drop = None,
 ) -> None:
     """Prepare your own films and reports: columns image, report, patient_id, optional study_id, split, view.
 
@@ -75,7 +92,31 @@ def table(
     """
     from radscribe.data.sources.table import table_source
 
-    _run(table_source(table, images), out, size, Section.FINDINGS, workers)
+    _run(table_source(table, images), out, size, Section.FINDINGS, workers, drop)
+
+
+@app.command("annotation")
+def annotation(
+    annotation: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="annotation.json of R2Gen, PromptMRG or their kin.")
+    ],
+    images: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder that the image paths in it start from.")
+    ],
+    out: Out,
+    size: Size = 256,
+    workers: Workers = None,
+    drop: Drop = None,
+) -> None:
+    """Prepare what an annotation of the R2Gen lineage lists: its splits, reports, images and labels (14 or 18).
+
+    \b
+    Example:
+      radscribe prepare annotation --annotation annotation.json --images images --out data/iu
+    """
+    from radscribe.data.sources.annotations import annotation_source
+
+    _run(annotation_source(annotation, images), out, size, Section.FINDINGS, workers, drop)
 
 
 @app.command("phantom")
@@ -86,6 +127,7 @@ def phantom(
     lateral_share: Annotated[float, typer.Option(min=0, max=1, help="Share of studies with a lateral film.")] = 0.25,
     size: Size = 256,
     workers: Workers = None,
+    drop: Drop = None,
 ) -> None:
     """Prepare phantoms: procedural chest radiographs with reports, true labels and lesion masks.
 
@@ -95,7 +137,7 @@ def phantom(
     """
     from radscribe.data.sources.phantom_source import phantom_source
 
-    _run(phantom_source(studies, seed, lateral_share), out, size, Section.FINDINGS, workers)
+    _run(phantom_source(studies, seed, lateral_share), out, size, Section.FINDINGS, workers, drop)
 
 
 @app.command("unpaired")
@@ -112,6 +154,7 @@ def unpaired(
     seed: Annotated[int, typer.Option(min=0, help="Another seed gives other pairs.")] = 0,
     size: Size = 256,
     workers: Workers = None,
+    drop: Drop = None,
 ) -> None:
     """Prepare labelled films without reports, each weakly paired with a real report of the same findings.
 
@@ -122,11 +165,14 @@ def unpaired(
     """
     from radscribe.data.sources.unpaired import unpaired_source
 
-    _run(unpaired_source(images, reports, section.value, seed), out, size, section, workers)
+    _run(unpaired_source(images, reports, section.value, seed), out, size, section, workers, drop)
 
 
-def _run(source: Source, out: Path, size: int, section: Section, workers: int | None) -> None:
-    manifest = prepare(source, out, size=size, section=section.value, workers=workers)
+def _run(
+    source: Source, out: Path, size: int, section: Section, workers: int | None, drop: Sequence[Double] | None = None
+) -> None:
+    doubles = [double.value for double in drop or ()]
+    manifest = prepare(source, out, size=size, section=section.value, workers=workers, drop=doubles)
     for split in SPLITS:
         counts = manifest["counts"][split]
         typer.echo(
@@ -135,6 +181,9 @@ def _run(source: Source, out: Path, size: int, section: Section, workers: int | 
     if manifest["weakly_paired"]:
         pairing = manifest["pairing"]
         typer.echo(f"{manifest['notice']} ({pairing['exact']:,} exactly, {pairing['nearest']:,} nearest)")
+    for rule, count in manifest["dropped"].items():
+        if count:
+            typer.echo(f"{count:,} studies dropped for {rule.replace('_', ' ')} in a split that matters more")
     if manifest["rejected"]:
         typer.echo(f"{manifest['rejected']:,} set aside; reasons in {out / 'rejected.csv'}")
     typer.echo(f"prepared dataset in {out}")

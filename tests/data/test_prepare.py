@@ -15,15 +15,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from makers import NORMAL, small_table, write_film
+from makers import NORMAL, OPACITY, small_table, write_film
 from radscribe.data import prepare as preparation
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import Source, prepare
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
 from radscribe.data.sources.table import table_source
 from radscribe.imaging.film import fit, read_film
-from radscribe.study import RadscribeError
+from radscribe.study import RadscribeError, WrongUse
 
 FILES = ("studies.parquet", "pixels.npy", "manifest.json", "rejected.csv")
 
@@ -107,6 +108,57 @@ def test_an_identical_image_stays_in_test_and_leaves_train(tmp_path: Path, films
     assert manifest["dropped"] == {"identical_images": 1}
     assert manifest["leaks"]["identical_images"] == 0
     assert [view.image_index for entry in PreparedDataset.open(out).studies for view in entry.views] == [0, 1]
+
+
+def test_near_twins_and_equal_reports_go_out_of_training_where_that_is_wished(
+    tmp_path: Path, films: list[Path]
+) -> None:
+    near = tmp_path / "near.png"
+    with Image.open(films[0]) as film:
+        film.resize((160, 192)).save(near)
+    studies = (
+        study(films[0], 0, split="test"),
+        study(near, 1),
+        study(films[2], 2, findings=f"{NORMAL.upper()}  0."),  # as study 0 says, but for case and spacing
+        study(films[3], 3, split="validate", findings=f"{NORMAL} 4."),
+        study(films[4], 4),
+        study(films[5], 5),
+    )
+    kept = prepare(source(*studies), tmp_path / "kept", workers=1)
+    assert kept["dropped"] == {"identical_images": 0} and "drop" not in kept["settings"]
+    assert kept["leaks"]["near_identical_images"] == 2 and kept["leaks"]["identical_reports"] == 2
+    drop = ["identical-reports", "near-identical-images"]
+    made = prepare(source(*studies), tmp_path / "made", workers=1, drop=drop)
+    assert made["dropped"] == {"identical_images": 0, "near_identical_images": 1, "identical_reports": 2}
+    assert made["leaks"]["near_identical_images"] == made["leaks"]["identical_reports"] == 0
+    assert made["settings"]["drop"] == drop
+    assert rejections(tmp_path / "made") == {
+        "study-1": "a near-identical image is in the test split",
+        "study-2": "an identical report is in the test split",
+        "study-4": "an identical report is in the validate split",
+    }
+    dataset = PreparedDataset.open(tmp_path / "made")
+    assert [entry.study_id for entry in dataset.studies] == ["study-0", "study-3", "study-5"]
+    assert np.array_equal(dataset.film(dataset.studies[2]), fit(read_film(films[5]).pixels))
+    with pytest.raises(RadscribeError, match=r"another setting \(drop\)"):
+        prepare(source(*studies), tmp_path / "made", workers=1)
+    with pytest.raises(WrongUse, match='"everything" is not known'):
+        prepare(source(*studies), tmp_path / "other", workers=1, drop=["everything"])
+
+
+def test_the_manifest_counts_what_is_stated(tmp_path: Path, films: list[Path]) -> None:
+    opacity = study(films[1], 1, findings=OPACITY)
+    manifest = prepare(source(study(films[0], 0, split="test"), opacity), tmp_path / "out", workers=1)
+    labels = manifest["labels"]
+    assert labels["train"]["lung opacity"] == {"positive": 1, "negative": 0, "uncertain": 0}
+    assert labels["train"]["pleural effusion"] == {"positive": 0, "negative": 1, "uncertain": 0}
+    assert labels["test"]["no finding"]["positive"] == 1 and labels["test"]["fracture"]["negative"] == 0
+    assert not any(sum(states.values()) for states in labels["validate"].values())
+    triplets = PreparedDataset.open(tmp_path / "out").split("train")[0].triplets
+    present = sum(found for _, _, found in triplets)
+    assert manifest["triplets"]["train"] == {"triplets": len(triplets), "present": present, "studies": 1}
+    assert 0 < present < len(triplets)
+    assert manifest["triplets"]["validate"] == {"triplets": 0, "present": 0, "studies": 0}
 
 
 def test_a_patient_in_two_splits_is_an_error(tmp_path: Path, films: list[Path]) -> None:

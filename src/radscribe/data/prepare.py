@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -18,16 +18,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radscribe import __version__
+from radscribe.data.counts import label_counts, triplet_counts
 from radscribe.data.files import sha256_of, written_whole
-from radscribe.data.leaks import count_near_twins, count_shared, studies_to_drop
+from radscribe.data.leaks import DROPPABLE, count_near_twins, count_shared, doubles_to_drop, report_of
 from radscribe.data.raw import StudyTask
 from radscribe.data.reading import Rejection
 from radscribe.data.schema import FORMAT, HASH_FIELDS, study_schema
 from radscribe.data.shards import Shard, write_shards
 from radscribe.data.splits import FRACTIONS, SALT, split_of
-from radscribe.study import SPLITS, RadscribeError, Study
+from radscribe.study import SPLITS, RadscribeError, WrongUse
 
 PARTIAL = ".partial"
+DOUBLES = {
+    "identical_images": "an identical image",
+    "near_identical_images": "a near-identical image",
+    "identical_reports": "an identical report",
+}
 WEAKLY_PAIRED_NOTICE = (
     "weakly paired: no report here was written for its film; each film has a real report of the same findings"
 )
@@ -54,18 +60,27 @@ class Source:
 
 
 def prepare(
-    source: Source, out: Path, size: int = 256, section: str = "findings", workers: int | None = None
+    source: Source,
+    out: Path,
+    size: int = 256,
+    section: str = "findings",
+    workers: int | None = None,
+    drop: Collection[str] = (),
 ) -> dict[str, Any]:
     """Prepare ``source`` into the folder ``out`` and return its manifest.
 
     Interrupted at any moment, the same call resumes and gives the same bytes; on a folder that is done it only
     returns the manifest. ``size`` is the side of the stored films in pixels, ``section`` the part of the report
-    that is labelled and that a study must have, ``workers`` the number of processes.
+    that is labelled and that a study must have, ``workers`` the number of processes, ``drop`` the doubles across
+    splits (``leaks.DROPPABLE``) that go out of training, or validation, beside identical images.
 
     Raises:
         RadscribeError: one line, when ``out`` holds something else or a patient stands in two splits, or
             when the disk does not take the files.
     """
+    unknown = sorted(set(drop) - set(DROPPABLE))
+    if unknown:
+        raise WrongUse(f'drop: "{unknown[0]}" is not known; there are {", ".join(DROPPABLE)}')
     settings = {
         "source": source.name,
         **source.settings,
@@ -74,6 +89,7 @@ def prepare(
         "split_fractions": list(FRACTIONS),
         "split_salt": SALT,
         "inputs": dict(source.inputs),
+        **({"drop": sorted(set(drop))} if drop else {}),  # absent by default: what was prepared before stays the same
     }
     versions = {name: version(name) for name in ("pillow", "pydicom", "numpy")}
     try:
@@ -139,12 +155,14 @@ def _assemble(
     for row in rows:
         row["split"] = row["split"] or split_of(row["patient_id"])
     _check_ids(rows, out)
-    dropped = studies_to_drop([row["split"] for row in rows], [row["image_hashes"] for row in rows])
+    doubles = doubles_to_drop(rows, settings["section"], settings.get("drop", ()))
     rejections = [*source.rejections, *(entry for shard in shards for entry in shard.rejections())]
     rejections += [
-        Rejection(rows[position]["study_id"], f"an identical image is in the {keeper} split")
-        for position, keeper in sorted(dropped.items())
+        Rejection(rows[position]["study_id"], f"{DOUBLES[rule]} is in the {keeper} split")
+        for rule, found in doubles.items()
+        for position, keeper in found.items()
     ]
+    dropped = {position for found in doubles.values() for position in found}
     kept = [row for position, row in enumerate(rows) if position not in dropped]
     if not kept:
         raise RadscribeError(f"{out}: no study is left{_commonest(rejections)}")
@@ -162,6 +180,8 @@ def _assemble(
         "weakly_paired": source.weakly_paired,
         **({"notice": WEAKLY_PAIRED_NOTICE} if source.weakly_paired else {}),
         "counts": _counts(kept),
+        "labels": label_counts(kept),
+        "triplets": triplet_counts(kept),
         "rejected": len(rejections),
         "sources": [{"name": name, "sha256": digest} for name, digest in source.inputs.items()]
         or [{"name": source.name}],
@@ -173,7 +193,7 @@ def _assemble(
         "settings": dict(settings),
         "versions": dict(versions),
         "leaks": leaks,
-        "dropped": {"identical_images": len(dropped)},
+        "dropped": {rule: len(found) for rule, found in doubles.items()},
         **source.notes,
     }
     with written_whole(partial / "manifest.json") as file:
@@ -220,15 +240,11 @@ def _leaks(rows: Sequence[Mapping[str, Any]], section: str) -> dict[str, int]:
     """What the finished dataset holds in more than one split; patients and identical images are 0 by the rules."""
     images = [(row["split"], value) for row in rows for value in row["image_hashes"]]
     near = [(row["split"], value) for row in rows for value in row["difference_hashes"]]
-    reports = []
-    for row in rows:
-        study = Study("", "", "", (), findings=row["findings"], impression=row["impression"])
-        reports.append((row["split"], " ".join(study.report(section).lower().split())))
     return {
         "patients": count_shared((row["split"], row["patient_id"]) for row in rows),
         "identical_images": count_shared(images),
         "near_identical_images": count_near_twins([split for split, _ in near], [value for _, value in near]),
-        "identical_reports": count_shared(reports),
+        "identical_reports": count_shared((row["split"], report_of(row, section)) for row in rows),
     }
 
 
