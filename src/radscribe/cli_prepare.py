@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from radscribe.data.prepare import Source, prepare
+from radscribe.data.prepare import prepare
+from radscribe.data.source import Source
 from radscribe.study import SPLITS
 
 app = typer.Typer(

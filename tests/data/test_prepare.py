@@ -5,23 +5,27 @@ from __future__ import annotations
 import csv
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from makers import NORMAL, OPACITY, small_table, write_film
-from radscribe.data import prepare as preparation
+from radscribe.data import assembly, shards
 from radscribe.data.dataset import PreparedDataset
-from radscribe.data.prepare import Source, prepare
+from radscribe.data.prepare import prepare
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
+from radscribe.data.source import Source
 from radscribe.data.sources.table import table_source
 from radscribe.imaging.film import fit, read_film
 from radscribe.study import RadscribeError, WrongUse
@@ -206,7 +210,7 @@ def test_a_full_disk_is_one_line_and_the_rest_resumes(
         raise OSError(28, "No space left on device", str(tmp_path / "out" / "pixels.npy"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(preparation, "_write_pixels", full)
+        patch.setattr(assembly, "_write_pixels", full)
         with pytest.raises(RadscribeError, match=r"No space left on device.*resumes"):
             prepare(source(study(films[0], 0)), tmp_path / "out", workers=1)
     with pytest.raises(RadscribeError, match="interrupted"):
@@ -215,8 +219,43 @@ def test_a_full_disk_is_one_line_and_the_rest_resumes(
     assert len(PreparedDataset.open(tmp_path / "out").studies) == 1
 
 
+def test_a_large_collection_is_assembled_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, films = small_table(tmp_path, 23)
+    manifest = prepare(table_source(table, films), tmp_path / "whole", size=32, workers=1)
+    monkeypatch.setattr(shards, "STUDIES_A_SHARD", 4)
+    monkeypatch.setattr(assembly, "SHARDS_A_GROUP", 2)
+    pieces = prepare(table_source(table, films), tmp_path / "pieces", size=32, workers=1)
+    assert pq.ParquetFile(tmp_path / "pieces" / "studies.parquet").num_row_groups == 3
+    assert pq.read_table(tmp_path / "pieces" / "studies.parquet") == pq.read_table(
+        tmp_path / "whole" / "studies.parquet"
+    )
+    assert content(tmp_path / "pieces")["pixels.npy"] == content(tmp_path / "whole")["pixels.npy"]
+    for name in ("counts", "labels", "triplets", "leaks", "dropped", "rejected"):
+        assert pieces[name] == manifest[name]
+
+
+def test_no_more_studies_are_under_way_than_the_processes_need(
+    tmp_path: Path, films: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+
+    class Pool:
+        def submit(self, run: Any, *given: Any) -> Any:
+            sent.append(len(given[1]))
+            future: Future[Any] = Future()
+            future.set_result(run(*given))
+            return future
+
+    tasks = [study(films[number % 6], number) for number in range(30)]
+    got = []
+    for read in shards._in_order(Pool(), lambda task: task.study_id, iter(tasks), most=2):  # type: ignore[arg-type]
+        got.append(read)
+        assert sum(sent) - len(got) < 2 * shards.TASKS_A_MESSAGE
+    assert got == [task.study_id for task in tasks] and sum(sent) == 30
+
+
 KILLED = """
-import sys, time
+import os, signal, sys, threading, time
 from pathlib import Path
 import radscribe.data.shards as shards
 from radscribe.data.prepare import prepare
@@ -227,7 +266,11 @@ def slowly(task, size, section):
     time.sleep(0.02)
     return read(task, size, section)
 shards.read_study = slowly
+if len(sys.argv) > 4:
+    threading.Timer(float(sys.argv[4]), os.kill, (os.getpid(), signal.SIGKILL)).start()
+began = time.monotonic()
 prepare(table_source(Path(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[3]), size=32, workers=1)
+print(time.monotonic() - began)
 """
 
 
@@ -247,6 +290,22 @@ def test_killed_at_any_moment_it_resumes_to_the_same_bytes(tmp_path: Path) -> No
     assert len(finished) >= 3
     subprocess.run([*command, str(killed)], check=True)
     assert content(killed) == content(whole)
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    table, films = small_table(tmp_path, 40)
+    command = [sys.executable, "-c", KILLED, str(table), str(films)]
+    took = float(subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True).stdout)
+    moments = random.Random(0)
+    killed = 0
+    for number in range(10):
+        folder = tmp_path / str(number)
+        done = subprocess.run([*command, str(folder), str(moments.uniform(0, took))])
+        killed += done.returncode == -signal.SIGKILL
+        subprocess.run([*command, str(folder)], check=True)
+        assert content(folder) == content(tmp_path / "whole")
+    assert killed >= 5  # the others were faster than the run that was timed
 
 
 def test_no_time_and_no_folder_of_this_machine_is_in_the_output(tmp_path: Path, films: list[Path]) -> None:

@@ -22,6 +22,15 @@ def label_counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[
     return counts
 
 
+def add_counts(total: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add the numbers of ``more`` to those of ``total``, which has the same keys at every depth."""
+    for key, value in more.items():
+        if isinstance(value, Mapping):
+            add_counts(total[key], value)
+        else:
+            total[key] += value
+
+
 def triplet_counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     """Split -> how many triplets, how many of them of a present entity, and in how many studies."""
     counts = {split: {"triplets": 0, "present": 0, "studies": 0} for split in SPLITS}

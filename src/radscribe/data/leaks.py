@@ -3,8 +3,9 @@ wished: near twins, equal reports."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from typing import Any
+import hashlib
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,21 @@ BLOCK_RIGHT = 16_384
 DROPPABLE = ("near-identical-images", "identical-reports")
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What decides whether a study stays: little enough to be held for every study of a large collection.
+
+    ``report`` is the hash of its report, ``images`` and ``differences`` the hashes of its films, exact and perceptual.
+    """
+
+    study_id: str
+    patient_id: str
+    split: str
+    report: bytes
+    images: tuple[bytes, ...]
+    differences: tuple[bytes, ...]
+
+
 def count_shared(values: Iterable[tuple[str, Hashable]]) -> int:
     """How many distinct values of the (split, value) pairs stand in more than one split."""
     splits: dict[Hashable, set[str]] = {}
@@ -28,7 +44,7 @@ def count_shared(values: Iterable[tuple[str, Hashable]]) -> int:
     return sum(len(found) > 1 for found in splits.values())
 
 
-def studies_to_drop(splits: Sequence[str], image_hashes: Sequence[Sequence[str]]) -> dict[int, str]:
+def studies_to_drop(splits: Sequence[str], image_hashes: Sequence[Sequence[Hashable]]) -> dict[int, str]:
     """The studies that share an identical image with a split that matters more, and that split.
 
     Test is kept whole, then validate, then train: an image seen in training must not be scored, and leaving it
@@ -41,7 +57,7 @@ def studies_to_drop(splits: Sequence[str], image_hashes: Sequence[Sequence[str]]
     Returns:
         position of each study to drop -> the split that keeps the image.
     """
-    owner: dict[str, str] = {}
+    owner: dict[Hashable, str] = {}
     dropped: dict[int, str] = {}
     for split in reversed(SPLITS):
         kept = []
@@ -73,37 +89,35 @@ def near_studies_to_drop(
     return dropped
 
 
-def doubles_to_drop(
-    rows: Sequence[Mapping[str, Any]], section: str, drop: Collection[str] = ()
-) -> dict[str, dict[int, str]]:
-    """What each rule takes out: rule -> position of a study in ``rows`` -> the split that keeps its double.
+def doubles_to_drop(entries: Sequence[Entry], drop: Collection[str] = ()) -> dict[str, dict[int, str]]:
+    """What each rule takes out: rule -> position of a study in ``entries`` -> the split that keeps its double.
 
     Test is kept whole, then validate, then train, by every rule: what is scored stays comparable with others' scores,
     and a study less costs training least. "identical_images" is always a rule; those of ``DROPPABLE`` are where
-    ``drop`` names them. Each sees what the rules before it left. ``rows`` are rows of a shard.
+    ``drop`` names them. Each sees what the rules before it left.
     """
     found: dict[str, dict[int, str]] = {}
-    left = list(range(len(rows)))
+    left = list(range(len(entries)))
     for name in ("identical_images", "near_identical_images", "identical_reports"):
         if name != "identical_images" and name.replace("_", "-") not in drop:
             continue
-        members = [rows[position] for position in left]
-        splits = [row["split"] for row in members]
+        members = [entries[position] for position in left]
+        splits = [entry.split for entry in members]
         if name == "near_identical_images":
-            doubles = near_studies_to_drop(splits, [row["difference_hashes"] for row in members])
+            doubles = near_studies_to_drop(splits, [entry.differences for entry in members])
         elif name == "identical_images":
-            doubles = studies_to_drop(splits, [row["image_hashes"] for row in members])
+            doubles = studies_to_drop(splits, [entry.images for entry in members])
         else:
-            doubles = studies_to_drop(splits, [[report_of(row, section)] for row in members])
+            doubles = studies_to_drop(splits, [(entry.report,) for entry in members])
         found[name] = {left[position]: keeper for position, keeper in sorted(doubles.items())}
         left = [position for position in left if position not in found[name]]
     return found
 
 
-def report_of(row: Mapping[str, Any], section: str) -> str:
-    """The report of a row, apart from case and spacing: what two studies must share to be called equal."""
-    study = Study("", "", "", (), findings=row["findings"], impression=row["impression"])
-    return " ".join(study.report(section).lower().split())
+def report_hash(findings: str, impression: str, section: str) -> bytes:
+    """What two reports share that are equal apart from case and spacing."""
+    text = Study("", "", "", (), findings=findings, impression=impression).report(section)
+    return hashlib.sha256(" ".join(text.lower().split()).encode()).digest()
 
 
 def count_near_twins(splits: Sequence[str], difference_hashes: Sequence[bytes], bits: int = NEAR_BITS) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from radscribe.data.files import listing_hash, sha256_of
-from radscribe.data.prepare import Source
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
+from radscribe.data.source import Source
 from radscribe.data.sources.table import SPLIT_NAMES
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, STATES
 from radscribe.study import WrongUse

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from radscribe.data.archive import fit_archive
 from radscribe.data.files import listing_hash, sha256_of
-from radscribe.data.prepare import Source
 from radscribe.data.raw import FilmFile, FilmLoader, FilmRefused, RawFilm, RawStudy
+from radscribe.data.source import Source
 from radscribe.data.sources.iu_reports import IuReport, read_reports
 from radscribe.data.sources.listing import image_files, read_rows
 from radscribe.study import RadscribeError, WrongUse
