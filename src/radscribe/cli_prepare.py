@@ -33,6 +33,33 @@ SectionOption = Annotated[Section, typer.Option(help="The part of the report tha
 Reports = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz.")]
 
 
+@app.command("mimic-cxr")
+def mimic_cxr(
+    root: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder of MIMIC-CXR-JPG: files/ and its tables.")
+    ],
+    out: Out,
+    reports: Annotated[
+        Path | None, typer.Option(exists=True, help="mimic-cxr-reports.zip or its folder (default: found under ROOT).")
+    ] = None,
+    section: SectionOption = Section.FINDINGS,
+    named_only: Annotated[
+        bool, typer.Option("--named-only", help="Only reports whose text stands under a heading of its own.")
+    ] = False,
+    size: Size = 256,
+    workers: Workers = None,
+) -> None:
+    """Prepare MIMIC-CXR, films in JPEG or DICOM, with the published split.
+
+    \b
+    Example:
+      radscribe prepare mimic-cxr --root mimic-cxr-jpg --reports mimic-cxr-reports.zip --out data/mimic
+    """
+    from radscribe.data.sources.mimic_cxr import mimic_cxr_source
+
+    _run(mimic_cxr_source(root, reports, named_only), out, size, section, workers)
+
+
 @app.command("iu-xray")
 def iu_xray(
     reports: Reports,

@@ -18,6 +18,7 @@ import pytest
 
 from makers import NORMAL, small_table, write_film
 from radscribe.data import prepare as preparation
+from radscribe.data import shards
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import Source, prepare
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
@@ -161,6 +162,28 @@ def test_a_full_disk_is_one_line_and_the_rest_resumes(
         PreparedDataset.open(tmp_path / "out")
     prepare(source(study(films[0], 0)), tmp_path / "out", workers=1)
     assert len(PreparedDataset.open(tmp_path / "out").studies) == 1
+
+
+def test_only_the_shards_that_are_missing_ask_for_their_studies(
+    tmp_path: Path, films: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[slice] = []
+
+    class Studies(list[RawStudy]):
+        def __getitem__(self, position: Any) -> Any:
+            asked.append(position)
+            return super().__getitem__(position)
+
+    studies = Studies(study(path, number) for number, path in enumerate(films))
+    lazy = Source(name="test", studies=lambda scratch: studies)
+    monkeypatch.setattr(shards, "STUDIES_A_SHARD", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(preparation, "_assemble", lambda *_: {})
+        prepare(lazy, tmp_path / "out", workers=1)
+    (tmp_path / "out" / ".partial" / "shard-000001.parquet").unlink()
+    prepare(lazy, tmp_path / "out", workers=1)
+    assert asked == [slice(0, 2), slice(2, 4), slice(4, 6), slice(2, 4)]
+    assert len(PreparedDataset.open(tmp_path / "out").studies) == 6
 
 
 KILLED = """

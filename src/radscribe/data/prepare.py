@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -246,8 +247,8 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
 
 def _commonest(rejections: Sequence[Rejection]) -> str:
     """The commonest reason that something was set aside, to close an error with."""
-    reasons = [rejection.reason for rejection in rejections]
-    return f"; most were set aside because: {max(reasons, key=reasons.count)}" if reasons else ""
+    reasons = Counter(rejection.reason for rejection in rejections)
+    return f"; most were set aside because: {reasons.most_common(1)[0][0]}" if reasons else ""
 
 
 def _rejected_csv(rejections: Sequence[Rejection]) -> bytes:

@@ -74,17 +74,17 @@ def write_shards(
     in their order, whatever the number of workers.
     """
     shards = [Shard(folder, number) for number in range(-(-len(tasks) // STUDIES_A_SHARD))]
-    missing = {shard: tasks[_positions(shard)] for shard in shards if not shard.table_path.exists()}
-    left = sum(map(len, missing.values()))
+    missing = [shard for shard in shards if not shard.table_path.exists()]
+    left = sum(len(range(len(tasks))[_positions(shard)]) for shard in missing)
     read = partial(read_study, size=size, section=section)
     with ExitStack() as stack:
         read_all = _reader(read, workers or os.cpu_count() or 1, stack) if missing else partial(map, read)
         bar = stack.enter_context(
             tqdm(total=len(tasks), initial=len(tasks) - left, unit="study", desc="reading films", disable=None)
         )
-        for shard, members in missing.items():
+        for shard in missing:
             studies = []
-            for study in read_all(members):
+            for study in read_all(tasks[_positions(shard)]):
                 studies.append(study)
                 bar.update()
             _write(shard, studies, extra_fields, size)
