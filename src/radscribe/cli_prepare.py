@@ -116,6 +116,31 @@ def iu_xray(
     _run(source, out, size, section, workers)
 
 
+@app.command("dicom")
+def dicom(
+    images: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder of DICOM files with name.txt or report.txt.")
+    ],
+    out: Out,
+    salt: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Secret of the hashed ids (default: a new one).")
+    ] = None,
+    section: SectionOption = Section.FINDINGS,
+    size: Size = 256,
+    workers: Workers = None,
+) -> None:
+    """Prepare DICOM files with their reports beside them; the ids of studies and patients become hashes.
+
+    \b
+    The secret of the hashes is kept in OUT/salt: whoever has it can tell whose study is whose.
+    Example:
+      radscribe prepare dicom --images export --out data/ours
+    """
+    from radscribe.data.sources.dicom_folder import dicom_source, find_salt
+
+    _run(dicom_source(images, find_salt(out, salt)), out, size, section, workers)
+
+
 @app.command("table")
 def table(
     table: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV table, UTF-8.")],

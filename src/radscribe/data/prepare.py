@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +42,8 @@ class Source:
     ``studies`` gives its studies in a fixed order; it is called once work really begins, with a scratch folder that
     lives until the preparation is done. ``settings`` and ``inputs`` (file name -> SHA-256 of the tables
     and archives it was made from) decide the output and tell one preparation from another; ``notes`` go into the
-    manifest; ``extra_fields`` are the columns it adds; ``rejections`` were made before any film was read.
+    manifest; ``extra_fields`` are the columns it adds; ``rejections`` were made before any film was read. ``secrets``
+    are files of the dataset folder that only its owner may read (name -> content), written before anything else.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Source:
     notes: Mapping[str, Any] = field(default_factory=dict)
     extra_fields: Mapping[str, pa.DataType] = field(default_factory=dict)
     rejections: tuple[Rejection, ...] = ()
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
     weakly_paired: bool = False
 
 
@@ -81,7 +84,8 @@ def prepare(
         done = _finished(out, settings)
         if done is not None:
             return done
-        partial = _begin(out, {"radscribe_version": __version__, "settings": settings, "versions": versions})
+        state = {"radscribe_version": __version__, "settings": settings, "versions": versions}
+        partial = _begin(out, state, source.secrets)
         shards = write_shards(source.studies(partial / "scratch"), partial, source.extra_fields, size, section, workers)
         return _assemble(source, shards, out, settings, versions)
     except OSError as error:
@@ -106,8 +110,8 @@ def _finished(out: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
     return manifest
 
 
-def _begin(out: Path, state: Mapping[str, Any]) -> Path:
-    """The folder of unfinished work, with the settings it is made with."""
+def _begin(out: Path, state: Mapping[str, Any], secrets: Mapping[str, bytes]) -> Path:
+    """The folder of unfinished work, with the secrets and the settings it is made with."""
     partial = out / PARTIAL
     path = partial / "settings.json"
     if path.exists():
@@ -115,10 +119,13 @@ def _begin(out: Path, state: Mapping[str, Any]) -> Path:
         _require_same(found["settings"], state["settings"], out)
         if found != state:
             raise RadscribeError(f"{out}: it was begun with other versions of the libraries; delete it and start anew")
-        return partial
-    if out.exists() and any(entry.name != PARTIAL for entry in out.iterdir()):
+    elif out.exists() and any(entry.name != PARTIAL for entry in out.iterdir()):
         raise RadscribeError(f"{out}: the folder is not empty and no prepared dataset; give another --out")
     partial.mkdir(parents=True, exist_ok=True)
+    for name, content in secrets.items():
+        with written_whole(partial / name) as file:
+            os.chmod(file.name, 0o600)
+            file.write(content)
     with written_whole(path) as file:
         file.write(_json(state))
     return partial
@@ -179,7 +186,8 @@ def _assemble(
     }
     with written_whole(partial / "manifest.json") as file:
         file.write(_json(manifest))
-    for name in ("pixels.npy", "studies.parquet", "rejected.csv", "manifest.json"):  # the manifest says: all there
+    names = (*source.secrets, "pixels.npy", "studies.parquet", "rejected.csv", "manifest.json")
+    for name in names:  # the manifest, last of them, says: all there
         (partial / name).replace(out / name)
     shutil.rmtree(partial)
     return manifest
