@@ -11,7 +11,7 @@ from makers import small_table
 from radscribe.cli_prepare import app
 
 
-@pytest.mark.parametrize("verb", ["iu-xray", "table", "annotation", "phantom", "unpaired"])
+@pytest.mark.parametrize("verb", ["mimic-cxr", "iu-xray", "dicom", "table", "annotation", "phantom", "unpaired"])
 def test_every_verb_shows_an_example(verb: str) -> None:
     result = CliRunner().invoke(app, [verb, "--help"])
     assert result.exit_code == 0

@@ -11,7 +11,7 @@ import typer
 
 from radscribe.data.prepare import prepare
 from radscribe.data.source import Source
-from radscribe.study import SPLITS
+from radscribe.study import SPLITS, WrongUse
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,11 +49,53 @@ Drop = Annotated[
 Reports = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz.")]
 
 
+@app.command("mimic-cxr")
+def mimic_cxr(
+    root: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder of MIMIC-CXR-JPG: files/ and its tables.")
+    ],
+    out: Out,
+    reports: Annotated[
+        Path | None, typer.Option(exists=True, help="mimic-cxr-reports.zip or its folder (default: found under ROOT).")
+    ] = None,
+    section: SectionOption = Section.FINDINGS,
+    named_only: Annotated[
+        bool, typer.Option("--named-only", help="Only reports whose text stands under a heading of its own.")
+    ] = False,
+    size: Size = 256,
+    drop: Drop = None,
+    workers: Workers = None,
+) -> None:
+    """Prepare MIMIC-CXR, films in JPEG or DICOM, with the published split.
+
+    \b
+    Example:
+      radscribe prepare mimic-cxr --root mimic-cxr-jpg --reports mimic-cxr-reports.zip --out data/mimic
+    """
+    from radscribe.data.sources.mimic_cxr import mimic_cxr_source
+
+    _run(mimic_cxr_source(root, reports, named_only), out, size, section, workers, drop)
+
+
 @app.command("iu-xray")
 def iu_xray(
-    reports: Reports,
-    images: Annotated[Path, typer.Option(exists=True, help="Folder, NLMCXR_png.tgz or NLMCXR_dcm.tgz.")],
     out: Out,
+    reports: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz; its films are in --images.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option(exists=True, help="Folder, NLMCXR_png.tgz or NLMCXR_dcm.tgz.")] = None,
+    kaggle: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Kaggle's copy: a folder with indiana_reports.csv, indiana_projections.csv and images.",
+        ),
+    ] = None,
+    r2gen: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="R2Gen's copy: a folder with annotation.json and images."),
+    ] = None,
     annotation: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="R2Gen's annotation.json, for its split.")
     ] = None,
@@ -68,12 +110,54 @@ def iu_xray(
     """Prepare IU X-Ray (OpenI): every report is a patient of its own.
 
     \b
-    Example:
+    From the archives of the National Library of Medicine, from Kaggle's copy or from R2Gen's.
+    Examples:
       radscribe prepare iu-xray --reports NLMCXR_reports.tgz --images NLMCXR_png.tgz --out data/iu
+      radscribe prepare iu-xray --kaggle chest-xrays-indiana-university --out data/iu
+      radscribe prepare iu-xray --r2gen iu_xray --out data/iu
     """
-    from radscribe.data.sources.iu_xray import iu_xray_source
+    from radscribe.data.sources.iu_xray import iu_xray_source, kaggle_source, r2gen_source
 
-    _run(iu_xray_source(reports, images, annotation, projections, size), out, size, section, workers, drop)
+    archives = reports is not None or images is not None
+    if archives + (kaggle is not None) + (r2gen is not None) != 1:
+        raise WrongUse("give --reports with --images, or --kaggle, or --r2gen")
+    if kaggle is not None and projections is None:
+        source = kaggle_source(kaggle, annotation)
+    elif r2gen is not None and projections is None and annotation is None:
+        source = r2gen_source(r2gen)
+    elif reports is not None and images is not None:
+        source = iu_xray_source(reports, images, annotation, projections, size)
+    else:
+        raise WrongUse(
+            "--reports and --images go together, --kaggle takes --annotation beside it, --r2gen none of the files"
+        )
+    _run(source, out, size, section, workers, drop)
+
+
+@app.command("dicom")
+def dicom(
+    images: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder of DICOM files with name.txt or report.txt.")
+    ],
+    out: Out,
+    salt: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Secret of the hashed ids (default: a new one).")
+    ] = None,
+    section: SectionOption = Section.FINDINGS,
+    size: Size = 256,
+    drop: Drop = None,
+    workers: Workers = None,
+) -> None:
+    """Prepare DICOM files with their reports beside them; the ids of studies and patients become hashes.
+
+    \b
+    The secret of the hashes is kept in OUT/salt: whoever has it can tell whose study is whose.
+    Example:
+      radscribe prepare dicom --images export --out data/ours
+    """
+    from radscribe.data.sources.dicom_folder import dicom_source, find_salt
+
+    _run(dicom_source(images, find_salt(out, salt)), out, size, section, workers, drop)
 
 
 @app.command("table")

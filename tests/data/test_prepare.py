@@ -22,6 +22,7 @@ from PIL import Image
 
 from makers import NORMAL, OPACITY, small_table, write_film
 from radscribe.data import assembly, shards
+from radscribe.data import prepare as preparation
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
@@ -252,6 +253,28 @@ def test_no_more_studies_are_under_way_than_the_processes_need(
         got.append(read)
         assert sum(sent) - len(got) < 2 * shards.TASKS_A_MESSAGE
     assert got == [task.study_id for task in tasks] and sum(sent) == 30
+
+
+def test_only_the_shards_that_are_missing_ask_for_their_studies(
+    tmp_path: Path, films: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[slice] = []
+
+    class Studies(list[RawStudy]):
+        def __getitem__(self, position: Any) -> Any:
+            asked.append(position)
+            return super().__getitem__(position)
+
+    studies = Studies(study(path, number) for number, path in enumerate(films))
+    lazy = Source(name="test", studies=lambda scratch: studies)
+    monkeypatch.setattr(shards, "STUDIES_A_SHARD", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(preparation, "assemble", lambda *_: {})
+        prepare(lazy, tmp_path / "out", workers=1)
+    (tmp_path / "out" / ".partial" / "shard-000001.parquet").unlink()
+    prepare(lazy, tmp_path / "out", workers=1)
+    assert asked == [slice(0, 2), slice(2, 4), slice(4, 6), slice(2, 4)]
+    assert len(PreparedDataset.open(tmp_path / "out").studies) == 6
 
 
 KILLED = """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,8 @@ def assemble(
     }
     with written_whole(partial / "manifest.json") as file:
         file.write(json_bytes(manifest))
-    for name in ("pixels.npy", "studies.parquet", "rejected.csv", "manifest.json"):  # the manifest says: all there
+    names = (*source.secrets, "pixels.npy", "studies.parquet", "rejected.csv", "manifest.json")
+    for name in names:  # the manifest, last of them, says: all there
         (partial / name).replace(out / name)
     shutil.rmtree(partial)
     return manifest
@@ -195,8 +197,8 @@ def _counts(entries: Sequence[Entry]) -> dict[str, dict[str, int]]:
 
 def _commonest(rejections: Sequence[Rejection]) -> str:
     """The commonest reason that something was set aside, to close an error with."""
-    reasons = [rejection.reason for rejection in rejections]
-    return f"; most were set aside because: {max(reasons, key=reasons.count)}" if reasons else ""
+    reasons = Counter(rejection.reason for rejection in rejections)
+    return f"; most were set aside because: {reasons.most_common(1)[0][0]}" if reasons else ""
 
 
 def _rejected_csv(rejections: Sequence[Rejection]) -> bytes:

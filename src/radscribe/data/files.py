@@ -28,7 +28,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 def listing_hash(paths: Iterable[Path], folder: Path) -> str:
     """The SHA-256 of which files there are, by path below ``folder`` and size: another listing is another source."""
     lines = sorted(f"{path.relative_to(folder).as_posix()}\t{path.stat().st_size}" for path in paths)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Collection, Mapping
 from importlib.metadata import version
@@ -58,7 +59,8 @@ def prepare(
         done = _finished(out, settings)
         if done is not None:
             return done
-        partial = _begin(out, {"radscribe_version": __version__, "settings": settings, "versions": versions})
+        state = {"radscribe_version": __version__, "settings": settings, "versions": versions}
+        partial = _begin(out, state, source.secrets)
         shards = write_shards(source.studies(partial / "scratch"), partial, source.extra_fields, size, section, workers)
         return assemble(source, shards, partial, out, settings, versions)
     except OSError as error:
@@ -83,8 +85,8 @@ def _finished(out: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
     return manifest
 
 
-def _begin(out: Path, state: Mapping[str, Any]) -> Path:
-    """The folder of unfinished work, with the settings it is made with."""
+def _begin(out: Path, state: Mapping[str, Any], secrets: Mapping[str, bytes]) -> Path:
+    """The folder of unfinished work, with the secrets and the settings it is made with."""
     partial = out / PARTIAL
     path = partial / "settings.json"
     if path.exists():
@@ -92,10 +94,13 @@ def _begin(out: Path, state: Mapping[str, Any]) -> Path:
         _require_same(found["settings"], state["settings"], out)
         if found != state:
             raise RadscribeError(f"{out}: it was begun with other versions of the libraries; delete it and start anew")
-        return partial
-    if out.exists() and any(entry.name != PARTIAL for entry in out.iterdir()):
+    elif out.exists() and any(entry.name != PARTIAL for entry in out.iterdir()):
         raise RadscribeError(f"{out}: the folder is not empty and no prepared dataset; give another --out")
     partial.mkdir(parents=True, exist_ok=True)
+    for name, content in secrets.items():
+        with written_whole(partial / name) as file:
+            os.chmod(file.name, 0o600)
+            file.write(content)
     with written_whole(path) as file:
         file.write(json_bytes(state))
     return partial

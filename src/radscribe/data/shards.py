@@ -84,18 +84,19 @@ def write_shards(
     in their order, whatever the number of workers.
     """
     shards = [Shard(folder, number) for number in range(-(-len(tasks) // STUDIES_A_SHARD))]
-    missing = {shard: tasks[_positions(shard)] for shard in shards if not shard.table_path.exists()}
-    left = sum(map(len, missing.values()))
+    missing = [shard for shard in shards if not shard.table_path.exists()]
+    left = sum(len(range(len(tasks))[_positions(shard)]) for shard in missing)
     read = partial(read_study, size=size, section=section)
     with ExitStack() as stack:
         bar = stack.enter_context(
             tqdm(total=len(tasks), initial=len(tasks) - left, unit="study", desc="reading films", disable=None)
         )
         # One stream through all shards: no process waits for the last film of a shard.
-        studies = _read(read, chain.from_iterable(missing.values()), workers or os.cpu_count() or 1, stack, left)
-        for shard, members in missing.items():
+        wanted = chain.from_iterable(tasks[_positions(shard)] for shard in missing)
+        studies = _read(read, wanted, workers or os.cpu_count() or 1, stack, left)
+        for shard in missing:
             taken = []
-            for study in islice(studies, len(members)):
+            for study in islice(studies, len(range(len(tasks))[_positions(shard)])):
                 taken.append(study)
                 bar.update()
             _write(shard, taken, extra_fields, size)

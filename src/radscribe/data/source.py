@@ -20,7 +20,8 @@ class Source:
     ``studies`` gives its studies in a fixed order; it is called once work really begins, with a scratch folder that
     lives until the preparation is done. ``settings`` and ``inputs`` (file name -> SHA-256 of the tables
     and archives it was made from) decide the output and tell one preparation from another; ``notes`` go into the
-    manifest; ``extra_fields`` are the columns it adds; ``rejections`` were made before any film was read.
+    manifest; ``extra_fields`` are the columns it adds; ``rejections`` were made before any film was read. ``secrets``
+    are files of the dataset folder that only its owner may read (name -> content), written before anything else.
     """
 
     name: str
@@ -30,4 +31,5 @@ class Source:
     notes: Mapping[str, Any] = field(default_factory=dict)
     extra_fields: Mapping[str, pa.DataType] = field(default_factory=dict)
     rejections: tuple[Rejection, ...] = ()
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
     weakly_paired: bool = False

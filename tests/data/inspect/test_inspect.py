@@ -16,8 +16,9 @@ from makers import NORMAL, OPACITY, write_film
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.inspect.facts import facts_of
 from radscribe.data.inspect.page import page_of
-from radscribe.data.prepare import Source, prepare
+from radscribe.data.prepare import prepare
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
+from radscribe.data.source import Source
 from radscribe.labels.conditions import CONDITIONS
 
 Run = Callable[..., tuple[int, str, str]]
