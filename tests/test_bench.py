@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from makers import NORMAL, OPACITY, report_xml, write_reports
 from radscribe.bench.rows import SpeedRow, markdown, save, seconds
 from radscribe.cli import app
+from radscribe.study import WrongUse
 
 
 def test_a_row_tells_how_many_times_as_long_the_peer_takes(tmp_path: Path) -> None:
@@ -42,3 +43,13 @@ def test_both_sides_are_measured_and_agree(tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert [row["peer"] for row in rows] == ["pycocoevalcap", "pycocoevalcap, Java", None]
     assert all(float(row["agreement"].split()[-1]) < 1e-9 for row in rows[:2])
+
+
+def test_preparing_is_measured_on_phantoms_or_a_folder_of_films(tmp_path: Path) -> None:
+    command = ["bench", "prepare", "--out", str(tmp_path), "--repeats", "1", "--films", "1"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads((tmp_path / "speed-prepare.json").read_text())["rows"]
+    assert row["peer"] and "2544 x 3056" in row["setting"] and " differ by 0." in row["agreement"]
+    done = CliRunner().invoke(app, [*command, "--images", str(tmp_path)])
+    assert isinstance(done.exception, WrongUse) and "no JPEG file" in str(done.exception)

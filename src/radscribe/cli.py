@@ -14,7 +14,9 @@ import radscribe
 from radscribe.cli_ablate import ablate
 from radscribe.cli_bench import app as bench_app
 from radscribe.cli_compare import compare
+from radscribe.cli_export import app as export_app
 from radscribe.cli_index import app as index_app
+from radscribe.cli_inspect import inspect
 from radscribe.cli_prepare import app as prepare_app
 from radscribe.cli_score import score
 from radscribe.study import NOTICE, RadscribeError, WrongUse
@@ -28,8 +30,10 @@ app = typer.Typer(
     help=f"Drafts chest X-ray reports with the evidence for each sentence. {NOTICE}",
 )
 app.add_typer(prepare_app, name="prepare")
+app.add_typer(export_app, name="export")
 app.add_typer(index_app, name="index")
 app.add_typer(bench_app, name="bench")
+app.command()(inspect)
 app.command()(score)
 app.command()(compare)
 app.command()(ablate)

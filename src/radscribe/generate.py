@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import radscribe
-from radscribe.imaging.film import RefusedFilm, read_film
+from radscribe.imaging.film import RefusedFilm
 from radscribe.picture import draw_draft, draw_maps
 from radscribe.reporter import Reporter
 from radscribe.study import Draft, RadscribeError, WrongUse
@@ -52,8 +52,8 @@ def generate_files(
         stream = stack.enter_context(out.open("w", encoding="utf-8")) if out else sys.stdout
         for path, name in tqdm(list(zip(files, names, strict=True)), desc="drafting", disable=None, leave=False):
             try:
-                view = reporter.view(read_film(path).pixels)
-                views = [view] if lateral is None else [view, reporter.view(read_film(lateral).pixels)]
+                view = reporter.view(reporter.read(path).pixels)
+                views = [view] if lateral is None else [view, reporter.view(reporter.read(lateral).pixels)]
             except RefusedFilm as refusal:
                 line = {
                     "format": DRAFT_FORMAT,

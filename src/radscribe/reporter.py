@@ -64,9 +64,13 @@ class Reporter(
         if study_id is None:
             study_id = Path(film).stem if isinstance(film, str | Path) else "film"
         films = [film] if lateral is None else [film, lateral]
-        read = [read_film(each) if isinstance(each, str | Path) else each for each in films]
+        read = [self.read(each) if isinstance(each, str | Path) else each for each in films]
         views = [self.view(each.pixels if isinstance(each, Film) else each) for each in read]
         return self.drafts([np.stack(views)], [study_id])[0]
+
+    def read(self, path: str | Path) -> Film:
+        """The film of a file, as the training films were read; raises ``RefusedFilm``."""
+        return read_film(path, longest=self.system.config.film.resize)
 
     def view(self, pixels: Pixels) -> Pixels:
         """What the model sees of a film: a square of grey levels (crop x crop)."""

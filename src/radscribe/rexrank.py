@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from radscribe.imaging.film import RefusedFilm, read_film
+from radscribe.imaging.film import RefusedFilm
 from radscribe.reporter import Reporter
 from radscribe.study import WrongUse
 
@@ -50,7 +50,7 @@ def draft_studies(reporter: Reporter, studies: Mapping[str, Mapping[str, Any]], 
     for count, study_id in enumerate(tqdm(waiting, desc="drafting", disable=None, leave=False), start=1):
         path = images / _image(studies[study_id]).lstrip("/")
         try:
-            report = reporter.drafts([reporter.view(read_film(path).pixels)], [study_id])[0].report
+            report = reporter.drafts([reporter.view(reporter.read(path).pixels)], [study_id])[0].report
         except RefusedFilm as refusal:
             print(f"radscribe: {refusal}", file=sys.stderr)
             report, refused = "", refused + 1

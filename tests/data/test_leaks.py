@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from radscribe.data.leaks import count_near_twins, count_shared, studies_to_drop
+from radscribe.data.leaks import count_near_twins, count_shared, near_studies_to_drop, studies_to_drop
 from radscribe.data.reading import difference_hash
 from radscribe.imaging.film import fit, read_film
 
@@ -41,6 +41,21 @@ def test_near_twins_are_counted_as_by_brute_force() -> None:
         for left in range(150)
     )
     assert count_near_twins(splits, hashes) == expected == 20
+
+
+def test_of_near_twins_too_test_keeps_the_image_then_validate() -> None:
+    generator = np.random.default_rng(2)
+    first, second, third = (generator.bytes(32) for _ in range(3))
+
+    def near(value: bytes, bits: int = 0b1) -> bytes:
+        return bytes([*value[:-1], value[-1] ^ bits])
+
+    splits = ["train", "test", "validate", "train", "train", "train"]
+    hashes = [[near(first)], [first], [near(first), second], [near(second)], [third], [near(third)]]
+    # The validate study falls to test, so that nothing keeps the second film from training any more.
+    assert near_studies_to_drop(splits, hashes) == {0: "test", 2: "test"}
+    assert near_studies_to_drop(splits, [[near(first, 0xFF)], [near(first, 0)], *hashes[2:]], bits=7) == {2: "test"}
+    assert near_studies_to_drop(["test", "train"], [[], []]) == {}
 
 
 def test_a_film_saved_anew_is_a_near_twin_and_another_film_is_not() -> None:

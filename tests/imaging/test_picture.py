@@ -100,6 +100,24 @@ def test_a_huge_jpeg_header_is_refused_before_it_is_decoded() -> None:
         read_film(bytes(data), "huge.jpg")
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_jpeg_is_read_at_a_smaller_size_that_still_holds_twice_what_is_wanted(mode: str) -> None:
+    rows, columns = np.mgrid[:900, :1200]
+    waves = 120 + 60 * np.sin(rows / 37) * np.cos(columns / 53) + np.random.default_rng(0).normal(0, 4, rows.shape)
+    data = encoded(Image.fromarray(waves.clip(0, 255).astype(np.uint8)).convert(mode), "JPEG", quality=95)
+    whole = read_film(data).pixels
+    assert whole.shape == (900, 1200)
+    for longest, expected in ((600, 1200), (301, 1200), (300, 600), (151, 600), (150, 300), (75, 150), (10, 150)):
+        read = read_film(data, longest=longest).pixels
+        assert read.shape[1] == expected
+        differences = np.abs(fit(read, longest).astype(int) - fit(whole, longest).astype(int))
+        assert differences.mean() < 1 and differences.max() < 16
+
+
+def test_a_png_is_read_whole_whatever_is_wanted() -> None:
+    assert np.array_equal(read_film(encoded(Image.fromarray(GRADIENT)), longest=16).pixels, GRADIENT)
+
+
 def test_truncated_pictures_stay_refused() -> None:
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
 

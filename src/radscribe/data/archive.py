@@ -70,7 +70,7 @@ def _fit_member(key: str, read: Callable[[], bytes], path: Path, size: int) -> M
     if path.exists():
         return Member(path)
     try:
-        film = read_film(read(), key)
+        film = read_film(read(), key, size)
     except RefusedFilm as refusal:
         return Member(None, refusal.reason)
     encoded = BytesIO()

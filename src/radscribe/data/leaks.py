@@ -1,19 +1,39 @@
-"""What must not stand in two splits: patients, identical images; and what is counted: near twins, equal reports."""
+"""What must not stand in two splits: patients, identical images; and what is counted, or dropped where that is
+wished: near twins, equal reports."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+import hashlib
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from radscribe.study import SPLITS
+from radscribe.study import SPLITS, Study
 
 # Of 256. On chest films, all alike in their coarse shape, a hash of 64 bits calls half of them twins.
 NEAR_BITS = 8
 # Hashes compared at once: 64 x 16,384 XORs of 256 bits are 32 MiB.
 BLOCK = 64
 BLOCK_RIGHT = 16_384
+# What a preparation may drop beside identical images, which always go.
+DROPPABLE = ("near-identical-images", "identical-reports")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What decides whether a study stays: little enough to be held for every study of a large collection.
+
+    ``report`` is the hash of its report, ``images`` and ``differences`` the hashes of its films, exact and perceptual.
+    """
+
+    study_id: str
+    patient_id: str
+    split: str
+    report: bytes
+    images: tuple[bytes, ...]
+    differences: tuple[bytes, ...]
 
 
 def count_shared(values: Iterable[tuple[str, Hashable]]) -> int:
@@ -24,7 +44,7 @@ def count_shared(values: Iterable[tuple[str, Hashable]]) -> int:
     return sum(len(found) > 1 for found in splits.values())
 
 
-def studies_to_drop(splits: Sequence[str], image_hashes: Sequence[Sequence[str]]) -> dict[int, str]:
+def studies_to_drop(splits: Sequence[str], image_hashes: Sequence[Sequence[Hashable]]) -> dict[int, str]:
     """The studies that share an identical image with a split that matters more, and that split.
 
     Test is kept whole, then validate, then train: an image seen in training must not be scored, and leaving it
@@ -37,7 +57,7 @@ def studies_to_drop(splits: Sequence[str], image_hashes: Sequence[Sequence[str]]
     Returns:
         position of each study to drop -> the split that keeps the image.
     """
-    owner: dict[str, str] = {}
+    owner: dict[Hashable, str] = {}
     dropped: dict[int, str] = {}
     for split in reversed(SPLITS):
         kept = []
@@ -51,6 +71,55 @@ def studies_to_drop(splits: Sequence[str], image_hashes: Sequence[Sequence[str]]
     return dropped
 
 
+def near_studies_to_drop(
+    splits: Sequence[str], difference_hashes: Sequence[Sequence[bytes]], bits: int = NEAR_BITS
+) -> dict[int, str]:
+    """As ``studies_to_drop``, for images that differ in at most ``bits`` bits of their difference hash (32 bytes)."""
+    owned: dict[str, npt.NDArray[np.uint64]] = {}
+    dropped: dict[int, str] = {}
+    for split in reversed(SPLITS):
+        members = [index for index, value in enumerate(splits) if value == split]
+        images = [(position, value) for position in members for value in difference_hashes[position]]
+        for keeper, kept in owned.items():
+            near = _has_near(_words([value for _, value in images]), kept, bits)
+            for (position, _), twin in zip(images, near, strict=True):
+                if twin:
+                    dropped.setdefault(position, keeper)
+        owned[split] = _words([value for position, value in images if position not in dropped])
+    return dropped
+
+
+def doubles_to_drop(entries: Sequence[Entry], drop: Collection[str] = ()) -> dict[str, dict[int, str]]:
+    """What each rule takes out: rule -> position of a study in ``entries`` -> the split that keeps its double.
+
+    Test is kept whole, then validate, then train, by every rule: what is scored stays comparable with others' scores,
+    and a study less costs training least. "identical_images" is always a rule; those of ``DROPPABLE`` are where
+    ``drop`` names them. Each sees what the rules before it left.
+    """
+    found: dict[str, dict[int, str]] = {}
+    left = list(range(len(entries)))
+    for name in ("identical_images", "near_identical_images", "identical_reports"):
+        if name != "identical_images" and name.replace("_", "-") not in drop:
+            continue
+        members = [entries[position] for position in left]
+        splits = [entry.split for entry in members]
+        if name == "near_identical_images":
+            doubles = near_studies_to_drop(splits, [entry.differences for entry in members])
+        elif name == "identical_images":
+            doubles = studies_to_drop(splits, [entry.images for entry in members])
+        else:
+            doubles = studies_to_drop(splits, [(entry.report,) for entry in members])
+        found[name] = {left[position]: keeper for position, keeper in sorted(doubles.items())}
+        left = [position for position in left if position not in found[name]]
+    return found
+
+
+def report_hash(findings: str, impression: str, section: str) -> bytes:
+    """What two reports share that are equal apart from case and spacing."""
+    text = Study("", "", "", (), findings=findings, impression=impression).report(section)
+    return hashlib.sha256(" ".join(text.lower().split()).encode()).digest()
+
+
 def count_near_twins(splits: Sequence[str], difference_hashes: Sequence[bytes], bits: int = NEAR_BITS) -> int:
     """How many images differ from an image of another split in at most ``bits`` bits of their difference hash.
 
@@ -59,21 +128,22 @@ def count_near_twins(splits: Sequence[str], difference_hashes: Sequence[bytes], 
         difference_hashes: 32 bytes an image.
         bits: Hamming distance up to which two images are near twins.
     """
-    hashes = np.frombuffer(b"".join(difference_hashes), np.uint64).reshape(len(splits), -1)
+    hashes = _words(difference_hashes)
     membership = np.array(splits)
-    twins = 0
-    for split in SPLITS:
-        inside, outside = hashes[membership == split], hashes[membership != split]
-        twins += sum(
-            int(_has_near(inside[start : start + BLOCK], outside, bits).sum()) for start in range(0, len(inside), BLOCK)
-        )
-    return twins
+    return sum(int(_has_near(hashes[membership == split], hashes[membership != split], bits).sum()) for split in SPLITS)
+
+
+def _words(hashes: Sequence[bytes]) -> npt.NDArray[np.uint64]:
+    """Hashes of 32 bytes as n x 4 words."""
+    return np.frombuffer(b"".join(hashes), np.uint64).reshape(len(hashes), 4)
 
 
 def _has_near(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.bool_]:
-    """For each hash of ``left`` (n x words) whether any of ``right`` (m x words) is near."""
+    """For each hash of ``left`` (n x 4) whether any of ``right`` (m x 4) is near."""
     near = np.zeros(len(left), np.bool_)
-    for start in range(0, len(right), BLOCK_RIGHT):
-        differing = np.bitwise_count(left[:, None] ^ right[None, start : start + BLOCK_RIGHT])
-        near |= (differing.sum(axis=2) <= bits).any(axis=1)
+    for start in range(0, len(left), BLOCK):
+        block = slice(start, start + BLOCK)
+        for first in range(0, len(right), BLOCK_RIGHT):
+            differing = np.bitwise_count(left[block, None] ^ right[None, first : first + BLOCK_RIGHT])
+            near[block] |= (differing.sum(axis=2) <= bits).any(axis=1)
     return near

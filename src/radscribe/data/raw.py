@@ -12,9 +12,10 @@ from radscribe.imaging.levels import Pixels
 
 
 class FilmLoader(Protocol):
-    """Gives a film, or raises ``RefusedFilm``; travels to the process that reads it."""
+    """Gives a film to be fitted to ``size`` x ``size``, or raises ``RefusedFilm``; travels to the process that reads
+    it."""
 
-    def __call__(self) -> Film: ...
+    def __call__(self, size: int) -> Film: ...
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class FilmFile:
     path: Path
     source: str
 
-    def __call__(self) -> Film:
-        return read_film(self.path, self.source)
+    def __call__(self, size: int) -> Film:
+        return read_film(self.path, self.source, size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class FilmPixels:
     pixels: Pixels
     source: str
 
-    def __call__(self) -> Film:
+    def __call__(self, size: int) -> Film:
         return Film(self.pixels, self.source)
 
 
@@ -46,7 +47,7 @@ class FilmRefused:
     source: str
     reason: str
 
-    def __call__(self) -> Film:
+    def __call__(self, size: int) -> Film:
         raise RefusedFilm(self.source, self.reason)
 
 

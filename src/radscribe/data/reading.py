@@ -50,7 +50,7 @@ def read_study(task: StudyTask, size: int, section: str) -> ReadStudy:
     rejections: list[Rejection] = []
     for raw in study.films:
         try:
-            film = raw.load()
+            film = raw.load(size)
         except RefusedFilm as refusal:
             rejections.append(Rejection(raw.source, refusal.reason))
             continue

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass
 from functools import partial
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from radscribe.study import RadscribeError
 
 STUDIES_A_SHARD = 256
 TASKS_A_MESSAGE = 4
+MESSAGES_A_WORKER = 8
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,13 @@ class Shard:
     def table(self) -> pa.Table:
         return pq.read_table(self.table_path)
 
+    def count(self) -> int:
+        """How many studies it holds."""
+        return int(pq.read_metadata(self.table_path).num_rows)
+
+    def images_of_studies(self) -> list[int]:
+        return [len(row["views"]) for row in pq.read_table(self.table_path, columns=["views"]).to_pylist()]
+
     def pixels(self) -> Pixels:
         """uint8, images x size x size, in the order of the table's views."""
         pixels: Pixels = np.load(self.pixels_path, mmap_mode="r", allow_pickle=False)
@@ -74,20 +84,22 @@ def write_shards(
     in their order, whatever the number of workers.
     """
     shards = [Shard(folder, number) for number in range(-(-len(tasks) // STUDIES_A_SHARD))]
-    missing = {shard: tasks[_positions(shard)] for shard in shards if not shard.table_path.exists()}
-    left = sum(map(len, missing.values()))
+    missing = [shard for shard in shards if not shard.table_path.exists()]
+    left = sum(len(range(len(tasks))[_positions(shard)]) for shard in missing)
     read = partial(read_study, size=size, section=section)
     with ExitStack() as stack:
-        read_all = _reader(read, workers or os.cpu_count() or 1, stack) if missing else partial(map, read)
         bar = stack.enter_context(
             tqdm(total=len(tasks), initial=len(tasks) - left, unit="study", desc="reading films", disable=None)
         )
-        for shard, members in missing.items():
-            studies = []
-            for study in read_all(members):
-                studies.append(study)
+        # One stream through all shards: no process waits for the last film of a shard.
+        wanted = chain.from_iterable(tasks[_positions(shard)] for shard in missing)
+        studies = _read(read, wanted, workers or os.cpu_count() or 1, stack, left)
+        for shard in missing:
+            taken = []
+            for study in islice(studies, len(range(len(tasks))[_positions(shard)])):
+                taken.append(study)
                 bar.update()
-            _write(shard, studies, extra_fields, size)
+            _write(shard, taken, extra_fields, size)
     return shards
 
 
@@ -95,25 +107,39 @@ def _positions(shard: Shard) -> slice:
     return slice(shard.number * STUDIES_A_SHARD, (shard.number + 1) * STUDIES_A_SHARD)
 
 
-def _reader(
-    read: Callable[[StudyTask], ReadStudy], workers: int, stack: ExitStack
-) -> Callable[[Sequence[StudyTask]], Iterator[ReadStudy]]:
-    """A function that reads many studies in their order, in this process or in a pool that ``stack`` closes."""
-    if workers == 1:
-        return partial(map, read)
+def _read(
+    read: Callable[[StudyTask], ReadStudy], tasks: Iterable[StudyTask], workers: int, stack: ExitStack, count: int
+) -> Iterator[ReadStudy]:
+    """The studies of ``count`` tasks in their order, read in this process or in a pool that ``stack`` closes."""
+    if workers == 1 or not count:
+        return map(read, tasks)
     # Spawned, not forked: the caller may hold threads and locks of libraries that do not survive a fork.
     pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
+    return _in_order(pool, read, tasks, MESSAGES_A_WORKER * workers)
 
-    def read_all(tasks: Sequence[StudyTask]) -> Iterator[ReadStudy]:
-        try:
-            yield from pool.map(read, tasks, chunksize=TASKS_A_MESSAGE)
-        except BrokenProcessPool as error:
-            raise RadscribeError(
-                "a process that reads films was killed (out of memory?): run the same command again with fewer "
-                "--workers; it resumes where it stopped"
-            ) from error
 
-    return read_all
+def _in_order(
+    pool: ProcessPoolExecutor, read: Callable[[StudyTask], ReadStudy], tasks: Iterable[StudyTask], most: int
+) -> Iterator[ReadStudy]:
+    """As ``pool.map``, but with at most ``most`` messages under way, so that memory does not grow with the tasks."""
+    waiting: deque[Future[list[ReadStudy]]] = deque()
+    remaining = iter(tasks)
+    try:
+        while chunk := list(islice(remaining, TASKS_A_MESSAGE)):
+            waiting.append(pool.submit(_read_all, read, chunk))
+            if len(waiting) >= most:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise RadscribeError(
+            "a process that reads films was killed (out of memory?): run the same command again with fewer "
+            "--workers; it resumes where it stopped"
+        ) from error
+
+
+def _read_all(read: Callable[[StudyTask], ReadStudy], tasks: Sequence[StudyTask]) -> list[ReadStudy]:
+    return [read(task) for task in tasks]
 
 
 def _write(shard: Shard, studies: Sequence[ReadStudy], extra_fields: Mapping[str, pa.DataType], size: int) -> None:

@@ -6,10 +6,11 @@ may stand in an error: names, dates and identifiers of a patient never leave thi
 
 from __future__ import annotations
 
-import re
 import struct
 import warnings
+from collections.abc import Sequence
 from io import BytesIO
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,13 @@ RADIOGRAPH_CLASSES = (
     uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
 )
+# The terms of the standard (PS3.3 C.7.3.1.1.1, PS3.16 annex L) that an error may show; anything else may be a name.
+OTHER_MODALITIES = ("CT", "MR", "MG", "US", "NM", "PT", "XA", "RF", "IO", "PX", "OT", "SC", "SR")
+OTHER_PARTS = (
+    "ABDOMEN", "ANKLE", "ARM", "BREAST", "CLAVICLE", "CSPINE", "ELBOW", "FEMUR", "FINGER", "FOOT", "FOREARM", "HAND",
+    "HEAD", "HIP", "HUMERUS", "JAW", "KNEE", "LEG", "LSPINE", "NECK", "PELVIS", "SHOULDER", "SKULL", "SPINE", "SSPINE",
+    "TSPINE", "WRIST",
+)  # fmt: skip
 CHEST_WORDS = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB")
 VIEWS = {"PA": "frontal", "AP": "frontal", "LL": "lateral", "RL": "lateral", "LAT": "lateral", "LATERAL": "lateral"}
 GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -81,7 +89,7 @@ def read_dicom(data: bytes, source: str) -> tuple[Pixels, str | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom's warnings quote values of the file
-            dataset = _read_header(data, source)
+            dataset = read_header(BytesIO(data), source, TAGS_READ)
             _check_header(dataset, source)
             _check_pixel_data(dataset, source)
             return _grey_levels(dataset), VIEWS.get(_code(dataset, "ViewPosition"))
@@ -92,14 +100,19 @@ def read_dicom(data: bytes, source: str) -> tuple[Pixels, str | None]:
         raise RefusedFilm(source, f"its DICOM content is damaged or incomplete ({type(error).__name__})") from None
 
 
-def _read_header(data: bytes, source: str) -> Dataset:
-    file = BytesIO(data)
+def read_header(file: BinaryIO, source: str, tags: Sequence[str], pixels: bool = True) -> Dataset:
+    """The ``tags`` of a DICOM file, without the empty ones; without ``pixels`` it is not read to its end.
+
+    Raises:
+        RefusedFilm: for a compression that cannot be checked before it is undone; damaged bytes raise anything else.
+    """
     read_preamble(file, force=False)
     meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
     # pydicom inflates such a file whole before anything of it can be checked.
     if meta.get("TransferSyntaxUID") == uid.DeflatedExplicitVRLittleEndian:
         raise RefusedFilm(source, "its transfer syntax (deflated) is not supported; convert it to explicit VR")
-    dataset = dcmread(BytesIO(data), specific_tags=TAGS_READ)
+    file.seek(0)
+    dataset = dcmread(file, specific_tags=list(tags), stop_before_pixels=not pixels)
     for element in list(dataset):
         if element.is_empty:  # a field without a value is a missing field
             del dataset[element.tag]
@@ -113,14 +126,14 @@ def _code(dataset: Dataset, keyword: str) -> str:
 def _check_header(dataset: Dataset, source: str) -> None:
     modality = _code(dataset, "Modality")
     if modality and modality not in RADIOGRAPH_MODALITIES:
-        shown = modality if re.fullmatch("[A-Z]{2,6}", modality) else "film of another modality"
+        shown = modality if modality in OTHER_MODALITIES else "film of another modality"
         raise RefusedFilm(source, f"it is a {shown}, not a radiograph")
     storage = dataset.get("SOPClassUID")
     if storage and storage not in RADIOGRAPH_CLASSES:
         raise RefusedFilm(source, "it is stored as another kind of object than a radiograph")
     part = _code(dataset, "BodyPartExamined")
     if part and not any(word in part for word in CHEST_WORDS):
-        shown = part if re.fullmatch("[A-Z ]{2,16}", part) else "another body part"
+        shown = part if part in OTHER_PARTS else "another body part"
         raise RefusedFilm(source, f"it shows {shown}, not a chest")
     if int(dataset.get("NumberOfFrames") or 1) > 1:
         raise RefusedFilm(source, "it holds several frames; give one film a file")

@@ -32,12 +32,14 @@ class Film:
     view: str | None = None
 
 
-def read_film(file: str | Path | bytes, source: str | None = None) -> Film:
+def read_film(file: str | Path | bytes, source: str | None = None, longest: int | None = None) -> Film:
     """Read a DICOM, PNG or JPEG file; the content decides which it is, not the name.
 
     Args:
         file: a path, or the bytes of a file.
         source: the name used in errors and in ``Film.source``; default the path as given.
+        longest: the pixels wanted along the longer side, if not all: a JPEG is then read at a smaller size, which still
+            holds at least twice as many where the file does.
 
     Raises:
         RefusedFilm: one line naming the file and the reason, whatever is wrong with it.
@@ -49,7 +51,7 @@ def read_film(file: str | Path | bytes, source: str | None = None) -> Film:
         data = _read_bytes(Path(file), name)
     view = None
     if data.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):
-        pixels = read_picture(data, name)
+        pixels = read_picture(data, name, longest)
     elif data[DICOM_PREAMBLE : DICOM_PREAMBLE + 4] == b"DICM":
         pixels, view = read_dicom(data, name)
     else:

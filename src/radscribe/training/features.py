@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from tqdm import tqdm
 
 from radscribe.encoders.entity import EntityModel
 from radscribe.models.revtaf import FilmEntities
@@ -16,6 +17,6 @@ def entities_of(model: EntityModel, films: FilmSource, count: int, device: torch
     """The entity model's word on the first ``count`` films, unaugmented, on the CPU."""
     parts = [
         FilmEntities.of(model(films.plain(range(first, min(first + BATCH, count))).to(device)))
-        for first in range(0, count, BATCH)
+        for first in tqdm(range(0, count, BATCH), unit="batch", desc="looking at films", disable=None, leave=False)
     ]
     return FilmEntities(*(torch.cat(columns).cpu() for columns in zip(*parts, strict=True)))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from dicom_films import dicom_film
 
 from makers import NORMAL, report_xml, write_archive, write_film, write_reports, write_table
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.iu_reports import read_reports
-from radscribe.data.sources.iu_xray import film_key, iu_xray_source
+from radscribe.data.sources.iu_xray import iu_xray_source
 from radscribe.study import RadscribeError, Study, WrongUse
 
 FIRST, SECOND, THIRD = "CXR1_IM-0001-3001", "CXR1_IM-0001-4001", "CXR20_IM-0653-1001"
@@ -106,17 +108,17 @@ def test_an_archive_gives_the_same_films_as_its_folder(tmp_path: Path, reports: 
     assert f'{THIRD},"it is no DICOM, PNG or JPEG file"' in rejected(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        ("NLMCXR_png/CXR25_IM-1024-2001.png", "CXR25_IM-1024-2001"),
-        ("images_normalized/25_IM-1024-2001.dcm.png", "CXR25_IM-1024-2001"),
-        ("NLMCXR_dcm/25/25_IM-1024-2001.dcm", "CXR25_IM-1024-2001"),
-        ("iu_xray/images/CXR2384_IM-0942/0.png", "CXR2384/0"),
-    ],
-)
-def test_the_names_of_each_copy_have_one_key(name: str, key: str) -> None:
-    assert film_key(name) == key
+def test_the_archive_of_dicom_files_is_read_by_its_names(tmp_path: Path, reports: Path) -> None:
+    files = {
+        "NLMCXR_dcm/1/1_IM-0001-3001.dcm": dicom_film(1),
+        "NLMCXR_dcm/1/1_IM-0001-4001.dcm": dicom_film(2, ViewPosition="LL"),
+        "NLMCXR_dcm/20/20_IM-0653-1001.dcm": dicom_film(3, Modality="CT"),
+    }
+    studies = prepared(tmp_path, reports, write_archive(tmp_path / "NLMCXR_dcm.tgz", files))
+    assert [view.source for view in studies["CXR1"].views] == [FIRST, SECOND]
+    # Their headers call many lateral films PA, and are not believed.
+    assert {view.view for view in studies["CXR1"].views} == {"unknown"}
+    assert f'{THIRD},"it is a CT, not a radiograph"' in rejected(tmp_path)
 
 
 def test_files_of_another_kind_are_one_line(tmp_path: Path, reports: Path) -> None:
@@ -136,5 +138,6 @@ def test_files_of_another_kind_are_one_line(tmp_path: Path, reports: Path) -> No
 def test_the_whole_collection_is_read(shared_data: Path) -> None:
     read = read_reports(shared_data / "iu_xray" / "NLMCXR_reports.tgz")
     assert len(read) == 3955
-    assert sum(bool(report.findings) for report in read) == 3425
+    sections = Counter((bool(report.findings), bool(report.impression)) for report in read)
+    assert sections == {(True, True): 3419, (True, False): 6, (False, True): 502, (False, False): 28}
     assert sum(len(report.images) for report in read) == 7470

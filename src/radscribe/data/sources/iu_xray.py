@@ -1,9 +1,7 @@
-"""IU X-Ray (NLMCXR, OpenI) from the files that the National Library of Medicine and R2Gen give out."""
+"""IU X-Ray (NLMCXR, OpenI) from the files that the National Library of Medicine, Kaggle and R2Gen give out."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
@@ -13,15 +11,19 @@ import pyarrow as pa
 
 from radscribe.data.archive import fit_archive
 from radscribe.data.files import listing_hash, sha256_of
-from radscribe.data.prepare import Source
 from radscribe.data.raw import FilmFile, FilmLoader, FilmRefused, RawFilm, RawStudy
+from radscribe.data.source import Source
+from radscribe.data.sources.iu_copies import (
+    annotation_splits,
+    film_key,
+    kaggle_reports,
+    projected_views,
+    r2gen_reports,
+)
 from radscribe.data.sources.iu_reports import IuReport, read_reports
-from radscribe.data.sources.listing import image_files, read_rows
-from radscribe.study import RadscribeError, WrongUse
+from radscribe.data.sources.listing import image_files
+from radscribe.study import RadscribeError
 
-ANNOTATION_SPLITS = {"train": "train", "val": "validate", "test": "test"}
-# R2Gen's folders: CXR2384_IM-0942/0.png, numbered in the order of the views.
-R2GEN_FOLDER = re.compile(r"(CXR\d+)(?:_.*)?")
 EXTRA_FIELDS = {"report_id": pa.string()}
 
 
@@ -53,9 +55,39 @@ def iu_xray_source(
     """
     reports = read_reports(reports_archive)
     options = _Options(
-        _annotation_splits(annotation) if annotation else None, _projected_views(projections) if projections else None
+        annotation_splits(annotation) if annotation else None, projected_views(projections) if projections else None
     )
-    given = [path for path in (reports_archive, annotation, projections) if path is not None]
+    return _source(reports, images, options, (reports_archive, annotation, projections), size)
+
+
+def kaggle_source(folder: Path, annotation: Path | None = None) -> Source:
+    """The studies of IU X-Ray in Kaggle's copy: ``folder`` holds indiana_reports.csv, indiana_projections.csv, images.
+
+    The projections give the views, R2Gen's ``annotation`` the split (else the hash of the report id).
+
+    Raises:
+        RadscribeError: one line, for a file that is missing, damaged or of another kind.
+    """
+    reports, projections = folder / "indiana_reports.csv", folder / "indiana_projections.csv"
+    options = _Options(annotation_splits(annotation) if annotation else None, projected_views(projections))
+    return _source(kaggle_reports(reports, projections), folder, options, (reports, projections, annotation))
+
+
+def r2gen_source(folder: Path) -> Source:
+    """The studies of IU X-Ray as R2Gen gives them out: ``folder`` holds annotation.json (findings, split) and images.
+
+    Raises:
+        RadscribeError: one line, for a file that is missing, damaged or of another kind.
+    """
+    annotation = folder / "annotation.json"
+    options = _Options(annotation_splits(annotation), None)
+    return _source(r2gen_reports(annotation), folder, options, (annotation,))
+
+
+def _source(
+    reports: Sequence[IuReport], images: Path, options: _Options, tables: Sequence[Path | None], size: int = 256
+) -> Source:
+    given = [path for path in tables if path is not None]
 
     def studies(scratch: Path) -> list[RawStudy]:
         loaders = _folder_films(images) if images.is_dir() else _archive_films(images, scratch, reports, size)
@@ -74,39 +106,6 @@ def _images_hash(images: Path) -> str:
     if images.is_dir():
         return listing_hash(image_files(images), images)
     return listing_hash([images] if images.is_file() else [], images.parent)
-
-
-def film_key(name: str) -> str:
-    """The key of an image by its path: "CXR25_IM-1024-2001" for the NLM's and Kaggle's names, else folder/number."""
-    path = Path(name)
-    stem = re.sub(r"(\.(png|jpe?g|dcm|dicom))+$", "", path.name, flags=re.IGNORECASE)
-    folder = R2GEN_FOLDER.fullmatch(path.parent.name)
-    if stem.isdigit() and folder:
-        return f"{folder[1]}/{int(stem)}"
-    return f"CXR{stem}" if stem[:1].isdigit() else stem
-
-
-def _annotation_splits(path: Path) -> dict[str, str]:
-    """Report id -> split, from R2Gen's annotation.json."""
-    try:
-        lists = json.loads(path.read_text("utf-8"))
-        return {
-            str(entry["id"]).partition("_")[0]: split
-            for name, split in ANNOTATION_SPLITS.items()
-            for entry in lists[name]
-        }
-    except OSError as error:
-        raise WrongUse(f"{path}: it cannot be opened: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise WrongUse(
-            f"{path}: it is no annotation of R2Gen (lists train, val and test of studies with id)"
-        ) from error
-
-
-def _projected_views(path: Path) -> dict[str, str]:
-    """Film key -> view, from indiana_projections.csv."""
-    rows = read_rows(path, ("filename", "projection"))
-    return {film_key(row["filename"]): row["projection"].lower() for row in rows}
 
 
 def _folder_films(folder: Path) -> dict[str, FilmLoader]:

@@ -48,7 +48,7 @@ def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
     return rows
 
 
-def image_files(folder: Path) -> list[Path]:
+def image_files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
     """All image files under ``folder``, by their suffix, sorted by path.
 
     Raises:
@@ -56,9 +56,9 @@ def image_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise WrongUse(f"{folder}: there is no such folder")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
     if not found:
-        raise WrongUse(f"{folder}: no image file is in it (looked for {', '.join(IMAGE_SUFFIXES)})")
+        raise WrongUse(f"{folder}: no image file is in it (looked for {', '.join(suffixes)})")
     return found
 
 

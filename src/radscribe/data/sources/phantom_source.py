@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from radscribe.data.prepare import Source
 from radscribe.data.raw import FilmPixels, RawFilm, RawStudy
+from radscribe.data.source import Source
 from radscribe.data.sources.phantom import PatientPlan, has_lateral, patients, render_study
 
 Mask = npt.NDArray[np.bool_]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from radscribe.data.files import listing_hash, sha256_of
-from radscribe.data.prepare import Source
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
+from radscribe.data.source import Source
 from radscribe.data.sources.listing import read_rows, view_of
 from radscribe.study import WrongUse
 

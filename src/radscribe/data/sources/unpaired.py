@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from radscribe.data.files import listing_hash, sha256_of
 from radscribe.data.pairing import Conditions, Pair, pair
-from radscribe.data.prepare import Source
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
+from radscribe.data.source import Source
 from radscribe.data.sources.iu_reports import IuReport, read_reports
 from radscribe.data.sources.labelled_images import COMPARED, LabelledImage, is_ignored, labelled_images
 from radscribe.data.splits import split_of

@@ -1,0 +1,84 @@
+"""What there is to tell of a prepared dataset, counted from its own files."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from radscribe.data.counts import label_counts, triplet_counts
+from radscribe.data.dataset import PreparedDataset
+from radscribe.data.sources.listing import read_rows
+from radscribe.imaging.levels import Pixels
+from radscribe.study import SPLITS, Study
+
+VIEWS = ("frontal", "lateral", "unknown")
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A study to look at, with all its films (size x size each) in the order of its views."""
+
+    study: Study
+    films: tuple[Pixels, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """Everything by split: counts, views, states of each condition, words of each report, studies to look at."""
+
+    name: str
+    manifest: Mapping[str, Any]
+    fingerprint: str
+    section: str
+    counts: Mapping[str, Mapping[str, int]]
+    views: Mapping[str, Mapping[str, int]]
+    labels: Mapping[str, Mapping[str, Mapping[str, int]]]
+    triplets: Mapping[str, Mapping[str, int]]
+    words: Mapping[str, Sequence[int]]
+    samples: Mapping[str, Sequence[Sample]]
+    rejected: Mapping[str, int]  # reason -> how many, the commonest first
+
+
+def facts_of(dataset: PreparedDataset, samples: int = 3, seed: int = 0) -> Facts:
+    """The facts of ``dataset``, with up to ``samples`` studies of each split, drawn by ``seed``.
+
+    Raises:
+        RadscribeError: one line, for a rejected.csv that is no table.
+    """
+    manifest = dataset.manifest
+    section = str(manifest["settings"].get("section", "findings"))
+    splits = {split: dataset.split(split) for split in SPLITS}
+    rows = dataset.table.select(["split", "labels", "triplets"]).to_pylist()
+    return Facts(
+        name=dataset.folder.resolve().name,
+        manifest=manifest,
+        fingerprint=dataset.fingerprint,
+        section=section,
+        counts=manifest["counts"],
+        views={split: _views(studies) for split, studies in splits.items()},
+        labels=label_counts(rows),
+        triplets=triplet_counts(rows),
+        words={split: [len(study.report(section).split()) for study in studies] for split, studies in splits.items()},
+        samples={split: _drawn(dataset, studies, samples, f"{seed} {split}") for split, studies in splits.items()},
+        rejected=_rejected(dataset.folder / "rejected.csv"),
+    )
+
+
+def _views(studies: Sequence[Study]) -> dict[str, int]:
+    found = Counter(view.view for study in studies for view in study.views)
+    return {view: found[view] for view in VIEWS}
+
+
+def _drawn(dataset: PreparedDataset, studies: Sequence[Study], count: int, seed: str) -> list[Sample]:
+    chosen = random.Random(seed).sample(studies, min(count, len(studies)))
+    return [Sample(study, tuple(dataset.pixels[view.image_index] for view in study.views)) for study in chosen]
+
+
+def _rejected(path: Path) -> dict[str, int]:
+    if len(path.read_text("utf-8").splitlines()) < 2:  # nothing but its header
+        return {}
+    return dict(Counter(row["reason"] for row in read_rows(path, ("source", "reason"))).most_common())

@@ -1,0 +1,124 @@
+"""Annotation files of the R2Gen lineage (R2GenCMN, XProNet, PromptMRG, REVTAF), of IU X-Ray and MIMIC-CXR alike."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from radscribe.data.files import listing_hash, sha256_of
+from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
+from radscribe.data.source import Source
+from radscribe.data.sources.table import SPLIT_NAMES
+from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, STATES
+from radscribe.study import WrongUse
+
+EXTRA_FIELDS = {"annotation_labels": pa.list_(pa.int8())}
+LABEL_COUNTS = (CHEXBERT_COUNT, len(CONDITIONS))
+Entry = Mapping[str, Any]
+
+
+def annotation_source(annotation: Path, images: Path) -> Source:
+    """The studies of an annotation file, whose ``image_path`` start from ``images``; one entry is one study.
+
+    R2Gen's file is ``{"train": [...], "val": [...], "test": [...]}`` of ``{"id", "report", "image_path", "split"}``, in
+    which MIMIC-CXR has ``study_id`` and ``subject_id`` too; PromptMRG adds ``labels`` (14 or 18 states) and
+    ``clip_indices``, and its file of IU X-Ray is one bare list, all of it to be tested on. The list that an entry
+    stands in is its split; in a bare list its own ``split`` is, else test. The patient is ``subject_id``, or the
+    ``id``: every report of IU X-Ray is a patient of its own. The report becomes the findings; ``labels`` are kept as
+    the column ``annotation_labels`` beside those of this project; ``clip_indices``, rows of another file, are not.
+
+    Raises:
+        WrongUse: one line, for a file that is no such annotation.
+    """
+    if not images.is_dir():
+        raise WrongUse(f"{images}: there is no such folder; give the one that the image paths start from")
+    entries = _read(annotation)
+    paths = [images / path for _, entry in entries for path in entry["image_path"]]
+    ids = _study_ids([str(entry["id"]) for _, entry in entries])
+    studies = [_study(study_id, split, entry, images) for study_id, (split, entry) in zip(ids, entries, strict=True)]
+    return Source(
+        name="annotation",
+        studies=lambda scratch: studies,
+        inputs={
+            annotation.name: sha256_of(annotation),
+            images.resolve().name: listing_hash({path for path in paths if path.is_file()}, images),
+        },
+        extra_fields=EXTRA_FIELDS,
+    )
+
+
+def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Every entry with its split, in the order of the file."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise WrongUse(f"{path}: it cannot be opened: {error.strerror}") from error
+    except ValueError as error:
+        raise WrongUse(f"{path}: it is no JSON; give an annotation of R2Gen or PromptMRG") from error
+    lists = content if isinstance(content, dict) else {"": content}
+    if not lists or not all(isinstance(members, list) for members in lists.values()) or not any(lists.values()):
+        raise WrongUse(f"{path}: it is no annotation: lists train, val and test of studies, or one list")
+    entries = []
+    for name, members in lists.items():
+        for entry in members:
+            if not isinstance(entry, dict):
+                raise WrongUse(f"{path}: an entry of it is no JSON object; give an annotation of R2Gen or PromptMRG")
+            _check(path, entry)
+            split = str(name or entry.get("split", "test"))
+            if split not in SPLIT_NAMES:
+                raise WrongUse(f'{path}: the split "{split}" is not known; use train, val and test')
+            entries.append((SPLIT_NAMES[split], {**entry, "image_path": _paths(entry)}))
+    return entries
+
+
+def _paths(entry: Entry) -> list[str]:
+    """The images of an entry; one that is given twice, to fill a loader of two views, is one view."""
+    given = entry.get("image_path", [])
+    return list(dict.fromkeys(map(str, [given] if isinstance(given, str) else given)))
+
+
+def _check(path: Path, entry: Entry) -> None:
+    if entry.get("id") in (None, "") or not isinstance(entry.get("report"), str):
+        raise WrongUse(f"{path}: an entry has no id or no report; give it both")
+    if not isinstance(entry.get("image_path", []), str | list):
+        raise WrongUse(f"{path}: the image_path of {entry['id']} is neither a path nor a list of paths")
+    labels = entry.get("labels")
+    if labels is not None and (
+        not isinstance(labels, list)
+        or len(labels) not in LABEL_COUNTS
+        or not all(isinstance(state, int) and 0 <= state < len(STATES) for state in labels)
+    ):
+        raise WrongUse(f"{path}: the labels of {entry['id']} are not 14 or 18 states from 0 to 3")
+
+
+def _study_ids(ids: Sequence[str]) -> list[str]:
+    """The ids of the entries; the second entry of one id is "id-2", and so on."""
+    seen: Counter[str] = Counter()
+    names = []
+    for name in ids:
+        seen[name] += 1
+        names.append(f"{name}-{seen[name]}" if seen[name] > 1 else name)
+    return names
+
+
+def _study(study_id: str, split: str, entry: Entry, images: Path) -> RawStudy:
+    report = " ".join(entry["report"].split())
+    return RawStudy(
+        study_id=study_id,
+        patient_id=str(entry["id"] if entry.get("subject_id") is None else entry["subject_id"]),
+        split=split,
+        films=tuple(_film(images, path) for path in entry["image_path"]),
+        findings=report,
+        extra={"annotation_labels": entry.get("labels")},
+        refused=None if report else "its report is empty",
+    )
+
+
+def _film(images: Path, path: str) -> RawFilm:
+    file = images / path
+    return RawFilm(FilmFile(file, path) if file.is_file() else FilmRefused(path, "no image file found"), path)

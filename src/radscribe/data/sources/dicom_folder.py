@@ -1,0 +1,157 @@
+"""A folder of DICOM files with their reports beside them; nothing that names a patient goes into the dataset."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from tqdm import tqdm
+
+from radscribe.data.files import listing_hash
+from radscribe.data.prepare import PARTIAL
+from radscribe.data.raw import FilmFile, RawFilm, RawStudy
+from radscribe.data.source import Source
+from radscribe.data.sources.listing import image_files
+from radscribe.data.sources.report_sections import SECTIONS, cut_sections
+from radscribe.imaging.identity import Identity, read_identity
+from radscribe.imaging.levels import RefusedFilm
+from radscribe.study import RadscribeError, WrongUse
+
+SUFFIXES = (".dcm", ".dicom")
+STUDY_REPORT = "report.txt"
+SALT = "salt"
+SHORTEST_SALT = 16
+HEADING_LINE = re.compile(r"\s*([A-Za-z][A-Za-z ()/,-]*?)\s*:(.*)")
+
+
+@dataclass(eq=False)
+class _Study:
+    """The files of one study as they are found; ``told`` where a report names its patient."""
+
+    patients: set[str] = field(default_factory=set)
+    films: list[RawFilm] = field(default_factory=list)
+    reports: dict[Path, str | None] = field(default_factory=dict)
+    told: bool = False
+
+
+def find_salt(out: Path, given: Path | None) -> bytes:
+    """The secret of the hashes: of the file ``given``, else of the dataset ``out``, finished or begun, else a new one.
+
+    Raises:
+        WrongUse: when the file cannot be read or is too short.
+    """
+    kept = (path for path in (out / PARTIAL / SALT, out / SALT) if path.is_file())
+    path = given or next(kept, None)
+    if path is None:
+        return secrets.token_hex(32).encode()
+    try:
+        salt = path.read_bytes().strip()
+    except OSError as error:
+        raise WrongUse(f"{path}: it cannot be opened: {error.strerror}") from error
+    if len(salt) < SHORTEST_SALT:
+        raise WrongUse(f"{path}: a salt has at least {SHORTEST_SALT} bytes; leave --salt out and one is made")
+    return salt
+
+
+def dicom_source(images: Path, salt: bytes) -> Source:
+    """The studies of the DICOM files (.dcm, .dicom) under ``images``, by StudyInstanceUID; patients by PatientID.
+
+    The report of ``name.dcm`` is ``name.txt`` beside it, else the nearest ``report.txt`` in its folder or one above.
+    Ids are hashes keyed with ``salt``; a film is known by its place in the sorted list of files ("file-000001"), for
+    their names may tell a patient, too. A report that names its patient sets its study aside.
+
+    Raises:
+        RadscribeError: one line, for a folder that is missing, cannot be read or holds no DICOM file.
+    """
+    try:
+        files = sorted(image_files(images, SUFFIXES), key=lambda path: path.relative_to(images).as_posix())
+        texts = [path for path in images.rglob("*.txt") if path.is_file()]
+        listing = listing_hash([*files, *texts], images)
+    except OSError as error:  # without the name of what is below the folder
+        raise RadscribeError(f"{images}: a file or folder in it cannot be read: {error.strerror}") from None
+    return Source(
+        name="dicom",
+        studies=lambda scratch: _studies(images, files, salt),
+        settings={"salt": sha256(salt).hexdigest()},
+        inputs={"images": sha256(salt + listing.encode()).hexdigest()},
+        secrets={SALT: salt + b"\n"},
+    )
+
+
+def _studies(images: Path, files: list[Path], salt: bytes) -> list[RawStudy]:
+    refused: list[RawStudy] = []
+    studies: dict[str, _Study] = {}
+    for number, path in enumerate(tqdm(files, unit="file", desc="reading headers", disable=None), start=1):
+        name = f"file-{number:06d}"
+        try:
+            identity = read_identity(path, name, salt)
+        except RefusedFilm as refusal:
+            refused.append(RawStudy(name, name, (), refused=refusal.reason))
+            continue
+        study = studies.setdefault(identity.study_id, _Study())
+        study.patients.add(identity.patient_id)
+        study.films.append(RawFilm(FilmFile(path, name), name))
+        _add_report(study, _report_of(path, images), identity)
+    uses = Counter(path for study in studies.values() for path in study.reports)
+    shared = {path for path, count in uses.items() if count > 1}
+    return [*refused, *(_raw_study(study_id, study, shared) for study_id, study in studies.items())]
+
+
+def _report_of(path: Path, images: Path) -> Path | None:
+    above = [folder for folder in path.parents if folder == images or images in folder.parents]
+    candidates = (path.with_suffix(".txt"), *(folder / STUDY_REPORT for folder in above))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _add_report(study: _Study, path: Path | None, identity: Identity) -> None:
+    if path is None:
+        return
+    if path not in study.reports:
+        try:
+            study.reports[path] = path.read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            study.reports[path] = None
+    study.told |= identity.is_told_in(study.reports[path] or "")
+
+
+def _raw_study(study_id: str, study: _Study, shared: set[Path]) -> RawStudy:
+    texts = list(dict.fromkeys(study.reports.values()))
+    report = cut_report(texts[0] or "") if texts else {}
+    reasons = {
+        "its files carry different PatientIDs": len(study.patients) > 1,
+        "no report file found": not texts,
+        "its report cannot be opened or is not UTF-8 text": None in texts,
+        "its files have different reports": len(texts) > 1,
+        "its report.txt lies above other studies, too; give each study a folder": bool(shared & study.reports.keys()),
+        "its report holds the name, birth date or an identifier of its patient; take it out first": study.told,
+    }
+    return RawStudy(
+        study_id=study_id,
+        patient_id=min(study.patients),
+        films=tuple(study.films),
+        findings=report.get("findings", ""),
+        impression=report.get("impression", ""),
+        indication=report.get("indication", ""),
+        refused=next((reason for reason, holds in reasons.items() if holds), None),
+    )
+
+
+def cut_report(text: str) -> dict[str, str]:
+    """Section -> text of a report as people write them: known headings in any case at the start of a line.
+
+    A report with neither findings nor an impression is findings as a whole.
+    """
+    lines = []
+    for line in text.splitlines():
+        match = HEADING_LINE.fullmatch(line)
+        known = match is not None and match[1].lower() in SECTIONS
+        lines.append(f" {match[1].upper()}: {match[2].strip()}" if match and known else f" {line.strip()}")
+    sections = cut_sections("\n" + "\n".join(lines))
+    found = {section.name: " ".join(section.text.split()) for section in sections}
+    if "findings" not in found and "impression" not in found:
+        return {"findings": " ".join(text.split())}
+    return {"indication": found.get("history", ""), **found}

@@ -1,0 +1,91 @@
+"""The reports of IU X-Ray in the copies that people have of them: Kaggle's tables, R2Gen's annotation."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from radscribe.data.sources.iu_reports import IuReport
+from radscribe.data.sources.listing import read_rows
+from radscribe.study import WrongUse
+
+ANNOTATION_SPLITS = {"train": "train", "val": "validate", "test": "test"}
+# R2Gen's folders: CXR2384_IM-0942/0.png, numbered in the order of the views.
+R2GEN_FOLDER = re.compile(r"(CXR\d+)(?:_.*)?")
+REPORT_COLUMNS = ("uid", "MeSH", "indication", "comparison", "findings", "impression")
+PROJECTION_COLUMNS = ("uid", "filename", "projection")
+
+
+def film_key(name: str) -> str:
+    """The key of an image by its path: "CXR25_IM-1024-2001" for the NLM's and Kaggle's names, else folder/number."""
+    path = Path(name)
+    stem = re.sub(r"(\.(png|jpe?g|dcm|dicom))+$", "", path.name, flags=re.IGNORECASE)
+    folder = R2GEN_FOLDER.fullmatch(path.parent.name)
+    if stem.isdigit() and folder:
+        return f"{folder[1]}/{int(stem)}"
+    return f"CXR{stem}" if stem[:1].isdigit() else stem
+
+
+def projected_views(path: Path) -> dict[str, str]:
+    """Film key -> view, from indiana_projections.csv; raises ``WrongUse`` where it is not that table."""
+    rows = read_rows(path, ("filename", "projection"))
+    return {film_key(row["filename"]): row["projection"].lower() for row in rows}
+
+
+def kaggle_reports(reports: Path, projections: Path) -> list[IuReport]:
+    """The reports of indiana_reports.csv with their images from indiana_projections.csv, in the order of the former.
+
+    Raises:
+        WrongUse: one line, for a table that is missing, lacks a column, or belongs to the other one not at all.
+    """
+    images: dict[str, list[str]] = {}
+    for row in read_rows(projections, PROJECTION_COLUMNS):
+        images.setdefault(row["uid"], []).append(film_key(row["filename"]))
+    rows = read_rows(reports, REPORT_COLUMNS)
+    if not any(row["uid"] in images for row in rows):
+        raise WrongUse(f"{projections}: no uid of it stands in {reports.name}; give both tables of one copy")
+    return [
+        IuReport(
+            report_id=f"CXR{row['uid']}",
+            **{name: " ".join(row[name].split()) for name in ("findings", "impression", "indication", "comparison")},
+            images=tuple(images.get(row["uid"], ())),
+            mesh=tuple(filter(None, (tag.strip() for tag in row["MeSH"].split(";")))),
+        )
+        for row in rows
+    ]
+
+
+def r2gen_reports(path: Path) -> list[IuReport]:
+    """The reports of R2Gen's annotation.json, which are the findings; raises ``WrongUse`` where it is no such file."""
+    reports = []
+    for entry in _entries(path, ("id", "report", "image_path")):
+        images, text = entry["image_path"], " ".join(str(entry["report"]).split())
+        reports.append(IuReport(_report_id(entry), text, "", "", "", tuple(map(film_key, map(str, images)))))
+    return reports
+
+
+def annotation_splits(path: Path) -> dict[str, str]:
+    """Report id -> split, from R2Gen's annotation.json; raises ``WrongUse`` where it is no such file."""
+    return {_report_id(entry): ANNOTATION_SPLITS[entry["list"]] for entry in _entries(path, ("id",))}
+
+
+def _report_id(entry: Mapping[str, Any]) -> str:
+    return str(entry["id"]).partition("_")[0]
+
+
+def _entries(path: Path, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    """All studies of an annotation that have ``keys``, with the name of the ``list`` that each stands in."""
+    try:
+        lists = json.loads(path.read_text("utf-8"))
+        return [
+            {**{key: entry[key] for key in keys}, "list": name} for name in ANNOTATION_SPLITS for entry in lists[name]
+        ]
+    except OSError as error:
+        raise WrongUse(f"{path}: it cannot be opened: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise WrongUse(
+            f"{path}: it is no annotation of R2Gen (lists train, val and test of studies with {', '.join(keys)})"
+        ) from error

@@ -1,0 +1,93 @@
+"""A report cut into its sections by the rules published with MIMIC-CXR (MIT-LCP/mimic-cxr, ``section_parser.py``)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# A heading stands at the start of a line, one space in: every line of those reports begins with a space.
+HEADING = re.compile(r"\n ([A-Z ()/,-]+):\s")
+PARAGRAPH_END = "\n \n"
+# Section -> the headings that people write for it, misspelt ones included.
+HEADINGS = {
+    "preamble": ("preamble",),
+    "impression": (
+        "impression", "conclusion", "findings and impression", "findings/impression", "findings/ impression",
+        "impresson", "imprression", "imoression", "impressoin", "imprssion", "impresion", "imperssion", "mpression",
+        "impession", "ndication",
+    ),
+    "findings": (
+        "findings", "finding", "findins", "findindgs", "findgings", "findngs", "findnings", "finidngs",
+        "reference findings", "chest, two views",
+    ),
+    "comparison": (
+        "comparison", "comparisons", "comparison exam", "comparison film", "reference exam", "comparision",
+        "comparsion", "comparrison", "comparisions",
+    ),
+    "indication": ("indication", "reason for examination", "reason for exam", "clinical indication", "idication"),
+    "history": ("history", "clinical history", "clinical information", "patient history", "pfi"),
+    "examination": ("examination", "exam", "type of examination"),
+    "technique": ("technique",),
+    "notification": ("notification",),
+    "recommendations": ("recommendations", "recommendation", "recommendation(s)"),
+    "addendum": ("addendum",),
+    "wet read": ("wet read", "wetread"),
+    "date": ("date",),
+    "comment": ("comment",),
+}  # fmt: skip
+SECTIONS = {heading: section for section, headings in HEADINGS.items() for heading in headings}
+# A longer heading that holds one of these words is that section; the first that fits wins.
+TELLING_WORDS = ("impression", "findings", "history", "comparison", "addendum")
+# The name of the examination as a heading: what follows describes the film.
+EXAMINATIONS = re.compile(
+    "chest|portable|pa and lat|lateral and pa|ap and lateral|lateral and ap|frontal and|two views|frontal view"
+    "|pa view|ap view|one view|lateral view|bone window|frontal upright|frontal semi-upright|ribs"
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of a report: its name after the table above, else its own heading in lower case, and its text."""
+
+    name: str
+    text: str
+
+
+def cut_sections(report: str) -> list[Section]:
+    """The sections of a report in their order, their white space as it was.
+
+    What stands before the first heading is "preamble"; a report without headings is one "full report". Findings and
+    impressions without text are left out. Where neither is left, the last section is divided after its first
+    paragraph, and the rest is "last_paragraph".
+    """
+    sections = _cut(report)
+    kept = [section for section in sections if section.name not in ("findings", "impression") or section.text.strip()]
+    if not any(section.name in ("findings", "impression") for section in kept):
+        first, end, rest = kept[-1].text.partition(PARAGRAPH_END)
+        if end:
+            kept[-1:] = [Section(kept[-1].name, first), Section("last_paragraph", rest)]
+    return kept
+
+
+def section_name(heading: str) -> str:
+    """The section that a heading begins."""
+    name = heading.strip().lower()
+    if name in SECTIONS:
+        return SECTIONS[name]
+    telling = next((word for word in TELLING_WORDS if word in name), None)
+    return telling or ("findings" if EXAMINATIONS.search(name) else name)
+
+
+def _cut(report: str) -> list[Section]:
+    heading = HEADING.search(report)
+    if heading is None:
+        return [Section("full report", report)]
+    sections = [Section("preamble", report[: heading.start(1)])]
+    while heading is not None:
+        # The line of a heading holds no second one.
+        line_end = report.find("\n", heading.end())
+        following = HEADING.search(report, max(line_end, heading.end()))
+        end = len(report) if following is None else following.start()
+        sections.append(Section(section_name(heading[1]), report[heading.end() : end]))
+        heading = following
+    return sections

@@ -1,0 +1,57 @@
+"""What is read from the reports of a dataset, as tables: labels, class rates, entity triplets, sentences."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from radscribe.data.dataset import PreparedDataset
+from radscribe.exports.annotation import section_of
+from radscribe.exports.folder import Contents
+from radscribe.knowledge.prompts import split_sentences
+from radscribe.labels.conditions import CONDITIONS, POSITIVE, STATES
+from radscribe.labels.entities import ENTITIES, PLACES
+from radscribe.study import SPLITS
+
+
+def write_derived(folder: Path, dataset: PreparedDataset) -> Contents:
+    """Four CSV files into ``folder``; splits and states by name, sentences of the training reports alone.
+
+    labels.csv: a study a row, 18 conditions; class_rates.csv: of each condition the share of training studies in which
+    it is positive; triplets.csv: study, entity, place, present or absent; sentences.csv: each distinct sentence with
+    the number of training reports that hold it, the commonest first.
+    """
+    training = dataset.split("train")
+    labels = [(study.study_id, study.split, *(STATES[state] for state in study.labels)) for study in dataset.studies]
+    triplets = [
+        (study.study_id, study.split, ENTITIES[entity], PLACES[place], ("absent", "present")[present])
+        for study in dataset.studies
+        for entity, place, present in study.triplets
+    ]
+    positive = [sum(study.labels[index] == POSITIVE for study in training) for index in range(len(CONDITIONS))]
+    rates = [
+        (name, count, round(count / max(1, len(training)), 6)) for name, count in zip(CONDITIONS, positive, strict=True)
+    ]
+    section = section_of(dataset)
+    held = Counter(sentence for study in training for sentence in dict.fromkeys(split_sentences(study.report(section))))
+    rows = {
+        "labels.csv": _write(folder / "labels.csv", ("study_id", "split", *CONDITIONS), labels),
+        "class_rates.csv": _write(folder / "class_rates.csv", ("condition", "positive", "rate"), rates),
+        "triplets.csv": _write(folder / "triplets.csv", ("study_id", "split", "entity", "place", "exists"), triplets),
+        "sentences.csv": _write(folder / "sentences.csv", ("sentence", "reports"), held.most_common()),
+    }
+    return Contents({split: {"studies": len(dataset.split(split))} for split in SPLITS}, rows)
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """A CSV file; returns how many rows it has."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for row in rows:
+            writer.writerow(row)
+            count += 1
+    return count

@@ -1,0 +1,195 @@
+"""The folder of an export: made beside, moved into place when it is whole, ``export.json`` last."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+import radscribe
+from radscribe.data.dataset import PreparedDataset
+from radscribe.data.files import sha256_of, written_whole
+from radscribe.storage import read_json
+from radscribe.study import RadscribeError, Study, View
+
+FORMAT = "radscribe-export/1"
+RECORD = "export.json"
+PARTIAL = ".partial"
+# Film formats by suffix, with what Pillow is told: MIMIC-CXR-JPG's quality where a repository wants its suffix.
+ENCODINGS: Mapping[str, Mapping[str, Any]] = {"png": {"format": "PNG"}, "jpg": {"format": "JPEG", "quality": 95}}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What was written: ``counts`` by list, ``rows`` of the files that have rows, ``missing`` files with the reason."""
+
+    counts: Mapping[str, Mapping[str, int]]
+    rows: Mapping[str, int] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+def export(
+    dataset: PreparedDataset,
+    out: Path,
+    kind: str,
+    settings: Mapping[str, Any],
+    write: Callable[[Path], Contents],
+) -> dict[str, Any]:
+    """Run ``write`` on a folder beside the finished one, move all of it to ``out`` and return what export.json says.
+
+    An export that is there already is returned where it is the same, and refused where it is another. Interrupted, the
+    same call goes on: films that were written stay.
+
+    Raises:
+        RadscribeError: one line, when ``out`` holds something else, or the disk does not take the files.
+    """
+    about = {
+        "format": FORMAT,
+        "radscribe_version": radscribe.__version__,
+        "kind": kind,
+        "dataset": {
+            "fingerprint": dataset.fingerprint,
+            **{name: dataset.manifest[name] for name in ("weakly_paired", "notice") if name in dataset.manifest},
+        },
+        "settings": dict(settings),
+    }
+    try:
+        if (out / RECORD).exists():
+            found = read_json(out / RECORD)
+            _require_same(found, about, out)
+            shutil.rmtree(out / PARTIAL, ignore_errors=True)
+            return found
+        partial = _begin(out, about)
+        contents = write(partial)
+        record = {
+            **about,
+            "counts": {name: dict(counts) for name, counts in contents.counts.items()},
+            "files": {
+                path.name: {"sha256": sha256_of(path)}
+                | ({"rows": contents.rows[path.name]} if path.name in contents.rows else {})
+                for path in sorted(partial.iterdir())
+                if path.is_file() and path.name != RECORD
+            },
+            "missing": dict(contents.missing),
+        }
+        _finish(out, partial, record)
+        return record
+    except OSError as error:
+        reason = error.strerror or f"written in part only, is the disk full? ({error})"
+        raise RadscribeError(
+            f"{error.filename or out}: {reason}; mend that and run the same command again: it goes on"
+        ) from error
+
+
+def _begin(out: Path, about: Mapping[str, Any]) -> Path:
+    """The folder of unfinished work, with what it is to become."""
+    partial = out / PARTIAL
+    if (partial / RECORD).exists():
+        _require_same(read_json(partial / RECORD), about, out)
+        return partial
+    if out.exists() and any(entry.name != PARTIAL for entry in out.iterdir()):
+        raise RadscribeError(f"{out}: the folder is not empty and no export; give another --out")
+    partial.mkdir(parents=True, exist_ok=True)
+    _write_record(partial, about)
+    return partial
+
+
+def _require_same(found: Mapping[str, Any], about: Mapping[str, Any], out: Path) -> None:
+    different = [name for name, value in about.items() if found.get(name) != value]
+    if different:
+        raise RadscribeError(
+            f"{out}: another export is there (it differs in {', '.join(different)}); give another --out or delete it"
+        )
+
+
+def _finish(out: Path, partial: Path, record: Mapping[str, Any]) -> None:
+    for path in partial.iterdir():
+        if path.name == RECORD:  # of the beginning: while it stands, the same call may go on
+            continue
+        if (out / path.name).is_dir():  # moved by a call that was stopped here
+            shutil.rmtree(out / path.name)
+        path.replace(out / path.name)
+    _write_record(out, record)
+    shutil.rmtree(partial)
+
+
+def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    with written_whole(folder / RECORD) as file:
+        file.write((json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """On one line: an annotation may hold hundreds of thousands of entries."""
+    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_rows(path: Path, rows: Tensor, lines: bool = True) -> None:
+    """N x w numbers, six digits, as JSON lines (a list a line), or as one JSON list of lists."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("" if lines else "[")
+        for number, row in enumerate(rows):
+            between = "" if not number else "\n" if lines else ",\n"
+            file.write(between + json.dumps([round(value, 6) for value in row.tolist()]))
+        file.write("\n" if lines else "]\n")
+
+
+def read_rows(path: Path, width: int | None = None) -> NDArray[np.float64]:
+    """The rows (N x w) of a file of JSON lines, or of one JSON list of lists.
+
+    Raises:
+        RadscribeError: one line, for a file that is missing, damaged, ragged, or not ``width`` wide.
+    """
+    try:
+        text = path.read_text("utf-8")
+        nested = "".join(text[:80].split()).startswith("[[")
+        rows = json.loads(text) if nested else [json.loads(line) for line in text.splitlines()]
+        found = np.array(rows, np.float64)
+    except OSError as error:
+        raise RadscribeError(f"{path}: it cannot be opened: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise RadscribeError(f"{path}: it is no file of equal rows of numbers; copy it again") from error
+    if found.ndim != 2 or (width is not None and found.shape[1] != width):
+        raise RadscribeError(f"{path}: rows of shape {found.shape}, {width or 'equal'} numbers a row are wanted")
+    return found
+
+
+def shown_views(study: Study, least: int = 1) -> tuple[View, ...]:
+    """The views of a study as a loader reads them, the frontal first; with fewer than ``least`` the last one again."""
+    return study.read(max(least, len(study.views)))
+
+
+def film_paths(study: Study, suffix: str, least: int = 1) -> list[str]:
+    """The paths of ``shown_views`` below images/, ``<study id>/0.png`` and on; a view given twice is one file."""
+    # Ids are anybody's text: what a folder cannot be called is written as in a web address.
+    folder = quote(study.study_id, safe=" ")
+    folder = folder.replace(".", "%2E") if set(folder) == {"."} else folder
+    views = shown_views(study, least)
+    return [f"{folder}/{views.index(view)}.{suffix}" for view in views]
+
+
+def write_films(folder: Path, dataset: PreparedDataset, studies: Sequence[Study], suffix: str) -> int:
+    """The films of ``studies``, as grey levels of eight bits, to images/; returns how many."""
+    count = 0
+    for study in tqdm(studies, unit="study", desc="writing films", disable=None):
+        for view, name in zip(shown_views(study), film_paths(study, suffix), strict=True):
+            path = folder / "images" / name
+            count += 1
+            if path.exists():
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            encoded = BytesIO()
+            Image.fromarray(np.ascontiguousarray(dataset.pixels[view.image_index])).save(encoded, **ENCODINGS[suffix])
+            with written_whole(path) as file:
+                file.write(encoded.getvalue())
+    return count

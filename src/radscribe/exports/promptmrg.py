@@ -1,0 +1,133 @@
+"""PromptMRG: an annotation with states and neighbours, class rates, and the text vectors of the training reports.
+
+Read by jhb86253817/PromptMRG: ``dataset/medical_dataset.py`` (``image_path``, ``report``, ``labels`` and
+``clip_indices`` of each entry, rows of ``clip_text_features.json``) and ``main_train.py`` (``base_probs.json``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from radscribe.data.dataset import PreparedDataset
+from radscribe.exports.annotation import ANNOTATION, entry_of, lists_of, section_of, write_images
+from radscribe.exports.features import film_features, fitting, kin_of, nearest_training_studies
+from radscribe.exports.folder import Contents, write_json, write_rows
+from radscribe.exports.layout import Layout
+from radscribe.knowledge.database import ReportDatabase, build_database
+from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, POSITIVE
+from radscribe.reporter import Reporter
+from radscribe.study import RadscribeError, Study
+
+RATES = "base_probs.json"
+TEXT_FEATURES = "clip_text_features.json"
+# CLIP's width, and that of the transformer that reads the retrieved reports (``models/blip.py``).
+TEXT_WIDTH = 512
+NO_TEXT_ENCODER = "its vectors are those of a model's text encoder: give --checkpoint"
+
+
+def write_promptmrg(
+    folder: Path,
+    dataset: PreparedDataset,
+    database: PreparedDataset,
+    layout: Layout,
+    labels: int,
+    neighbours: int,
+    reporter: Reporter | None,
+) -> Contents:
+    """What PromptMRG is trained and tested on, into ``folder``.
+
+    ``database`` is the dataset whose training studies ``clip_indices`` name; the layout of IU X-Ray is the bare list of
+    all studies, to be tested on. ``labels`` is the number of states of training entries. The others have 14, which the
+    published trainer multiplies with 14 probabilities.
+    """
+    training = training_studies(database)
+    lists = lists_of(dataset) if layout is Layout.MIMIC else {"test": list(dataset.studies)}
+    queries = {name: film_features(dataset, studies, reporter) for name, studies in lists.items()}
+    own_database = layout is Layout.MIMIC and database.fingerprint == dataset.fingerprint
+    keys = queries["train"] if own_database else film_features(database, training, reporter)
+    *own, other = kin_of([*((dataset, studies) for studies in lists.values()), (database, training)])
+    near = nearest_training_studies(queries, keys, (dict(zip(lists, own, strict=True)), other), neighbours)
+    entries = labelled_entries(dataset, lists, layout, labels)
+    for name, indices in near.rows.items():
+        for entry, row in zip(entries[name], indices.tolist(), strict=True):
+            entry["clip_indices"] = row
+    write_json(folder / ANNOTATION, entries if layout is Layout.MIMIC else entries["test"])
+    write_rates(folder / RATES, training)
+    missing = {}
+    rows = {ANNOTATION: sum(map(len, entries.values())), RATES: CHEXBERT_COUNT}
+    if reporter is None:
+        missing[TEXT_FEATURES] = NO_TEXT_ENCODER
+    else:
+        vectors = report_vectors(text_database(database, training, keys, reporter))
+        write_rows(folder / TEXT_FEATURES, vectors, lines=False)
+        rows[TEXT_FEATURES] = len(vectors)
+    counts = write_images(folder, dataset, lists, "png")
+    counts["neighbours"] = {"a study": near.count, "training studies": len(training)}
+    return Contents(counts, rows, missing)
+
+
+def training_studies(database: PreparedDataset) -> list[Study]:
+    """The studies that may be looked up; raises ``RadscribeError`` where there are none."""
+    studies = database.split("train")
+    if not studies:
+        raise RadscribeError(f"{database.folder}: no study in the train split; there is nothing to look up")
+    return studies
+
+
+def labelled_entries(
+    dataset: PreparedDataset, lists: Mapping[str, Sequence[Study]], layout: Layout, labels: int, suffix: str = "png"
+) -> dict[str, list[dict[str, Any]]]:
+    """Entries with ``labels`` (0 blank, 1 positive, 2 negative, 3 uncertain): CheXbert's conditions, then our four."""
+    section = section_of(dataset)
+    return {
+        name: [
+            {
+                **entry_of(study, section, layout, suffix),
+                "labels": list(study.labels[: labels if name == "train" else CHEXBERT_COUNT]),
+            }
+            for study in studies
+        ]
+        for name, studies in lists.items()
+    }
+
+
+def write_rates(path: Path, training: Sequence[Study]) -> None:
+    """base_probs.json: the share of training studies with each of CheXbert's 14 conditions positive, a bare list."""
+    positive = torch.tensor([study.labels for study in training])[:, :CHEXBERT_COUNT] == POSITIVE
+    write_json(path, positive.double().mean(0).tolist())
+
+
+def read_rates(path: Path) -> dict[str, float]:
+    """base_probs.json by condition; raises ``RadscribeError`` for anything but 14 shares."""
+    try:
+        rates = json.loads(path.read_text("utf-8"))
+        shares = [float(rate) for rate in rates]
+    except OSError as error:
+        raise RadscribeError(f"{path}: it cannot be opened: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise RadscribeError(f"{path}: it is no list of class rates; copy it again") from error
+    if len(shares) != CHEXBERT_COUNT or not all(0 <= share <= 1 for share in shares):
+        raise RadscribeError(f"{path}: {len(shares)} rates, or one that is no share; 14 from 0 to 1 are wanted")
+    return dict(zip(CONDITIONS, shares, strict=False))
+
+
+def text_database(
+    database: PreparedDataset, training: Sequence[Study], features: Tensor, reporter: Reporter
+) -> ReportDatabase:
+    """The reports of ``training`` as sentence vectors of the model's text encoder."""
+    system = reporter.system
+    database.require_section(system.config.section)
+    return build_database(training, system.config.section, features, system.text_encoder)
+
+
+def report_vectors(reports: ReportDatabase) -> Tensor:
+    """N x 512 unit rows, as CLIP's are: the mean of each training report's sentence vectors."""
+    vectors = reports.report_vectors @ fitting(reports.sentence_vectors, TEXT_WIDTH)
+    return functional.normalize(vectors, dim=-1)[reports.report_of_study]

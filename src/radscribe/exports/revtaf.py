@@ -1,0 +1,157 @@
+"""REVTAF: what the entity model says of each film and how the training reports read, as files beside the films.
+
+Read by banbooliang/REVTAF-RRG: ``dataset/medical_dataset.py`` and the constructor of ``models/blip.py``, below
+``data/mimic_cxr/`` (all of it) and ``data/iu_xray/`` (what belongs to a film).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from radscribe.data.dataset import PreparedDataset
+from radscribe.exports.annotation import lists_of, write_images
+from radscribe.exports.features import entities_of_films, fitting, kin_of, nearest_training_studies
+from radscribe.exports.folder import Contents, film_paths, write_json, write_rows
+from radscribe.exports.layout import Layout
+from radscribe.exports.promptmrg import (
+    RATES,
+    TEXT_WIDTH,
+    labelled_entries,
+    report_vectors,
+    text_database,
+    training_studies,
+    write_rates,
+)
+from radscribe.knowledge.nearest import nearest
+from radscribe.knowledge.prompts import local_prompts
+from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, STATES
+from radscribe.models.revtaf import FilmEntities, Knowledge
+from radscribe.reporter import Reporter
+from radscribe.study import RadscribeError, Study, WrongUse
+
+ANNOTATIONS = {Layout.MIMIC: "mimic_annotation_promptmrg.json", Layout.IU: "iu_annotation_promptmrg.json"}
+# The loaders make a film's .npy from its name by taking this suffix off.
+SUFFIXES = {Layout.MIMIC: "jpg", Layout.IU: "png"}
+TEXT_FEATURES = "medclip_text_features.json"
+DISTANCES = "hash_distance.json"
+SENTENCES = "medclip_txt_embeddings"
+REGIONS = "region_txt_embeddings"
+# ClinicalBERT's width, from which ``ot_txt_proj1`` projects.
+REGION_WIDTH = 768
+
+
+def write_revtaf(
+    folder: Path,
+    dataset: PreparedDataset,
+    database: PreparedDataset,
+    layout: Layout,
+    neighbours: int,
+    reporter: Reporter,
+) -> Contents:
+    """What the published REVTAF is trained and tested on, by the networks of ``reporter``, into ``folder``.
+
+    With the layout of IU X-Ray, the bare list of all studies to be tested on, the files of the training reports are
+    left out: its code takes them from ``data/mimic_cxr/``, where ``database`` is to be exported.
+
+    Raises:
+        WrongUse: for a model without an entity model.
+    """
+    knowledge = reporter.system.knowledge
+    if not isinstance(knowledge, Knowledge):
+        raise WrongUse(f"{reporter.system.config.name}: it has no entity model; give the checkpoint of a REVTAF model")
+    training = training_studies(database)
+    suffix = SUFFIXES[layout]
+    lists = lists_of(dataset) if layout is Layout.MIMIC else {"test": list(dataset.studies)}
+    entities = {name: entities_of_films(dataset, studies, reporter) for name, studies in lists.items() if studies}
+    own_database = layout is Layout.MIMIC and database.fingerprint == dataset.fingerprint
+    keys = (entities["train"] if own_database else entities_of_films(database, training, reporter)).features
+    *own, other = kin_of([*((dataset, lists[name]) for name in entities), (database, training)])
+    queries = {name: found.features for name, found in entities.items()}
+    near = nearest_training_studies(queries, keys, (dict(zip(entities, own, strict=True)), other), neighbours)
+    entries = labelled_entries(dataset, lists, layout, len(CONDITIONS), suffix)
+    write_json(folder / ANNOTATIONS[layout], entries if layout is Layout.MIMIC else entries["test"])
+    rows = {ANNOTATIONS[layout]: sum(map(len, entries.values()))}
+    for name, found in entities.items():
+        write_rows(folder / f"labels_indices_{name}.json", near.rows[name])
+        write_rows(folder / f"image_region_score_{name}.json", found.presence)
+        rows |= {f"labels_indices_{name}.json": len(lists[name]), f"image_region_score_{name}.json": len(lists[name])}
+        _write_regions(folder / REGIONS, lists[name], found, knowledge.table.cpu(), suffix)
+    if layout is Layout.MIMIC:
+        reports = text_database(database, training, keys, reporter)
+        write_rates(folder / RATES, training)
+        write_rows(folder / TEXT_FEATURES, report_vectors(reports))
+        write_json(folder / DISTANCES, label_distances(training, other, near.count))
+        narrow = replace(
+            reports, sentence_vectors=reports.sentence_vectors @ fitting(reports.sentence_vectors, TEXT_WIDTH)
+        )
+        for row, study in enumerate(tqdm(training, unit="report", desc="writing sentences", disable=None)):
+            _save(folder / SENTENCES, study, suffix, narrow.global_prompts(torch.tensor([row]))[0][0])
+        rows |= {RATES: CHEXBERT_COUNT, TEXT_FEATURES: len(training), DISTANCES: len(training)}
+    counts = write_images(folder, dataset, lists, suffix)
+    counts["neighbours"] = {"a study": near.count, "training studies": len(training)}
+    return Contents(counts, rows)
+
+
+def label_distances(training: Sequence[Study], kin: Tensor, count: int) -> list[dict[str, int]]:
+    """hash_distance.json: for each training study the nearest by Hamming distance over 18 x 4 bits, best first.
+
+    Keys are rows of the training list as text; its loader takes the first. Studies of one patient or report are passed
+    over: the reference would be the answer.
+    """
+    states = torch.tensor([study.labels for study in training]).long()
+    bits = functional.one_hot(states, len(STATES)).flatten(1).float()
+    # Rows of equal length: the most alike by cosine are the nearest by Hamming distance.
+    rows = nearest(bits, functional.normalize(bits, dim=-1), count, (kin, kin))[1]
+    return [
+        {str(other): int((bits[row] != bits[other]).sum()) for other in found if other >= 0}
+        for row, found in enumerate(rows.tolist())
+    ]
+
+
+def _write_regions(folder: Path, studies: Sequence[Study], entities: FilmEntities, table: Tensor, suffix: str) -> None:
+    narrow = fitting(table.flatten(0, 2), REGION_WIDTH)
+    for row, study in enumerate(tqdm(studies, unit="film", desc="writing triplets", disable=None)):
+        prompts = local_prompts(table, entities.presence[row : row + 1], entities.positions[row : row + 1])[0]
+        _save(folder, study, suffix, prompts @ narrow)
+
+
+def _save(folder: Path, study: Study, suffix: str, vectors: Tensor) -> None:
+    """In half precision: the loaders make it single, and there are 75 rows a film."""
+    path = (folder / film_paths(study, suffix)[0]).with_suffix(".npy")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, vectors.half().numpy(), allow_pickle=False)
+
+
+def read_embedding(path: Path, width: int | None = None) -> NDArray[Any]:
+    """The rows (n x w) of an embedding file; raises ``RadscribeError`` where it holds anything else, code included."""
+    try:
+        found: NDArray[Any] = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise RadscribeError(f"{path}: it cannot be opened: {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:
+        raise RadscribeError(f"{path}: it is no array of numbers; copy it again") from error
+    if found.ndim != 2 or (width is not None and found.shape[1] != width):
+        raise RadscribeError(f"{path}: an array of shape {found.shape}, {width or 'equal'} numbers a row are wanted")
+    return found
+
+
+def read_distances(path: Path) -> list[dict[int, int]]:
+    """hash_distance.json: row of the training list -> distance, for each training study, nearest first."""
+    try:
+        found: list[Mapping[str, Any]] = json.loads(path.read_text("utf-8"))
+        return [{int(other): int(distance) for other, distance in near.items()} for near in found]
+    except OSError as error:
+        raise RadscribeError(f"{path}: it cannot be opened: {error.strerror}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RadscribeError(f"{path}: it is no list of distances by row; copy it again") from error
