@@ -14,6 +14,7 @@ import radscribe
 from radscribe.cli_ablate import ablate
 from radscribe.cli_bench import app as bench_app
 from radscribe.cli_compare import compare
+from radscribe.cli_import import import_file
 from radscribe.cli_index import app as index_app
 from radscribe.cli_prepare import app as prepare_app
 from radscribe.cli_score import score
@@ -33,6 +34,7 @@ app.add_typer(bench_app, name="bench")
 app.command()(score)
 app.command()(compare)
 app.command()(ablate)
+app.command("import")(import_file)
 
 
 def _version(wanted: bool) -> None:
