@@ -15,6 +15,7 @@ from radscribe.cli_ablate import ablate
 from radscribe.cli_bench import app as bench_app
 from radscribe.cli_compare import compare
 from radscribe.cli_export import app as export_app
+from radscribe.cli_import import import_file
 from radscribe.cli_index import app as index_app
 from radscribe.cli_inspect import inspect
 from radscribe.cli_prepare import app as prepare_app
@@ -37,6 +38,7 @@ app.command()(inspect)
 app.command()(score)
 app.command()(compare)
 app.command()(ablate)
+app.command("import")(import_file)
 
 
 def _version(wanted: bool) -> None:

@@ -42,7 +42,8 @@ def score(
         str, typer.Option(help="Language figures to compute, by commas; clinical ones always are.")
     ] = "bleu,meteor,rouge_l,cider",
     chexbert: Annotated[
-        Path | None, typer.Option(help="chexbert.pth: CheXbert reads the conditions, not the rules.")
+        Path | None,
+        typer.Option(help="chexbert.pth, or its imported folder: CheXbert reads the conditions, not the rules."),
     ] = None,
     chexbert_vocabulary: Annotated[
         Path | None, typer.Option(help="A directory of bert-base-uncased, for CheXbert's words.")

@@ -15,6 +15,9 @@ from radscribe.study import RadscribeError
 
 Config = TypeVar("Config")
 
+# ``field(default=..., metadata=LATER)``: an option that came after recipes were first cached.
+LATER = {"later": True}
+
 
 class RecipeError(RadscribeError):
     """A recipe that cannot be read: names the key, what stands there and what may stand there."""
@@ -85,14 +88,24 @@ def _meant(kinds: list[Any], value: Any, path: str) -> Any:
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
-    """The plain mapping of a dataclass, tuples as lists, ready for JSON or YAML."""
+    """The plain mapping of a dataclass, tuples as lists, ready for JSON or YAML.
+
+    An option marked ``LATER`` is left out while it has its default: what was made before there was one is found again.
+    """
 
     def plain(value: Any) -> Any:
+        if dataclasses.is_dataclass(value):
+            return {
+                field.name: plain(getattr(value, field.name))
+                for field in dataclasses.fields(value)
+                if not (field.metadata.get("later") and getattr(value, field.name) == field.default)
+            }
         if isinstance(value, dict):
             return {key: plain(item) for key, item in value.items()}
         return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
-    return {key: plain(value) for key, value in dataclasses.asdict(config).items()}
+    mapping: dict[str, Any] = plain(config)
+    return mapping
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

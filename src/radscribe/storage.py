@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,32 @@ def read_pickled_tensors(path: Path, within: str | None, mend: str) -> dict[str,
 
     Code in it is refused, not run. Raises ``RadscribeError``, which ends in ``mend``, where it holds anything else.
     """
+    content = _unpickled(path, mend)
+    found = content.get(within) if within and isinstance(content, dict) else content
+    return _tensors_of(path, found, f"{within or 'plain state dict'} of tensors", mend)
+
+
+def read_published_tensors(path: Path, wrappers: Sequence[str], mend: str) -> dict[str, Tensor]:
+    """Tensors by name from a published file: safetensors by its ending, else a pickle, plain or under the first entry
+    of ``wrappers`` that it has.
+
+    Code in it is refused, not run. Raises ``RadscribeError``, which ends in ``mend``, where it holds anything else.
+    """
+    if path.suffix == ".safetensors":
+        if not path.is_file():
+            raise RadscribeError(f"{path}: no such file; {mend}")
+        return read_tensors(path)
+    content = _unpickled(path, mend)
+    if isinstance(content, Mapping):
+        wrapper = next((name for name in wrappers if isinstance(content.get(name), Mapping)), None)
+        content = content[wrapper] if wrapper else content
+    return _tensors_of(path, content, f"state dict of tensors, plain or under {' or '.join(wrappers)}", mend)
+
+
+def _unpickled(path: Path, mend: str) -> Any:
+    """What is in a pickle of tensors and plain values, whose code is refused, not run."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise RadscribeError(f"{path}: no such file; {mend}") from None
     except Exception as error:  # damaged and foreign pickles raise nearly every kind there is
@@ -76,10 +100,12 @@ def read_pickled_tensors(path: Path, within: str | None, mend: str) -> dict[str,
         lines = [line for line in str(error).splitlines() if line.strip() and "weights_only" not in line]
         reason = lines[0][:120] if lines else type(error).__name__
         raise RadscribeError(f"{path}: it cannot be read as a file of tensors ({reason}); {mend}") from None
-    found = content.get(within) if within and isinstance(content, dict) else content
+
+
+def _tensors_of(path: Path, found: Any, wanted: str, mend: str) -> dict[str, Tensor]:
     pairs = found.items() if isinstance(found, Mapping) else [(None, None)]
     if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in pairs):
-        raise RadscribeError(f"{path}: it has no {within or 'plain state dict'} of tensors; {mend}")
+        raise RadscribeError(f"{path}: it has no {wanted}; {mend}")
     return dict(pairs)
 
 

@@ -1,4 +1,4 @@
-"""Pickled ResNets under torchvision's names, MedCLIP's among them, against a forward pass written out here."""
+"""Pickled ResNets under torchvision's names, MedCLIP's among them, against a forward pass written out beside them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from published import GREY, IMAGENET, resnet_forward, torchvision_tensors
 from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.encoders.weights import load_torchvision_resnet
 from radscribe.recipe import from_mapping, to_mapping
@@ -22,79 +22,6 @@ from radscribe.training.starts import Starts
 BOTTLENECK = ImageEncoderConfig(embedding_size=8, hidden_sizes=(8, 16, 24, 32), depths=(1, 2, 3, 2))
 BASIC = ImageEncoderConfig(embedding_size=8, hidden_sizes=(8, 8, 16, 24), depths=(2, 1, 2, 1), layer_type="basic")
 MEDCLIP = replace(BOTTLENECK, normalization="medclip")
-IMAGENET = (torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225]))
-GREY = (torch.tensor([0.5862785803043838]), torch.tensor([0.27950088968644304]))
-
-
-def torchvision_tensors(config: ImageEncoderConfig) -> dict[str, Tensor]:
-    """Random weights and running statistics of a ResNet under torchvision's names, its head included."""
-    draw = torch.Generator().manual_seed(0)
-    tensors: dict[str, Tensor] = {}
-
-    def add(convolution: str, normalization: str, inward: int, outward: int, kernel: int) -> None:
-        fan = inward * kernel * kernel
-        weight = torch.randn(outward, inward, kernel, kernel, generator=draw) * (2 / fan) ** 0.5
-        tensors[f"{convolution}.weight"] = weight
-        for leaf, low, high in (
-            ("weight", 0.5, 1.5),
-            ("bias", -0.5, 0.5),
-            ("running_mean", -0.5, 0.5),
-            ("running_var", 0.5, 2.0),
-        ):
-            tensors[f"{normalization}.{leaf}"] = low + (high - low) * torch.rand(outward, generator=draw)
-        tensors[f"{normalization}.num_batches_tracked"] = torch.tensor(7)
-
-    width = config.embedding_size
-    add("conv1", "bn1", 3, width, 7)
-    for stage, (outward, depth) in enumerate(zip(config.hidden_sizes, config.depths, strict=True), start=1):
-        for block in range(depth):
-            name = f"layer{stage}.{block}"
-            if config.layer_type == "bottleneck":
-                inner = outward // 4
-                sizes = [(width, inner, 1), (inner, inner, 3), (inner, outward, 1)]
-            else:
-                sizes = [(width, outward, 3), (outward, outward, 3)]
-            for number, size in enumerate(sizes, start=1):
-                add(f"{name}.conv{number}", f"{name}.bn{number}", *size)
-            if block == 0 and (stage > 1 or width != outward):
-                add(f"{name}.downsample.0", f"{name}.downsample.1", width, outward, 1)
-            width = outward
-    tensors["fc.weight"] = torch.randn(5, width, generator=draw)
-    return tensors
-
-
-def forward(tensors: dict[str, Tensor], films: Tensor, scale: tuple[Tensor, Tensor]) -> Tensor:
-    """torchvision's ResNet in evaluation, up to the last stage's features: B x P x width."""
-
-    def step(x: Tensor, convolution: str, normalization: str, stride: int = 1) -> Tensor:
-        weight = tensors[f"{convolution}.weight"]
-        x = functional.conv2d(x, weight, stride=stride, padding=weight.shape[2] // 2)
-        mean, variance = (tensors[f"{normalization}.{leaf}"] for leaf in ("running_mean", "running_var"))
-        return functional.batch_norm(
-            x, mean, variance, tensors[f"{normalization}.weight"], tensors[f"{normalization}.bias"], eps=1e-5
-        )
-
-    mean, deviation = (value.view(1, -1, 1, 1) for value in scale)
-    x = (films.repeat(1, 3, 1, 1) - mean) / deviation
-    x = functional.max_pool2d(functional.relu(step(x, "conv1", "bn1", 2)), 3, 2, 1)
-    for stage in range(1, 5):
-        block = 0
-        while f"layer{stage}.{block}.conv1.weight" in tensors:
-            name = f"layer{stage}.{block}"
-            stride = 2 if stage > 1 and block == 0 else 1
-            same = x
-            if f"{name}.downsample.0.weight" in tensors:
-                same = step(x, f"{name}.downsample.0", f"{name}.downsample.1", stride)
-            if f"{name}.conv3.weight" in tensors:  # the stride stands at the 3 x 3 convolution
-                y = functional.relu(step(x, f"{name}.conv1", f"{name}.bn1"))
-                y = functional.relu(step(y, f"{name}.conv2", f"{name}.bn2", stride))
-                y = step(y, f"{name}.conv3", f"{name}.bn3")
-            else:
-                y = functional.relu(step(x, f"{name}.conv1", f"{name}.bn1", stride))
-                y = step(y, f"{name}.conv2", f"{name}.bn2")
-            x = functional.relu(y + same)
-            block += 1
-    return x.flatten(2).transpose(1, 2)
 
 
 def saved(path: Path, content: Any, prefix: str = "") -> Path:
@@ -114,7 +41,7 @@ def begun(path: Path, config: ImageEncoderConfig, said: list[str]) -> ImageEncod
 def test_the_file_gives_the_published_network(tmp_path: Path, config: ImageEncoderConfig, name: str) -> None:
     tensors, films, said = torchvision_tensors(config), torch.rand(2, 1, 96, 80), list[str]()
     encoder = begun(saved(tmp_path / name, tensors), config, said)
-    expected = forward(tensors, films, IMAGENET)
+    expected = resnet_forward(tensors, films, IMAGENET)
     assert expected.std() > 0.05
     torch.testing.assert_close(encoder(films), expected, rtol=1e-4, atol=1e-4)
     assert said == [f"image encoder: {tmp_path / name}: of no use here and left out: fc"]
@@ -124,7 +51,7 @@ def test_the_file_gives_the_published_network(tmp_path: Path, config: ImageEncod
 def test_a_prefix_is_found(tmp_path: Path, prefix: str) -> None:
     tensors, films = torchvision_tensors(BASIC), torch.rand(1, 1, 64, 64)
     encoder = begun(saved(tmp_path / "resnet.pt", tensors, prefix), BASIC, [])
-    torch.testing.assert_close(encoder(films), forward(tensors, films, IMAGENET), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(encoder(films), resnet_forward(tensors, films, IMAGENET), rtol=1e-4, atol=1e-4)
 
 
 def medclip_file(path: Path, tensors: dict[str, Tensor]) -> Path:
@@ -138,7 +65,7 @@ def test_medclip_sees_films_by_its_own_grey_levels_with_and_without_its_file(tmp
     tensors, films, said = torchvision_tensors(MEDCLIP), torch.rand(2, 1, 96, 96), list[str]()
     path = medclip_file(tmp_path / "pytorch_model.bin", tensors)
     encoder = begun(path, MEDCLIP, said)
-    expected = forward(tensors, films, GREY)
+    expected = resnet_forward(tensors, films, GREY)
     torch.testing.assert_close(encoder(films), expected, rtol=1e-4, atol=1e-4)
     assert said == [f"image encoder: {path}: of no use here and left out: fc, logit_scale, text_model"]
     # A checkpoint holds the configuration as JSON and the weights; the published file is gone.
@@ -174,7 +101,7 @@ def test_files_without_the_counters_of_batches_are_read(tmp_path: Path) -> None:
     tensors, films = torchvision_tensors(BASIC), torch.rand(1, 1, 64, 64)
     old = {name: value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
     encoder = begun(saved(tmp_path / "resnet.pth", old), BASIC, [])
-    torch.testing.assert_close(encoder(films), forward(tensors, films, IMAGENET), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(encoder(films), resnet_forward(tensors, films, IMAGENET), rtol=1e-4, atol=1e-4)
 
 
 class Harmful:

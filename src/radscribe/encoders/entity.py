@@ -12,11 +12,16 @@ from radscribe.encoders.attention import trainable_attention
 from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.encoders.positions import grid_positions
 from radscribe.labels.entities import ENTITIES, PLACES
+from radscribe.recipe import LATER
 
 
 @dataclass(frozen=True)
 class EntityModelConfig:
-    """MedKLIP's shape by default. ``patch_positions`` tells the queries where each patch is; MedKLIP's are not told."""
+    """MedKLIP's shape by default. ``patch_positions`` tells the queries where each patch is; MedKLIP's are not told.
+
+    ``patch_hidden`` is the hidden width of the two linear maps behind the patches, ``width`` where None; MedKLIP's own
+    is that of its patches, 1024.
+    """
 
     width: int = 256
     layers: int = 4
@@ -24,6 +29,7 @@ class EntityModelConfig:
     feed_forward: int = 1024
     dropout: float = 0.1
     patch_positions: bool = False
+    patch_hidden: int | None = field(default=None, metadata=LATER)
     image_encoder: ImageEncoderConfig = field(
         default_factory=lambda: ImageEncoderConfig(depths=(3, 4, 6, 3))  # ResNet-50
     )
@@ -31,6 +37,8 @@ class EntityModelConfig:
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
+        if self.patch_hidden is not None and self.patch_hidden < 1:
+            raise ValueError(f"patch_hidden must be at least 1, not {self.patch_hidden}")
         if self.patch_positions and self.width % 4:
             raise ValueError(f"patch_positions: width {self.width} is no multiple of 4")
 
@@ -60,8 +68,9 @@ class EntityModel(nn.Module):
         super().__init__()
         self.config = config
         self.image_encoder = ImageEncoder(config.image_encoder, stage="middle")
+        hidden = config.patch_hidden or config.width
         self.project_patches = nn.Sequential(
-            nn.Linear(self.image_encoder.width, config.width), nn.ReLU(), nn.Linear(config.width, config.width)
+            nn.Linear(self.image_encoder.width, hidden), nn.ReLU(), nn.Linear(hidden, config.width)
         )
         self.project_queries = nn.Linear(text_width, config.width)
         layer = nn.TransformerDecoderLayer(

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from transformers import BertConfig, BertModel
 
 from radscribe.labels.conditions import BLANK, CHEXBERT_COUNT, NEGATIVE, NO_FINDING, POSITIVE, UNCERTAIN
-from radscribe.storage import read_pickled_tensors
+from radscribe.storage import read_json, read_pickled_tensors, read_tensors
 from radscribe.study import RadscribeError
 
 # The classes of a head; the last one, of "no finding", has the first two only.
@@ -99,14 +99,15 @@ class CheXbertLabeler:
 
 
 def read_chexbert(checkpoint: Path, vocabulary: Path, device: str = "cpu") -> CheXbertLabeler:
-    """Load ``chexbert.pth`` and the vocabulary of a BERT directory (``tokenizer.json`` or ``vocab.txt``).
+    """Load ``chexbert.pth``, or the folder that `radscribe import chexbert` made of it, and the vocabulary of a BERT
+    directory (``tokenizer.json`` or ``vocab.txt``). The version is the same for both.
 
     Raises:
         RadscribeError: one line, for a file that is absent, damaged, holds other things than tensors, lacks a tensor,
             has one too many or one of a wrong shape, and for a vocabulary of another size.
     """
-    tensors = _read_tensors(checkpoint)
-    model = CheXbert(_config(checkpoint, tensors))
+    tensors, digest = _read_folder(checkpoint) if checkpoint.is_dir() else _read_checkpoint(checkpoint)
+    model = CheXbert(bert_config(checkpoint, tensors))
     expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
     for problem, names in (
         ("lacks", expected.keys() - tensors.keys()),
@@ -126,20 +127,29 @@ def read_chexbert(checkpoint: Path, vocabulary: Path, device: str = "cpu") -> Ch
         raise RadscribeError(
             f"{vocabulary}: {tokenizer.get_vocab_size()} words where the checkpoint has {size}; give bert-base-uncased"
         )
-    with checkpoint.open("rb") as file:
-        version = hashlib.file_digest(file, "sha256")
-    version.update(words)
-    return CheXbertLabeler(model.to(device), tokenizer, version.hexdigest()[:12])
+    version = hashlib.sha256(digest.encode() + words).hexdigest()[:12]
+    return CheXbertLabeler(model.to(device), tokenizer, version)
 
 
-def _read_tensors(checkpoint: Path) -> dict[str, Tensor]:
-    """The checkpoint's tensors without the prefix that data-parallel training gave them, unused ones left out."""
+def _read_checkpoint(checkpoint: Path) -> tuple[dict[str, Tensor], str]:
+    """The checkpoint's tensors without the prefix that data-parallel training gave them, unused ones left out; and the
+    SHA-256 of the file."""
     found = read_pickled_tensors(checkpoint, "model_state_dict", "give CheXbert's own chexbert.pth")
     tensors = {name.removeprefix("module."): tensor.float() for name, tensor in found.items()}
-    return {name: tensor for name, tensor in tensors.items() if not UNUSED.fullmatch(name)}
+    with checkpoint.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {name: tensor for name, tensor in tensors.items() if not UNUSED.fullmatch(name)}, digest
 
 
-def _config(checkpoint: Path, tensors: Mapping[str, Tensor]) -> BertConfig:
+def _read_folder(folder: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors of an imported folder, and the SHA-256 of the file that it was made of."""
+    about = read_json(folder / "import.json")
+    if about.get("kind") != "chexbert":
+        raise RadscribeError(f"{folder}: an import of {about.get('kind')}; name one of `radscribe import chexbert`")
+    return read_tensors(folder / "model.safetensors"), str(about.get("sha256"))
+
+
+def bert_config(checkpoint: Path, tensors: Mapping[str, Tensor]) -> BertConfig:
     """The sizes of BERT, which are those of its tensors."""
     shapes = {
         name: tuple(tensors[f"bert.{name}"].shape)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +11,59 @@ from torch.nn import functional
 
 from radscribe.encoders.attention import trainable_attention
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, POSITIVE, STATES
+from radscribe.recipe import LATER
 
 
 @dataclass(frozen=True)
 class ClassificationConfig:
+    """``reader`` "transformer" asks with the film's vector, "promptmrg" with nothing at the film's place, as the
+    published code does, whose weights fit that one alone."""
+
     width: int = 512
     layers: int = 2
     heads: int = 8
     feed_forward: int = 2048
     dropout: float = 0.1
     neighbours: int = 21
+    reader: Literal["transformer", "promptmrg"] = field(default="transformer", metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
         if self.neighbours < 1:
             raise ValueError("neighbours must be at least 1")
+
+
+class PromptReader(nn.Module):
+    """PromptMRG's reader (DETR's transformer): the film is where the query stands, and what it holds begins as zero."""
+
+    def __init__(self, config: ClassificationConfig) -> None:
+        super().__init__()
+        sizes = (config.width, config.heads, config.feed_forward, config.dropout)
+        encoder_layer = nn.TransformerEncoderLayer(*sizes, batch_first=True)
+        self.encoder = nn.TransformerEncoder(encoder_layer, config.layers, enable_nested_tensor=False)
+        decoder_layer = nn.TransformerDecoderLayer(*sizes, batch_first=True)
+        self.decoder = nn.TransformerDecoder(decoder_layer, config.layers, norm=nn.LayerNorm(config.width))
+        for parameter in self.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(self, reports: Tensor, place: Tensor) -> Tensor:
+        """``B x k x width, B x 1 x width -> B x 1 x width``."""
+        reports = self.encoder(reports)
+        held = torch.zeros_like(place)
+        for layer in self.decoder.layers:
+            assert isinstance(layer, nn.TransformerDecoderLayer)
+            asking = held + place
+            own = layer.self_attn(asking, asking, held, need_weights=False)[0]
+            held = layer.norm1(held + layer.dropout1(own))
+            read = layer.multihead_attn(held + place, reports, reports, need_weights=False)[0]
+            held = layer.norm2(held + layer.dropout2(read))
+            inner = layer.linear2(layer.dropout(functional.relu(layer.linear1(held))))
+            held = layer.norm3(held + layer.dropout3(inner))
+        assert self.decoder.norm is not None
+        found: Tensor = self.decoder.norm(held)
+        return found
 
 
 class ClassificationBranch(nn.Module):
@@ -41,14 +79,18 @@ class ClassificationBranch(nn.Module):
         super().__init__()
         self.project_film = nn.Linear(visual_width, config.width)
         self.project_reports = nn.Linear(text_width, config.width)
-        self.reader = nn.Transformer(
-            config.width,
-            config.heads,
-            config.layers,
-            config.layers,
-            config.feed_forward,
-            config.dropout,
-            batch_first=True,
+        self.reader = (
+            PromptReader(config)
+            if config.reader == "promptmrg"
+            else nn.Transformer(
+                config.width,
+                config.heads,
+                config.layers,
+                config.layers,
+                config.feed_forward,
+                config.dropout,
+                batch_first=True,
+            )
         )
         self.head = nn.Linear(config.width + visual_width, len(CONDITIONS) * len(STATES))
         self.register_buffer("positive_rates", torch.ones(len(CONDITIONS)))

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
 from radscribe.checkpoint import fingerprint_of
-from radscribe.decoding.tokenizer import ReportTokenizer
 from radscribe.encoders.entity import EntityModel
 from radscribe.encoders.image import ImageEncoder
 from radscribe.encoders.text import TextEncoder
@@ -181,7 +179,7 @@ class McsamSteps(Steps):
         knowledge: SlotKnowledge,
     ) -> tuple[Step, System]:
         recipe, config = self.recipe, self.model_config
-        tokenizer = ReportTokenizer(Tokenizer.from_str(text_encoder.tokenizer.to_str()))
+        tokenizer = self.report_tokenizer(text_encoder)
         inputs = {
             "before": last_step.key,
             "bank": bank_step.key if bank_step else None,
@@ -194,6 +192,7 @@ class McsamSteps(Steps):
             if bank_step:
                 with torch.no_grad():
                     model.bank.slots.copy_(read_tensors(bank_step.folder / "slots.safetensors")["slots"])
+            self.start_generator(model)
             training, validation = (
                 Split(
                     self.films(name),

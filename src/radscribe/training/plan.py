@@ -8,7 +8,7 @@ from pathlib import Path
 from radscribe.knowledge.prompts import triplet_text
 from radscribe.labels.conditions import CONDITIONS
 from radscribe.models.mcsam import McsamConfig
-from radscribe.recipe import RecipeError, from_mapping, read_yaml
+from radscribe.recipe import LATER, RecipeError, from_mapping, read_yaml
 from radscribe.system import SystemConfig
 from radscribe.training.generator import GeneratorConfig
 from radscribe.training.schedule import TrainingConfig
@@ -25,7 +25,11 @@ class Recipe(SystemConfig):
     (for data whose licence allows it); ``balance_sources`` draws each image source equally often;
     ``cache_frozen_blocks`` computes the frozen blocks of the image encoders once a film (all encoders must freeze the
     same blocks of the same weights) and shifts their features instead of augmenting the films; ``entity_start`` trains
-    an entity model first, whose image encoder an MCSAM generator starts from (a mini recipe's shortcut)."""
+    an entity model first, whose image encoder an MCSAM generator starts from (a mini recipe's shortcut).
+
+    Folders that `radscribe import` made: ``entity_weights`` is the entity model, which then needs no training;
+    ``decoder_weights`` is what the report decoder starts from, and whose words it writes; ``generator_weights`` starts
+    every part of the generator that the folder holds."""
 
     seed: int = 0
     half_precision: bool = False
@@ -33,6 +37,9 @@ class Recipe(SystemConfig):
     balance_sources: bool = False
     cache_frozen_blocks: bool = False
     entity_start: bool = False
+    entity_weights: str | None = field(default=None, metadata=LATER)
+    decoder_weights: str | None = field(default=None, metadata=LATER)
+    generator_weights: str | None = field(default=None, metadata=LATER)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     text_training: TrainingConfig = field(default_factory=TrainingConfig)
     entity_training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -58,6 +65,12 @@ class Recipe(SystemConfig):
             ) from None
         if self.entity_start and not (isinstance(model, McsamConfig) and model.image_encoder.start == "previous"):
             raise ValueError("entity_start is for an MCSAM model whose image_encoder.start is previous")
+        if self.entity_weights and isinstance(model, McsamConfig) and not self.entity_start:
+            raise ValueError("entity_weights: an MCSAM model reads an entity model with entity_start alone")
+        if self.decoder_weights and self.generator_weights:
+            raise ValueError("decoder_weights and generator_weights both start the decoder: leave one out")
+        if self.generator_weights and self.cache_frozen_blocks:
+            raise ValueError("generator_weights starts an image encoder too: leave out cache_frozen_blocks")
         encoders = (self.entity_model.image_encoder, self.model.image_encoder)
         if self.cache_frozen_blocks and not (encoders[0] == encoders[1] and encoders[0].frozen_blocks):
             raise ValueError("cache_frozen_blocks needs both image encoders alike, with frozen_blocks above 0")

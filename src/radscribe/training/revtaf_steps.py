@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 
 from radscribe.checkpoint import triplet_table
-from radscribe.decoding.tokenizer import ReportTokenizer
 from radscribe.encoders.entity import EntityModel
 from radscribe.encoders.image import ImageEncoder
 from radscribe.encoders.text import TextEncoder
@@ -82,8 +80,7 @@ class RevtafSteps(Steps):
         features: dict[str, FilmEntities],
     ) -> tuple[Step, System]:
         recipe, config = self.recipe, self.model_config
-        # The text encoder's own vocabulary, with [DEC] and the state tokens behind it.
-        tokenizer = ReportTokenizer(Tokenizer.from_str(text_encoder.tokenizer.to_str()))
+        tokenizer = self.report_tokenizer(text_encoder)
         inputs = {"features": features_step.key, "template": recipe.triplet_template}
         splits = {
             name: RevtafSplit(
@@ -100,6 +97,7 @@ class RevtafSteps(Steps):
             torch.manual_seed(self.generator_seed)
             model = Revtaf(config, text_encoder.width, tokenizer)
             self.starts.begin(model.image_encoder, film_encoder, entity_model.image_encoder)
+            self.start_generator(model)
             model.classification.positive_rates.copy_(class_rates(splits["train"].labels))
             run = self.run_of(folder, recipe.training, self.generator_seed)
             on_device = replace(

@@ -1,4 +1,4 @@
-"""What image encoders start from: a weights file, a published network, the training step before, or chance."""
+"""What networks start from: an imported folder, a weights file, a published network, the step before, or chance."""
 
 from __future__ import annotations
 
@@ -10,10 +10,20 @@ from transformers import ResNetModel
 from radscribe.checkpoint import fingerprint_of
 from radscribe.data.files import sha256_of
 from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig, blocks_in_common
-from radscribe.encoders.weights import copy_resnet, load_mobilenet_v2, load_torchvision_resnet, published_resnet
+from radscribe.encoders.text import TextEncoder, TextEncoderConfig
+from radscribe.encoders.weights import (
+    copy_resnet,
+    load_mobilenet_v2,
+    load_published_text_encoder,
+    load_torchvision_resnet,
+    published_resnet,
+)
+from radscribe.imports.folder import Imported, is_import, open_import
+from radscribe.imports.start import imported_text_encoder, start_image_encoder
 from radscribe.study import RadscribeError
 
-# A weights name that ends so is a file in the folder of weights; any other is a transformers' folder or hub id.
+# A weights name that ends so is a file in the folder of weights; any other is an imported folder, a transformers' one
+# or a hub id.
 PICKLES = (".bin", ".pth", ".pt")
 FILES = (".npz", *PICKLES)
 
@@ -46,9 +56,32 @@ class Starts:
             load_mobilenet_v2(encoder, self._weights(config))
         elif config.weights.endswith(PICKLES):
             load_torchvision_resnet(encoder, self._weights(config), self.say)
+        elif imported := self.found_import(config.weights):
+            start_image_encoder(imported, encoder)
         elif network := self._published(config.weights):
             copy_resnet(network, encoder, config.weights)
         return encoder
+
+    def text_encoder(self, config: TextEncoderConfig) -> TextEncoder | None:
+        """The BERT that ``config.source`` names, in an imported folder or as transformers have it; None where it cannot
+        be had, said so."""
+        if config.source and (imported := self.found_import(config.source)):
+            return imported_text_encoder(imported, config)
+        return load_published_text_encoder(config, self.say) if config.source else None
+
+    def found_import(self, name: str) -> Imported | None:
+        """The imported folder of that name, as it stands or in the folder of weights."""
+        folder = next(filter(is_import, (Path(name), self.weights / name)), None)
+        return open_import(folder) if folder else None
+
+    def imported(self, name: str, option: str) -> Imported:
+        """As ``found_import``; refused where there is none."""
+        found = self.found_import(name)
+        if found is None:
+            raise RadscribeError(
+                f"{option}: {name} is no imported folder, nor one in {self.weights}; make it with `radscribe import`"
+            )
+        return found
 
     def _published(self, source: str) -> ResNetModel | None:
         """The ResNet of a hub id or folder, asked for once a run; None where it cannot be had."""
@@ -69,5 +102,7 @@ class Starts:
             return None
         if config.weights.endswith(FILES):
             return sha256_of(self._weights(config))
+        if imported := self.found_import(config.weights):
+            return imported.content
         network = self._published(config.weights)
         return fingerprint_of(dict(network.state_dict()), {}) if network else "random"

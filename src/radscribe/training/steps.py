@@ -12,16 +12,18 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from radscribe.checkpoint import fingerprint_of
 from radscribe.data.dataset import PreparedDataset
-from radscribe.decoding.tokenizer import read_tokenizer, train_word_pieces
+from radscribe.decoding.tokenizer import ReportTokenizer, read_tokenizer, train_word_pieces
 from radscribe.encoders.descriptions import DESCRIPTIONS
 from radscribe.encoders.entity import EntityModel
 from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.encoders.text import TextEncoder
-from radscribe.encoders.weights import load_published_text_encoder
+from radscribe.imports.folder import Imported
+from radscribe.imports.start import start_entity_model, start_generator
 from radscribe.knowledge.database import ReportDatabase, build_database
 from radscribe.knowledge.prompts import place_texts, sentence_table
 from radscribe.recipe import to_mapping
@@ -128,7 +130,7 @@ class Steps:
             "text_encoder": to_mapping(config),
             "template": recipe.triplet_template,
         }
-        published = load_published_text_encoder(config, self.options.say) if config.source else None
+        published = self.starts.text_encoder(config)
         if published is not None:
             inputs["weights"] = fingerprint_of(dict(published.state_dict()), {})
         else:
@@ -172,18 +174,24 @@ class Steps:
     def entity_model(
         self, text_step: Step, text_encoder: TextEncoder, film_encoder: ImageEncoder | None
     ) -> tuple[Step, EntityModel]:
+        """Trained on the training split's triplets, or taken whole from the recipe's ``entity_weights``."""
         recipe = self.recipe
-        inputs = {
-            "text": text_step.key,
-            "entity_model": to_mapping(recipe.entity_model),
-            **self.training_inputs(recipe.entity_training, recipe.entity_model.image_encoder),
-        }
+        imported = self.starts.imported(recipe.entity_weights, "entity_weights") if recipe.entity_weights else None
+        inputs = {"text": text_step.key, "entity_model": to_mapping(recipe.entity_model)}
+        if imported:
+            inputs |= {"imported": imported.content}
+        else:
+            inputs |= self.training_inputs(recipe.entity_training, recipe.entity_model.image_encoder)
 
         def build(folder: Path) -> dict[str, Any]:
             torch.manual_seed(recipe.seed)
             model = EntityModel(recipe.entity_model, text_encoder.width)
-            model.descriptions.copy_(text_encoder.encode(list(DESCRIPTIONS.values())))
-            model.places.copy_(text_encoder.encode(place_texts()))
+            if not (imported and start_entity_model(imported, model)):
+                model.descriptions.copy_(text_encoder.encode(list(DESCRIPTIONS.values())))
+                model.places.copy_(text_encoder.encode(place_texts()))
+            if imported:
+                write_tensors(folder / "entity_model.safetensors", dict(model.state_dict()))
+                return {"source": recipe.entity_weights}
             self.starts.begin(model.image_encoder, film_encoder)
             triplets = {name: [study.triplets for study in self.studies(name)] for name in ("train", "validate")}
             objective = EntityObjective(
@@ -247,6 +255,26 @@ class Steps:
         seed = self.recipe.seed if seed is None else seed
         return Run(folder, fabric, seed, options.max_steps, options.resume, options.say)
 
+    @property
+    def generator_start(self) -> Imported | None:
+        """The imported folder that the generator, or its decoder alone, starts from."""
+        for option in ("decoder_weights", "generator_weights"):
+            if name := getattr(self.recipe, option):
+                return self.starts.imported(name, option)
+        return None
+
+    def report_tokenizer(self, text_encoder: TextEncoder) -> ReportTokenizer:
+        """The words of the imported decoder where there is one, else the text encoder's own, with [DEC] and the state
+        tokens behind them."""
+        imported = self.generator_start
+        words = imported.tokenizer() if imported and imported.part("decoder") else None
+        return ReportTokenizer(words or Tokenizer.from_str(text_encoder.tokenizer.to_str()))
+
+    def start_generator(self, model: nn.Module) -> None:
+        """Gives a new generator what the recipe's imported folder holds for it."""
+        if imported := self.generator_start:
+            start_generator(imported, model, ("decoder",) if self.recipe.decoder_weights else None, self.options.say)
+
     def generator_step(self, inputs: dict[str, Any], build: Callable[[Path], dict[str, Any]]) -> Step:
         """The last step, cached where the options keep it."""
         recipe = self.recipe
@@ -256,6 +284,8 @@ class Steps:
             "search": to_mapping(replace(recipe.search, beams=recipe.generator.validation_beams)),
             **self.training_inputs(recipe.training, recipe.model.image_encoder),
         }
+        if imported := self.generator_start:
+            inputs |= {"imported": imported.content, "decoder_alone": bool(recipe.decoder_weights)}
         folder = self.options.generator_cache or self.cache.folder
         return replace(self.cache, folder=folder).step("generator", inputs, build)
 
