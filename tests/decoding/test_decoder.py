@@ -126,7 +126,7 @@ def test_attention_rests_on_the_vector_beside_the_patches_and_maps_show_the_patc
         attention.key.weight[:, 0] = 100.0
         decoder.rest.zero_()
         decoder.rest[..., 0] = 1.0
-    assert float(decoder.explain(decoder.embed(tokens), seen.clamp(max=0.5))[1].sum()) < 1e-6
+    assert float(decoder.explain(decoder.embed(tokens), seen.clamp(max=0.5))[1].detach().sum()) < 1e-6
     rested = decoder(tokens, seen.clamp(max=0.5))
     torch.testing.assert_close(decoder(tokens, -seen.abs()), rested)
 
