@@ -179,26 +179,27 @@ def test_words_are_drawn_as_often_as_they_are_likely() -> None:
     for temperature in (1.0, 0.5):
         drawn = torch.zeros(VOCABULARY)
         for seed in range(600):
-            config = SearchConfig(beams=1, max_new_tokens=1, temperature=temperature, seed=seed)
-            (words,) = search(decoder, seen, torch.tensor([[2]]), config, END, banned)
+            config = SearchConfig(beams=1, max_new_tokens=1, temperature=temperature)
+            (words,) = search(decoder, seen, torch.tensor([[2]]), config, END, banned, seeds=torch.tensor([seed]))
             drawn[words[0] if words else END] += 1
         expected = (likely / temperature).softmax(0)
         deviation = (expected * (1 - expected) / 600).sqrt()
         assert bool(((drawn / 600 - expected).abs() <= 4 * deviation).all())
 
 
-def test_equal_films_are_drawn_alike_in_any_batch_and_otherwise_with_another_seed() -> None:
-    decoder, seen = small_decoder(), memory(4)
-    seen = torch.cat((seen, seen[:1]))
-    prompts = torch.tensor([[2], [3], [4], [5], [2]])
-    config = SearchConfig(beams=1, max_new_tokens=12, temperature=1.0)
-    together = search(decoder, seen, prompts, config, END)
-    assert together == [
-        search(decoder, seen[row : row + 1], prompts[row : row + 1], config, END)[0] for row in range(5)
-    ]
-    assert together[0] == together[4]
-    assert together != search(decoder, seen, prompts, replace(config, seed=1), END)
-    assert together != search(decoder, seen, prompts, replace(config, temperature=0.0), END)
+def test_a_film_is_drawn_alike_in_any_batch_and_otherwise_with_another_seed() -> None:
+    decoder, seen = small_decoder(), memory(1).expand(5, -1, -1)
+    prompts, seeds = torch.full((5, 1), 2), torch.tensor([7, 8, 9, 10, 7])
+    config = SearchConfig(beams=2, max_new_tokens=12, temperature=1.0)
+    together = search(decoder, seen, prompts, config, END, seeds=seeds)
+    rows = [slice(row, row + 1) for row in range(5)]
+    assert together == [search(decoder, seen[row], prompts[row], config, END, seeds=seeds[row])[0] for row in rows]
+    assert together[0] == together[4] and len(set(map(tuple, together))) > 2  # otherwise equal films
+    assert together != search(decoder, seen, prompts, replace(config, seed=1), END, seeds=seeds)
+    searched = search(decoder, seen, prompts, replace(config, temperature=0.0), END, seeds=seeds)
+    assert len(set(map(tuple, searched))) == 1
+    with pytest.raises(ValueError, match="seeds of their films"):
+        search(decoder, seen, prompts, config, END)
     with pytest.raises(ValueError, match="must not be negative"):
         SearchConfig(temperature=-0.1)
 

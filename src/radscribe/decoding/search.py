@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,10 +16,10 @@ from radscribe.decoding.decoder import ReportDecoder, WordReader
 class SearchConfig:
     """Limits count new tokens, [SEP] too. A finished beam scores log-probability / length ** ``length_penalty``.
 
-    ``temperature`` above 0 draws instead of searching: Gumbel noise of that size goes to the log-probabilities. It is
-    the same for every film (``seed``), so that a film always gets one report, and films that look alike get alike ones.
-    Where many reports suit a film, as where films and reports were paired by their findings alone, a search writes the
-    one likeliest report for all of them. Not in the papers.
+    ``temperature`` above 0 draws instead of searching: Gumbel noise of that size goes to the log-probabilities. Draws
+    begin from ``seed`` and the film itself, so that a film always gets one report. Where many reports suit a film, as
+    where films and reports were paired by their findings alone, a search writes the one likeliest report for all
+    of them. Not in the papers.
     """
 
     beams: int = 3
@@ -46,10 +47,12 @@ def search(
     end: int,
     banned: Sequence[int] = (),
     read_words: WordReader | None = None,
+    seeds: Tensor | None = None,
 ) -> list[list[int]]:
     """The best continuation found for each study, new tokens only, without [SEP].
 
-    ``memory``: B x P x memory width; ``prompt``: B x L token ids; ``banned`` ids are never drafted.
+    ``memory``: B x P x memory width; ``prompt``: B x L token ids; ``banned`` ids are never drafted; ``seeds`` (B, whole
+    numbers) are what the draws of each study begin from, needed at a temperature.
     """
     studies, beams, device = len(prompt), config.beams, prompt.device
     limit = min(config.max_new_tokens, decoder.config.max_positions - prompt.shape[1])
@@ -63,13 +66,14 @@ def search(
     best: list[list[int]] = [[] for _ in range(studies)]
     finished = [0] * studies
     first_row = torch.arange(studies, device=device)[:, None] * beams
-    noise = torch.Generator().manual_seed(config.seed)
+    draws = _generators(config, seeds) if config.temperature else []
     for length in range(1, limit + 1):
         log_probabilities = logits.float().log_softmax(-1).view(studies, beams, -1)
-        if config.temperature:
-            exponential = torch.empty(log_probabilities.shape[-1]).exponential_(generator=noise)
+        if draws:
+            width = log_probabilities.shape[-1]
+            exponential = torch.stack([torch.empty(width).exponential_(generator=own) for own in draws])
             # -log of an exponential draw is a Gumbel draw: the largest sum is a draw at this temperature.
-            log_probabilities = log_probabilities - config.temperature * exponential.log().to(device)
+            log_probabilities = log_probabilities - config.temperature * exponential.log().to(device)[:, None]
         log_probabilities[..., list(banned)] = float("-inf")
         if length < config.min_new_tokens:
             log_probabilities[..., end] = float("-inf")
@@ -100,6 +104,14 @@ def search(
         if not finished[study]:  # nothing ended within the limit: the likeliest unfinished beam
             best[study] = written[study * beams + int(scores[study].argmax())].tolist()
     return best
+
+
+def _generators(config: SearchConfig, seeds: Tensor | None) -> list[torch.Generator]:
+    """One for each study: what it draws does not hang on the studies beside it."""
+    if seeds is None:
+        raise ValueError("reports can be drawn at a temperature only with the seeds of their films")
+    keys = [np.random.SeedSequence((config.seed, seed)).generate_state(1, np.uint64)[0] for seed in seeds.tolist()]
+    return [torch.Generator().manual_seed(int(key >> 1)) for key in keys]
 
 
 def _settled(

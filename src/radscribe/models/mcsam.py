@@ -26,7 +26,7 @@ from radscribe.fusion.consolidation import Consolidation, Join
 from radscribe.knowledge.database import ReportDatabase
 from radscribe.knowledge.memory import MemoryBank, MemoryConfig
 from radscribe.models.dilution import Loans
-from radscribe.models.sight import Explanation, Sight
+from radscribe.models.sight import Explanation, Sight, seeds_of
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ class Mcsam(nn.Module):
     @torch.no_grad()
     def see(self, films: Tensor) -> McsamSight:
         """Everything that B films tell, by themselves: no report of theirs can reach this."""
-        return self.look(films)[0]
+        return replace(self.look(films)[0], seeds=seeds_of(films))
 
     @torch.no_grad()
     def write(self, sight: McsamSight, config: SearchConfig) -> list[list[int]]:
@@ -246,6 +246,7 @@ class Mcsam(nn.Module):
             self.tokenizer.end,
             self.tokenizer.banned,
             lambda embedded: self.read_words(embedded, sight.semantic),
+            sight.seeds,
         )
 
     @torch.no_grad()

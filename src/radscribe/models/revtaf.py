@@ -29,7 +29,7 @@ from radscribe.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, no
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.models.classification import ClassificationBranch, ClassificationConfig
 from radscribe.models.dilution import Loans
-from radscribe.models.sight import Explanation, Sight
+from radscribe.models.sight import Explanation, Sight, seeds_of
 
 
 @dataclass(frozen=True)
@@ -322,6 +322,7 @@ class Revtaf(nn.Module):
             local_text=local_text,
             references=references[:, 0],
             distances=None if distances is None else distances[:, 0],
+            seeds=seeds_of(films),
         )
 
     def memory(self, sight: RevtafSight) -> Tensor:
@@ -333,7 +334,8 @@ class Revtaf(nn.Module):
     def write(self, sight: RevtafSight, config: SearchConfig) -> list[list[int]]:
         """Report tokens for each film seen."""
         banned: Sequence[int] = self.tokenizer.banned
-        return search(self.decoder, self.memory(sight), self.prompt(sight.states), config, self.tokenizer.end, banned)
+        memory, prompt = self.memory(sight), self.prompt(sight.states)
+        return search(self.decoder, memory, prompt, config, self.tokenizer.end, banned, seeds=sight.seeds)
 
     @torch.no_grad()
     def explain(self, tokens: Sequence[int], sight: RevtafSight) -> Explanation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 import torch
@@ -26,6 +26,7 @@ class Sight:
     PARTS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     patches: Tensor  # B x P x d_v
+    seeds: Tensor | None = field(default=None, kw_only=True)  # B whole numbers: what the draws of a film begin from
 
     def __len__(self) -> int:
         return len(self.patches)
@@ -47,6 +48,12 @@ class Sight:
     def joined(cls, sights: Sequence[Self]) -> Self:
         """One sight of all films."""
         return _each(torch.cat, sights)
+
+
+def seeds_of(films: Tensor) -> Tensor:
+    """A whole number of each of B films (grey levels in [0, 1]) that is the same wherever it is computed: B."""
+    levels = (films.flatten(1) * 255.0).round().long()
+    return (levels * torch.arange(1, levels.shape[1] + 1, device=levels.device)).sum(1)
 
 
 def _each(combine: Callable[[list[Tensor]], Tensor], sights: Sequence[Kind]) -> Kind:
