@@ -12,6 +12,7 @@ from pydicom import Dataset, uid
 
 from radscribe.imaging.header import read_header
 from radscribe.imaging.levels import Pixels, RefusedFilm, check_size
+from radscribe.imaging.orientation import upright
 from radscribe.imaging.pixel_data import decode_pixels, find_pixels
 from radscribe.imaging.presentation import grey_levels, grey_of_colours
 from radscribe.imaging.quiet import quiet
@@ -21,6 +22,7 @@ TAGS_READ = [
     "SOPClassUID",
     "BodyPartExamined",
     "ViewPosition",
+    "PatientOrientation",
     "PhotometricInterpretation",
     "NumberOfFrames",
     "SamplesPerPixel",
@@ -67,7 +69,8 @@ def read_dicom(file: BinaryIO, source: str) -> tuple[Pixels, str | None]:
     """The grey levels (height x width, bright = dense) and the view of a DICOM chest radiograph.
 
     Fields that are missing are forgiven; fields that contradict a single chest radiograph are not. ``presentation``
-    tells what is shown. Nothing of the pixel data is decoded, nor read as a whole, before the header allows it.
+    tells what is shown, ``orientation`` which way up. Nothing of the pixel data is decoded, nor read as a whole, before
+    the header allows it.
 
     Returns:
         the pixels, and "frontal", "lateral" or None where the header does not say.
@@ -83,7 +86,8 @@ def read_dicom(file: BinaryIO, source: str) -> tuple[Pixels, str | None]:
             _check_shape(header, source)
             stored, photometric = decode_pixels(file, element, header, syntax, source)
             grey = grey_levels(stored, header) if stored.ndim == 2 else grey_of_colours(stored, photometric)
-            return grey, VIEWS.get(_code(header, "ViewPosition"))
+            view = VIEWS.get(_code(header, "ViewPosition"))
+            return upright(grey, header.get("PatientOrientation") or (), view), view
     except RefusedFilm:
         raise
     except Exception as error:  # on damaged bytes the parsers and decoders raise almost any exception there is
