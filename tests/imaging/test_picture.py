@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from io import BytesIO
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFile
+from pictures import GRADIENT, encoded, interlaced_png, png
+from PIL import ExifTags, Image, ImageFile
 
+from radscribe.imaging import levels
 from radscribe.imaging.film import Film, RefusedFilm, fit, read_film
-
-GRADIENT = np.add.outer(np.arange(40), np.arange(50) * 2).astype(np.uint8)
-
-
-def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
-    file = BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
-
-
-def png_header(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK"])
@@ -41,12 +25,35 @@ def test_every_eight_bit_kind_of_picture_gives_its_grey_levels(mode: str) -> Non
     assert np.abs(film.pixels.astype(int) - GRADIENT).max() <= (6 if mode in ("CMYK", "P") else 0)
 
 
+def test_an_interlaced_png_is_read() -> None:
+    assert np.array_equal(read_film(interlaced_png(GRADIENT)).pixels, GRADIENT)
+
+
 def test_sixteen_bits_are_scaled_between_percentiles_and_keep_their_order() -> None:
     deep = (GRADIENT.astype(np.uint16) * 100) + 3000
     pixels = read_film(encoded(Image.fromarray(deep))).pixels
     assert pixels.min() == 0
     assert pixels.max() == 255
     assert np.all(np.diff(pixels.astype(int), axis=1) >= 0)
+
+
+@pytest.mark.parametrize("band", [1, 999, 10**9])
+def test_bands_change_nothing(band: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    films = [Image.fromarray(random.integers(0, 256, (40, 50, 4), np.uint8))]
+    films += [films[0].convert(mode) for mode in ("LA", "RGB", "L", "1")]
+    films += [films[0].getchannel(0).quantize(16), Image.fromarray(random.integers(0, 9999, (40, 50), np.uint16))]
+    transparent = [encoded(films[5], transparency=3), encoded(films[3], transparency=7)]
+    files = [*map(encoded, films), *transparent]
+    monkeypatch.setattr(levels, "BAND_PIXELS", band)
+    shown = [read_film(file).pixels for file in files]
+    for film, pixels in zip(films[:6], shown, strict=False):
+        over = Image.alpha_composite(Image.new("RGBA", film.size, "black"), film.convert("RGBA"))
+        assert np.array_equal(pixels, np.asarray(over.convert("L")))
+    deep = np.asarray(films[6])
+    low, high = np.percentile(deep, (0.5, 99.5))
+    assert np.abs(shown[6] - ((deep - low) / (high - low)).clip(0, 1) * 255).max() <= 0.51
+    assert not shown[7][np.asarray(films[5]) == 3].any() and not shown[8][np.asarray(films[3]) == 7].any()
 
 
 def test_transparent_parts_are_black() -> None:
@@ -76,8 +83,8 @@ def test_the_content_decides_and_not_the_name(tmp_path: Path) -> None:
         (encoded(Image.fromarray(GRADIENT[:4, :4])), "too few"),
         (encoded(Image.effect_noise((400, 400), 60), "JPEG")[:9000], "truncated or damaged"),
         (encoded(Image.effect_noise((400, 400), 60))[:9000], "truncated or damaged"),
-        (png_header(65_535, 65_535), "claims"),
-        (png_header(10_000, 10_000), "claims"),
+        (png(65_535, 65_535, b"\0"), "claims"),
+        (png(10_000, 10_000, b"\0"), "claims"),
         (
             encoded(Image.fromarray(GRADIENT), save_all=True, append_images=[Image.fromarray(GRADIENT.T[:40, :40])]),
             "several frames",
@@ -114,6 +121,45 @@ def test_a_jpeg_is_read_at_a_smaller_size_that_still_holds_twice_what_is_wanted(
         assert differences.mean() < 1 and differences.max() < 16
 
 
+WAYS = {
+    1: lambda film: film,
+    2: lambda film: film[:, ::-1],
+    3: lambda film: film[::-1, ::-1],
+    4: lambda film: film[::-1],
+    5: lambda film: film.T,
+    6: lambda film: np.rot90(film, -1),
+    7: lambda film: film.T[::-1, ::-1],
+    8: lambda film: np.rot90(film),
+}
+
+
+@pytest.mark.parametrize("longest", [None, 150])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("way", WAYS)
+def test_the_orientation_of_a_camera_is_obeyed_at_every_size(way: int, mode: str, longest: int | None) -> None:
+    rows, columns = np.mgrid[:480, :640]
+    waves = Image.fromarray((128 + 100 * np.sin(rows / 90 + columns / 41)).astype(np.uint8)).convert(mode)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = way
+    upright = read_film(encoded(waves, "JPEG", quality=95), longest=longest).pixels
+    assert max(upright.shape) == (640 if longest is None else 320)
+    turned = read_film(encoded(waves, "JPEG", quality=95, exif=exif), longest=longest).pixels
+    assert np.array_equal(turned, WAYS[way](upright))
+
+
+def test_a_png_that_a_camera_turned_is_turned_back() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for film in (GRADIENT, GRADIENT.astype(np.uint16) * 200):
+        turned, upright = (read_film(encoded(Image.fromarray(film), exif=way)).pixels for way in (exif, Image.Exif()))
+        assert np.array_equal(turned, np.rot90(upright, -1))
+
+
+def test_a_picture_far_longer_than_wide_is_read() -> None:
+    strip = Image.fromarray(np.tile(GRADIENT, (100, 1))[:, :20])
+    assert read_film(encoded(strip, "JPEG"), longest=16).pixels.shape[0] >= 32
+
+
 def test_a_png_is_read_whole_whatever_is_wanted() -> None:
     assert np.array_equal(read_film(encoded(Image.fromarray(GRADIENT)), longest=16).pixels, GRADIENT)
 
@@ -122,8 +168,9 @@ def test_truncated_pictures_stay_refused() -> None:
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
 
 
-def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.png", tmp_path):
+def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "none.png", tmp_path, tmp_path / "pipe.png"):
         with pytest.raises(RefusedFilm, match="cannot be opened"):
             read_film(path)
 

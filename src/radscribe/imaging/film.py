@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import SEEK_END, BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -17,7 +19,8 @@ __all__ = ["Film", "RefusedFilm", "fit", "read_film"]
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 DICOM_PREAMBLE = 128
-MAXIMUM_FILE_BYTES = 256 * 2**20
+# Twice the largest film that is admitted, as it is stored without compression.
+MAXIMUM_FILE_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,17 +48,30 @@ def read_film(file: str | Path | bytes, source: str | None = None, longest: int 
         RefusedFilm: one line naming the file and the reason, whatever is wrong with it.
     """
     if isinstance(file, bytes):
-        data, name = file, source or "film"
-    else:
-        name = source or str(file)
-        data = _read_bytes(Path(file), name)
+        return _read(BytesIO(file), source or "film", longest)
+    path, name = Path(file), source or str(file)
+    try:
+        if path.exists() and not path.is_file():  # a pipe would never end
+            raise RefusedFilm(name, "it cannot be opened: it is no file")
+        with path.open("rb") as opened:
+            return _read(opened, name, longest)
+    except OSError as error:
+        raise RefusedFilm(name, f"it cannot be opened: {error.strerror}") from error
+
+
+def _read(file: BinaryIO, name: str, longest: int | None) -> Film:
+    if file.seek(0, SEEK_END) > MAXIMUM_FILE_BYTES:
+        raise RefusedFilm(name, f"it is larger than {MAXIMUM_FILE_BYTES // 2**20} MiB")
+    file.seek(0)
+    start = file.read(DICOM_PREAMBLE + 4)
+    file.seek(0)
     view = None
-    if data.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):
-        pixels = read_picture(data, name, longest)
-    elif data[DICOM_PREAMBLE : DICOM_PREAMBLE + 4] == b"DICM":
-        pixels, view = read_dicom(data, name)
+    if start.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):
+        pixels = read_picture(file, name, longest)
+    elif start[DICOM_PREAMBLE:] == b"DICM":
+        pixels, view = read_dicom(file, name)
     else:
-        raise RefusedFilm(name, "it is no DICOM, PNG or JPEG file" if data else "it is an empty file")
+        raise RefusedFilm(name, "it is no DICOM, PNG or JPEG file" if start else "it is an empty file")
     return Film(check_content(pixels, name), name, view)
 
 
@@ -73,12 +89,3 @@ def fit(pixels: Pixels, size: int = 256) -> Pixels:
     fitted = np.zeros((size, size), np.uint8)
     fitted[top : top + new_height, left : left + new_width] = np.asarray(resized)
     return fitted
-
-
-def _read_bytes(path: Path, name: str) -> bytes:
-    try:
-        if path.stat().st_size > MAXIMUM_FILE_BYTES:
-            raise RefusedFilm(name, f"it is larger than {MAXIMUM_FILE_BYTES // 2**20} MiB")
-        return path.read_bytes()
-    except OSError as error:
-        raise RefusedFilm(name, f"it cannot be opened: {error.strerror}") from error

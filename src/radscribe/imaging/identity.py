@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hmac
 import re
-import warnings
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from pydicom import Dataset
 
-from radscribe.imaging.dicom import read_header
+from radscribe.imaging.header import read_header
 from radscribe.imaging.levels import RefusedFilm
+from radscribe.imaging.quiet import quiet
 
 TAGS_READ = [
     "StudyInstanceUID",
@@ -59,13 +59,15 @@ def read_identity(path: Path, source: str, key: bytes) -> Identity:
             has writing in its pixels.
     """
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore")  # pydicom's warnings quote values of the file
-            return _identity(read_header(file, source, TAGS_READ, pixels=False), source, key)
-    except RefusedFilm:
-        raise
+        file = path.open("rb")
     except OSError as error:
         raise RefusedFilm(source, f"it cannot be opened: {error.strerror}") from None
+    try:
+        with file, quiet("pydicom"):
+            header, _ = read_header(file, source, TAGS_READ)
+            return _identity(header, source, key)
+    except RefusedFilm:
+        raise
     except Exception as error:  # on damaged bytes the parsers raise almost any exception there is
         raise RefusedFilm(source, f"its DICOM header is damaged or missing ({type(error).__name__})") from None
 

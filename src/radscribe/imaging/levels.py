@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +12,18 @@ from radscribe.study import RadscribeError
 
 Levels = npt.NDArray[Any]
 Pixels = npt.NDArray[np.uint8]
+T = TypeVar("T", bound=np.generic)
 
-# The largest flat panels give about 20 million pixels; Pillow itself warns from 89 million on.
-MAXIMUM_PIXELS = 80_000_000
+# The largest flat panels and the films that are digitised finest give less than this; mammograms are no chest.
+MAXIMUM_PIXELS = 30_000_000
+# Decoded, in its own number of bytes a pixel.
+MAXIMUM_BYTES = 2 * MAXIMUM_PIXELS
 MINIMUM_SIDE = 16
 # Black and white points of a film whose header names no window: markers and collimator edges fall outside.
 BLACK_AND_WHITE_PERCENT = (0.5, 99.5)
 PERCENTILE_SAMPLE = 1_000_000
+# What is worked on at a time where a whole film would take eight times its size.
+BAND_PIXELS = 2**20
 
 
 class RefusedFilm(RadscribeError):
@@ -32,7 +38,7 @@ class RefusedFilm(RadscribeError):
         return type(self), (self.source, self.reason)  # it travels between the processes of a pool
 
 
-def check_size(rows: int, columns: int, source: str) -> None:
+def check_size(rows: int, columns: int, source: str, pixel_bytes: int = 1) -> None:
     """Refuse a film by the size its header claims, before any memory is spent on its pixels.
 
     Raises:
@@ -41,6 +47,10 @@ def check_size(rows: int, columns: int, source: str) -> None:
     if rows * columns > MAXIMUM_PIXELS:
         raise RefusedFilm(
             source, f"its header claims {columns} x {rows} pixels, more than the limit of {MAXIMUM_PIXELS:,}"
+        )
+    if rows * columns * pixel_bytes > MAXIMUM_BYTES:
+        raise RefusedFilm(
+            source, f"its header claims {columns} x {rows} pixels of {pixel_bytes} bytes, more than {MAXIMUM_BYTES:,}"
         )
     if min(rows, columns) < MINIMUM_SIDE:
         raise RefusedFilm(source, f"its header claims {columns} x {rows} pixels, too few for a radiograph")
@@ -57,20 +67,44 @@ def check_content(pixels: Pixels, source: str) -> Pixels:
     return pixels
 
 
+def bands(rows: int, columns: int = 1) -> Iterator[slice]:
+    """Slices of rows that hold ``BAND_PIXELS`` each, at least one row."""
+    step = max(1, BAND_PIXELS // columns)
+    return (slice(first, first + step) for first in range(0, rows, step))
+
+
+def look_up(table: npt.NDArray[T], codes: Levels) -> npt.NDArray[T]:
+    """``table[codes]`` (codes: height x width, unsigned) in no more memory than its result."""
+    found = np.empty(codes.shape, table.dtype)
+    for rows in bands(*codes.shape):
+        np.take(table, codes[rows], out=found[rows], mode="clip")
+    return found
+
+
 def stretch(levels: Levels, low: float, high: float) -> Pixels:
-    """Map ``levels`` (height x width) linearly to 0 .. 255, everything outside ``low`` .. ``high`` clipped."""
+    """Map ``levels`` (any shape) linearly to 0 .. 255, everything outside ``low`` .. ``high`` clipped."""
+    stretched = np.zeros(levels.shape, np.uint8)
     if high <= low:
-        return np.zeros(levels.shape, np.uint8)
-    scaled: npt.NDArray[np.float32] = (levels.astype(np.float32) - low) * (255.0 / (high - low))
-    return np.rint(scaled).clip(0, 255).astype(np.uint8)
+        return stretched
+    for rows in bands(len(levels), levels[:1].size):
+        scaled: npt.NDArray[np.float32] = (levels[rows].astype(np.float32) - low) * (255.0 / (high - low))
+        stretched[rows] = np.rint(scaled).clip(0, 255).astype(np.uint8)
+    return stretched
 
 
-def stretch_by_percentiles(levels: Levels, valid: npt.NDArray[np.bool_] | None = None) -> Pixels:
-    """Map ``levels`` (height x width) to 0 .. 255 between robust percentiles of the ``valid`` ones (default all)."""
-    sample = levels.ravel() if valid is None else levels[valid]
-    if sample.size == 0:
-        return np.zeros(levels.shape, np.uint8)
-    low, high = np.percentile(sample[:: 1 + sample.size // PERCENTILE_SAMPLE], BLACK_AND_WHITE_PERCENT)
+def stretch_by_percentiles(levels: Levels) -> Pixels:
+    """Map ``levels`` (height x width) to 0 .. 255 between robust percentiles."""
+    return stretch(levels, *black_and_white(subsample(levels.ravel()), levels))
+
+
+def subsample(levels: Levels) -> Levels:
+    """So many of the ``levels`` (one axis), evenly taken, as percentiles need."""
+    return levels[:: 1 + levels.size // PERCENTILE_SAMPLE]
+
+
+def black_and_white(sample: Levels, occurring: Levels) -> tuple[float, float]:
+    """The levels to be shown black and white, from a ``sample`` of a film and all levels ``occurring`` in it."""
+    low, high = np.percentile(sample, BLACK_AND_WHITE_PERCENT)
     if high <= low:  # nearly all pixels share one level: the rest is the picture
-        low, high = sample.min(), sample.max()
-    return stretch(levels, float(low), float(high))
+        low, high = occurring.min(), occurring.max()
+    return float(low), float(high)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from io import BytesIO
+from io import SEEK_END
+from typing import BinaryIO, cast
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from radscribe.imaging.levels import Pixels, RefusedFilm, check_size, stretch_by_percentiles
+from radscribe.imaging.bounded import BoundedFile
+from radscribe.imaging.codestream import MOST_SCANS, SCAN
+from radscribe.imaging.levels import Pixels, RefusedFilm, bands, check_size, stretch_by_percentiles
+from radscribe.imaging.quiet import quiet
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -16,9 +19,11 @@ TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 # along its longer side: resized, it then differs from one decoded whole by a quarter of a grey level in the mean
 # (docs/results/prepare.md).
 REDUCED_MARGIN = 2
+# Pillow joins the parts of a long Exif block one by one, each time copying all that came before.
+HEADER_BYTES = 8 * 2**20
 
 
-def read_picture(data: bytes, source: str, longest: int | None = None) -> Pixels:
+def read_picture(file: BinaryIO, source: str, longest: int | None = None) -> Pixels:
     """The grey levels (height x width) of a PNG or JPEG file, bright = dense as the file shows it.
 
     Colours become luminance, transparent parts black; 16 bits are scaled between robust percentiles, 8 bits
@@ -28,31 +33,45 @@ def read_picture(data: bytes, source: str, longest: int | None = None) -> Pixels
     Raises:
         RefusedFilm: for a damaged, truncated, animated, empty or oversized picture.
     """
+    bounded = BoundedFile(file, source, HEADER_BYTES)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(BytesIO(data), formats=("PNG", "JPEG"))
-        with image:
+        with quiet("PIL"), Image.open(cast(BinaryIO, bounded), formats=("PNG", "JPEG")) as image:
             check_size(image.height, image.width, source)
             if getattr(image, "n_frames", 1) > 1:
                 raise RefusedFilm(source, "it holds several frames; give one film a file")
-            if longest is not None and image.format == "JPEG":
-                share = REDUCED_MARGIN * longest / max(image.size)
-                image.draft("L", (int(share * image.width), int(share * image.height)))
+            if image.format == "JPEG":
+                _check_scans(file, source)
+                if longest is not None:
+                    share = REDUCED_MARGIN * longest / max(image.size)
+                    image.draft("L", (max(1, int(share * image.width)), max(1, int(share * image.height))))
+            bounded.bytes_left = file.seek(0, SEEK_END) * 2  # past the header the file's own size is the bound
             image.load()
-            return _grey(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            return _grey(image)
     except RefusedFilm:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise RefusedFilm(source, "its header claims more pixels than any radiograph has") from error
-    except Exception as error:  # on damaged bytes the decoders raise almost any exception there is
-        raise RefusedFilm(source, "it cannot be decoded: the file is truncated or damaged") from error
+    except Image.DecompressionBombError:
+        raise RefusedFilm(source, "its header claims more pixels than any radiograph has") from None
+    except Exception:  # on damaged bytes the decoders raise almost any exception there is
+        raise RefusedFilm(source, "it cannot be decoded: the file is truncated or damaged") from None
+
+
+def _check_scans(file: BinaryIO, source: str) -> None:
+    file.seek(0)
+    blocks = iter(lambda: file.read(2**20), b"")
+    if sum(block.count(SCAN) for block in blocks) > MOST_SCANS:
+        raise RefusedFilm(source, f"it has more than {MOST_SCANS} scans, which only overload a decoder")
 
 
 def _grey(image: Image.Image) -> Pixels:
     if image.mode in DEEP_MODES:
         return stretch_by_percentiles(np.asarray(image))
-    if image.mode in TRANSPARENT_MODES or "transparency" in image.info:
-        opaque = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", opaque.size, "black"), opaque)
-    return np.array(image.convert("L"))
+    grey = np.empty((image.height, image.width), np.uint8)
+    transparent = image.mode in TRANSPARENT_MODES or "transparency" in image.info
+    for rows in bands(image.height, image.width):
+        band = image.crop((0, rows.start, image.width, min(rows.stop, image.height)))
+        if transparent:
+            opaque = band.convert("RGBA")
+            band = Image.alpha_composite(Image.new("RGBA", opaque.size, "black"), opaque)
+        grey[rows] = np.asarray(band.convert("L"))
+    return grey

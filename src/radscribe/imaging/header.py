@@ -1,0 +1,53 @@
+"""The header of a DICOM file, read before anything of its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import BinaryIO, cast
+
+from pydicom import Dataset, uid
+from pydicom.dataelem import RawDataElement
+from pydicom.filereader import read_dataset, read_preamble
+from pydicom.tag import Tag
+from pydicom.uid import UID
+
+from radscribe.imaging.bounded import BoundedFile
+from radscribe.imaging.levels import RefusedFilm
+
+# A lookup table has at most 65,536 entries of two bytes; no other field that is read comes near it.
+FIELD_BYTES = 2**20
+PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+
+
+def read_header(file: BinaryIO, source: str, tags: Sequence[str]) -> tuple[Dataset, UID]:
+    """The ``tags`` of a DICOM file, without the empty ones, and its transfer syntax.
+
+    ``file`` is left where its pixel data begins, or at its end. What is not listed in ``tags`` is stepped over.
+
+    Raises:
+        RefusedFilm: for a header that is no radiograph's in size, and for a compression that cannot be checked before
+            it is undone; damaged bytes raise anything else.
+    """
+    bounded = cast(BinaryIO, BoundedFile(file, source))
+    read_preamble(bounded, force=False)
+    meta = read_dataset(bounded, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+    syntax = meta.get("TransferSyntaxUID")
+    if not syntax:
+        raise RefusedFilm(source, "its header names no transfer syntax")
+    # Inflating a file is inflating it whole, and a small one holds as much as it likes.
+    if syntax == uid.DeflatedExplicitVRLittleEndian:
+        raise RefusedFilm(source, "its transfer syntax (deflated) is not supported; convert it to explicit VR")
+    header = read_dataset(
+        bounded,
+        syntax == uid.ImplicitVRLittleEndian,
+        syntax != uid.ExplicitVRBigEndian,
+        stop_when=lambda tag, vr, length: tag in PIXELS,
+        specific_tags=[Tag(tag) for tag in tags],
+    )
+    for element in list(header.elements()):
+        if isinstance(element, RawDataElement) and element.length > FIELD_BYTES:
+            raise RefusedFilm(source, "its header holds a field larger than any of a radiograph")
+    for element in list(header):
+        if element.is_empty:  # a field without a value is a missing field
+            del header[element.tag]
+    return header, syntax

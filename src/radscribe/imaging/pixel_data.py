@@ -1,0 +1,137 @@
+"""The pixel data of a DICOM file: found, held against the header, decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import SEEK_CUR
+from struct import unpack
+from typing import Any, BinaryIO
+
+from pydicom import Dataset, uid
+from pydicom.encaps import get_frame, parse_basic_offsets, parse_fragments
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import as_pixel_options
+from pydicom.uid import UID
+
+from radscribe.imaging.bounded import BoundedFile
+from radscribe.imaging.codestream import agrees
+from radscribe.imaging.levels import Levels, RefusedFilm
+from radscribe.imaging.run_length import unpack_frame
+
+NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
+COMPRESSED = (
+    uid.RLELossless,
+    uid.JPEGBaseline8Bit,
+    uid.JPEGExtended12Bit,
+    uid.JPEGLossless,
+    uid.JPEGLosslessSV1,
+    uid.JPEGLSLossless,
+    uid.JPEGLSNearLossless,
+    uid.JPEG2000Lossless,
+    uid.JPEG2000,
+    uid.HTJ2KLossless,
+    uid.HTJ2KLosslessRPCL,
+    uid.HTJ2K,
+)
+PIXEL_DATA = (0x7FE0, 0x0010)
+EXPLICIT = (b"OB", b"OW", b"UN")
+SEQUENCE_END = b"\xfe\xff\xdd\xe0"
+MOST_FRAGMENTS = 10_000
+END_OF_FRAME, MOST_FILL = b"\xff\xd9", 64
+# Noise grows a little when it is compressed; a film does not shrink to a thousandth.
+MOST_GROWTH = 1.25
+MOST_SHRINKAGE = 1000
+SLACK = 2**16
+
+
+@dataclass(frozen=True)
+class PixelElement:
+    """Pixel Data as its own first bytes describe it: the length of its value in bytes, and the value representation."""
+
+    length: int
+    representation: str
+
+
+def find_pixels(file: BinaryIO, syntax: UID, source: str) -> PixelElement:
+    """The pixel data that ``file`` stands at after its header; leaves it where the value begins.
+
+    Raises:
+        RefusedFilm: where there is none.
+    """
+    start, order = file.tell(), ">" if syntax == uid.ExplicitVRBigEndian else "<"
+    head = file.read(12)
+    if len(head) == 12 and unpack(f"{order}2H", head[:4]) == PIXEL_DATA:
+        # The element itself tells: what the transfer syntax says of value representations is wrong in some files.
+        explicit = head[4:6] in EXPLICIT
+        (length,) = unpack(f"{order}I", head[8:] if explicit else head[4:8])
+        file.seek(start + (12 if explicit else 8))
+        if length:
+            return PixelElement(length, head[4:6].decode() if explicit else "OW")
+    raise RefusedFilm(source, "it has no pixels")
+
+
+def decode_pixels(
+    file: BinaryIO, element: PixelElement, header: Dataset, syntax: UID, source: str
+) -> tuple[Levels, str]:
+    """The stored values (height x width, or height x width x 3) and the photometric interpretation they are in.
+
+    ``file`` stands where the value of ``element`` begins, and ``header`` is checked already: grey of 8 or 16 bits, or
+    colour of 8.
+
+    Raises:
+        RefusedFilm: before anything is decoded, for pixel data that is not whole, of another size than the header
+            says, or out of all proportion to it; damaged bytes raise anything else.
+    """
+    if syntax not in NATIVE + COMPRESSED:
+        raise RefusedFilm(source, "its transfer syntax is not supported; convert it to explicit VR")
+    size = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
+    options: dict[str, Any] = as_pixel_options(header, number_of_frames=1, pixel_keyword="PixelData")
+    if syntax in NATIVE:
+        if element.length >= 2 * size:
+            raise RefusedFilm(source, "it holds more pixel data than its header has room for")
+        if element.length < (size * 2 // 3 if header.PhotometricInterpretation == "YBR_FULL_422" else size):
+            raise RefusedFilm(source, "it holds less pixel data than its header claims")
+        return _decode(file, syntax, options | {"pixel_vr": element.representation})
+    frame = _frame(file, size, source)
+    if syntax == uid.RLELossless:
+        planes = unpack_frame(frame, header.Rows * header.Columns, header.SamplesPerPixel, header.BitsAllocated // 8)
+        return _decode(planes, uid.ExplicitVRLittleEndian, options | {"planar_configuration": 1})
+    if END_OF_FRAME not in frame[-MOST_FILL:]:  # some decoders fill up what is missing, and say nothing
+        raise RefusedFilm(source, "its pixel data is cut off")
+    if not agrees(frame, header.Rows, header.Columns, header.SamplesPerPixel):
+        raise RefusedFilm(source, "its compressed pixel data contradicts its header or would overload a decoder")
+    del frame  # it is read again, which costs less than its memory while it is decoded
+    return _decode(file, syntax, options)
+
+
+def _frame(file: BinaryIO, size: int, source: str) -> bytes:
+    """The compressed bytes of the only frame, when it is there as a whole; ``file`` stays where it is."""
+    start = file.tell()
+    bounded = BoundedFile(file, source)
+    frames = parse_basic_offsets(bounded)
+    if len(frames) > 1:
+        raise RefusedFilm(source, "it holds several frames; give one film a file")
+    if any(frames):
+        raise ValueError("the first frame does not come first")
+    count, offsets = parse_fragments(bounded)
+    if not 0 < count <= MOST_FRAGMENTS:
+        raise RefusedFilm(source, "its pixel data lies in no fragment, or in more than any radiograph's")
+    file.seek(offsets[-1] + 4)
+    (length,) = unpack("<I", file.read(4))
+    end = file.seek(length, SEEK_CUR)
+    if file.read(4) != SEQUENCE_END:
+        raise RefusedFilm(source, "its pixel data is cut off")
+    file.seek(start)
+    if end - start > MOST_GROWTH * size + SLACK:
+        raise RefusedFilm(source, "it holds more pixel data than its header has room for")
+    if (end - start) * MOST_SHRINKAGE < size:
+        raise RefusedFilm(source, "it holds too little pixel data for the size that its header claims")
+    frame: bytes = get_frame(file, 0, number_of_frames=1)
+    return frame
+
+
+def _decode(data: BinaryIO | memoryview, syntax: UID, options: dict[str, Any]) -> tuple[Levels, str]:
+    stored, properties = get_decoder(syntax).as_array(data, index=0, raw=True, **options)
+    if not stored.dtype.isnative:
+        stored = stored.astype(stored.dtype.newbyteorder("="))
+    return stored, str(properties["photometric_interpretation"])
