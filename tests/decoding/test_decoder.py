@@ -132,7 +132,7 @@ def test_attention_rests_on_the_vector_beside_the_patches_and_maps_show_the_patc
 
 
 def log_probability(decoder: ReportDecoder, seen: Tensor, prompt: list[int], words: list[int]) -> float:
-    logits = decoder(torch.tensor([prompt + words]), seen).log_softmax(-1)[0]
+    logits = decoder(torch.tensor([prompt + words]), seen).detach().log_softmax(-1)[0]
     return sum(float(logits[len(prompt) - 1 + at, word]) for at, word in enumerate(words))
 
 
