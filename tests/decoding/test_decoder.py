@@ -225,5 +225,5 @@ def test_weights_start_as_the_configuration_says() -> None:
         config = DecoderConfig(layers=1, width=64, heads=4, feed_forward=64, initialization=initialization)
         decoder = ReportDecoder(config, VOCABULARY, memory_width=64)
         for layer in (decoder.layers[0].cross_attention.value, decoder.layers[0].expand, decoder.transform):
-            assert float(layer.weight.std()) == pytest.approx(spread, rel=0.1) and not layer.bias.any()
+            assert float(layer.weight.detach().std()) == pytest.approx(spread, rel=0.1) and not layer.bias.any()
         assert float(decoder.positions.weight.std()) == pytest.approx(0.02, rel=0.1)
