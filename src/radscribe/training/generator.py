@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +54,7 @@ class Split:
     reports: Sequence[str]
 
 
-class ReportObjective:
+class ReportObjective(ABC):
     """Chooses the epoch by the micro-F1 over 14 conditions of the reports written for the validation split."""
 
     name = "generator"
@@ -89,12 +90,13 @@ class ReportObjective:
         longest = max(map(len, words))
         return torch.tensor([row + [tokenizer.padding] * (longest - len(row)) for row in words])
 
+    @abstractmethod
     def begin_epoch(self, epoch: int) -> None:
-        """Nothing is kept between epochs."""
+        """What is brought up to date before each epoch."""
 
+    @abstractmethod
     def see(self, indices: list[int]) -> Sight:
         """The sight of these validation studies."""
-        raise NotImplementedError
 
     def validate(self) -> dict[str, float]:
         return self.written()[0]

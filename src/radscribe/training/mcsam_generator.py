@@ -32,6 +32,9 @@ class McsamObjective(ReportObjective):
         known = {text: number for number, text in enumerate(dict.fromkeys(training.reports))}
         self.same = torch.tensor([known[text] for text in training.reports])
 
+    def begin_epoch(self, epoch: int) -> None:
+        """Nothing is kept between epochs."""
+
     def load(self, indices: list[int], epoch: int) -> McsamBatch:
         healthy = self.training.labels[indices, CONDITIONS.index("no finding")] == POSITIVE
         films = self.training.films.augmented(indices, epoch)

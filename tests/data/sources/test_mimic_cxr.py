@@ -20,7 +20,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.mimic_cxr import mimic_cxr_source
 from radscribe.data.sources.mimic_listed import LISTED_SECTIONS, LISTED_SPANS
-from radscribe.data.sources.mimic_reports import read_mimic_report
+from radscribe.data.sources.mimic_reports import MAXIMUM_REPORT_BYTES, read_mimic_report, read_report_file
 from radscribe.data.sources.phantom import generate
 from radscribe.imaging.film import fit, read_film
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, NEGATIVE, POSITIVE, UNCERTAIN
@@ -364,3 +364,12 @@ def test_three_commands_from_the_tree_to_a_draft(tmp_path: Path, run: Run) -> No
     (draft,) = map(json.loads, drafts.read_text().splitlines())
     assert draft["report"]
     assert draft["reference"]["study_id"] in {study.study for study in studies if study.split == "train"}
+
+
+def test_a_text_too_large_for_a_report_is_none_and_is_not_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "s50414267.txt"
+    path.write_bytes(b"FINDINGS: clear." + b" " * (MAXIMUM_REPORT_BYTES - 16))
+    text = read_report_file(path)
+    assert text is not None and len(text) == MAXIMUM_REPORT_BYTES
+    path.write_bytes(path.read_bytes() + b" ")
+    assert read_report_file(path) is None

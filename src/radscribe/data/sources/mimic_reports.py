@@ -113,12 +113,13 @@ def open_reports(path: Path) -> Reports:
 
 
 def read_report_file(path: Path) -> str | None:
-    """The text of a report in a file of its own; None where there is none."""
+    """The text of a report in a file of its own; None where there is none, or one too large to be a report."""
     try:
         with path.open("rb") as file:
-            return decode(file.read(MAXIMUM_REPORT_BYTES))
+            content = file.read(MAXIMUM_REPORT_BYTES + 1)
     except OSError:
         return None
+    return decode(content) if len(content) <= MAXIMUM_REPORT_BYTES else None
 
 
 def decode(content: bytes) -> str:
