@@ -114,3 +114,8 @@ def test_long_reports_keep_their_lines_and_quotes(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", {"s1": report})
     assert read_reports(path) == {"s1": report}
     assert read_column(write_csv(tmp_path / "p.csv", {"s1": "p9"}, "patient_id"), "patient_id") == {"s1": "p9"}
+
+
+def test_a_report_of_ten_megabytes_is_read_whole(tmp_path: Path) -> None:
+    report = "effusion is seen " * 620_000
+    assert read_reports(write_csv(tmp_path / "hypotheses.csv", {"a": report}))["a"] == report.strip()

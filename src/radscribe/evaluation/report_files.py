@@ -78,6 +78,7 @@ def read_column(path: Path, column: str) -> dict[str, str]:
 
 
 def _of_csv(path: Path, text: str, column: str = "report") -> dict[str, str]:
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a report may be longer than the module allows for
     rows = csv.DictReader(text.splitlines(keepends=True))
     missing = [name for name in ("study_id", column) if name not in (rows.fieldnames or ())]
     if missing:
