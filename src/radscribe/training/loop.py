@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,12 +81,28 @@ def to_device(batch: Any, device: torch.device) -> Any:
     return batch
 
 
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Computes with ``count`` processor threads inside; None changes nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any]:
     """Trains ``objective.module``, leaves the epoch with the best validation score in it, and returns a summary.
 
     ``run.folder`` gets ``training.jsonl`` (one line an epoch), TensorBoard events and the resumable state. The same
     seed gives the same bits on a CPU, resumed or not.
     """
+    with threads(config.threads):
+        return _fit(objective, config, run)
+
+
+def _fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any]:
     run.folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(run.seed)
     fabric = run.fabric
