@@ -151,7 +151,7 @@ def test_the_tree_becomes_a_dataset(root: Path) -> None:
     assert rejected(dataset) == [
         "51000001,no findings section",
         "51000003,no findings section",
-        "51000004,no report file found",
+        "51000004,no report file of at most 1 MiB found",
     ]
     assert dataset.manifest["counts"]["train"] == {"studies": 4, "patients": 3, "images": 8}
     assert {entry["name"] for entry in dataset.manifest["sources"]} == {

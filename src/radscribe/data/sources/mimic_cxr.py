@@ -39,7 +39,7 @@ class MimicTask:
         report = read_mimic_report(self.study_id, text or "")
         refused = None
         if text is None:
-            refused = "no report file found"
+            refused = "no report file of at most 1 MiB found"
         elif self.named_only and report.rule != "heading":
             refused = "its text stands under no heading of findings or impression"
         extra: dict[str, Any] = {"section_rule": report.rule}
