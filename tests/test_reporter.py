@@ -17,8 +17,9 @@ from PIL import Image
 from radscribe.checkpoint import save_checkpoint
 from radscribe.data.dataset import PreparedDataset
 from radscribe.generate import study_ids
-from radscribe.labels.conditions import CONDITIONS
-from radscribe.reporter import load_reporter
+from radscribe.labels.conditions import CONDITIONS, STATES
+from radscribe.models.revtaf import Revtaf
+from radscribe.reporter import Reporter, load_reporter
 from radscribe.study import RadscribeError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -43,6 +44,35 @@ def test_a_draft_carries_its_evidence(checkpoint: Path, film: Path) -> None:
         assert sentence.reference and -1.001 <= sentence.reference.similarity <= 1.001
     assert draft.reference and draft.reference.distance >= 0
     json.dumps(asdict(draft), allow_nan=False)
+
+
+def test_findings_are_told_as_likely_as_training_fitted_them(checkpoint: Path, phantoms: PreparedDataset) -> None:
+    reporter = load_reporter(checkpoint)
+    model = reporter.system.model
+    assert isinstance(model, Revtaf)
+    view = reporter.view(phantoms.film(phantoms.split("test")[0]))
+    model.classification.positive_rates.fill_(1e-6)  # of conditions this rare none is likely
+    logits = reporter.see([view]).state_logits[0]  # type: ignore[attr-defined]
+    expected, states = model.classification.probabilities(logits).max(-1)
+    findings = reporter.drafts([view], ["a"])[0].findings
+    assert [finding.state for finding in findings] == [STATES[state] for state in states.tolist()]
+    np.testing.assert_allclose([finding.probability for finding in findings], expected, atol=1e-4)
+    assert "positive" not in {finding.state for finding in findings}
+
+
+def test_drafting_takes_the_threads_of_the_training(
+    checkpoint: Path, film: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(checkpoint, tmp_path / "checkpoint")
+    before, taken = torch.get_num_threads(), []
+    assert load_reporter(copy).threads is None  # a recipe that does not say
+    config = json.loads((copy / "config.json").read_text())
+    config["recipe"]["training"]["threads"] = before + 1
+    (copy / "config.json").write_text(json.dumps(config))
+    drafts = Reporter.drafts
+    monkeypatch.setattr(Reporter, "drafts", lambda *given: taken.append(torch.get_num_threads()) or drafts(*given))
+    assert run("generate", str(film), "--checkpoint", str(copy))[0] == 0
+    assert taken == [before + 1] and torch.get_num_threads() == before
 
 
 def test_a_film_is_drafted_alike_alone_and_among_others(checkpoint: Path, phantoms: PreparedDataset) -> None:

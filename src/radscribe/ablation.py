@@ -30,6 +30,7 @@ from radscribe.recipe import to_mapping
 from radscribe.reporter import Reporter, load_reporter
 from radscribe.storage import read_json, write_json
 from radscribe.study import RadscribeError, WrongUse
+from radscribe.threads import threads
 from radscribe.training.pipeline import Options, train
 from radscribe.training.plan import Recipe, read_recipe
 
@@ -193,7 +194,8 @@ class _Work:
         checkpoint = train(run.recipe, self.dataset, work / "checkpoint", options)
         began = time.monotonic()
         reporter = load_reporter(checkpoint, self.device)
-        card = score_drafts(reporter, self.dataset)
+        with threads(reporter.threads):
+            card = score_drafts(reporter, self.dataset)
         # The time of a training that was interrupted is that of all its parts, but not that of the shared steps.
         seconds = {
             "generator": reporter.about["measured"]["generator"]["seconds"],

@@ -110,8 +110,11 @@ def generate(
     """
     from radscribe.generate import generate_files
     from radscribe.reporter import load_reporter
+    from radscribe.threads import threads
 
-    refused = generate_files(load_reporter(checkpoint, device), files, out, picture, lateral)
+    reporter = load_reporter(checkpoint, device)
+    with threads(reporter.threads):
+        refused = generate_files(reporter, files, out, picture, lateral)
     if refused:
         typer.echo(f"refused: {refused}", err=True)
         raise typer.Exit(1)
@@ -136,9 +139,12 @@ def rexrank(
     """
     from radscribe.reporter import load_reporter
     from radscribe.rexrank import draft_studies, read_studies
+    from radscribe.threads import threads
 
     asked = read_studies(studies)
-    refused = draft_studies(load_reporter(checkpoint, device), asked, images, out)
+    reporter = load_reporter(checkpoint, device)
+    with threads(reporter.threads):
+        refused = draft_studies(reporter, asked, images, out)
     if refused:
         typer.echo(f"refused: {refused}", err=True)
         raise typer.Exit(1)
@@ -166,12 +172,14 @@ def evaluate(
     from radscribe.evaluation.proof import proof_of
     from radscribe.evaluation.tables import markdown
     from radscribe.reporter import load_reporter
+    from radscribe.threads import threads
 
     dataset = PreparedDataset.open(data)
     reporter = load_reporter(checkpoint, device)
-    found = run(reporter, dataset, split, limit)
+    with threads(reporter.threads):
+        found = run(reporter, dataset, split, limit)
+        proof = proof_of(reporter, dataset, found)
     card = found.scorecard.to_dict()
-    proof = proof_of(reporter, dataset, found)
     path = found.scorecard.save(out)
     path.write_text(json.dumps({**card, **proof.to_dict()}, indent=2) + "\n", encoding="utf-8")
     lines = (json.dumps({"study_id": study_id, "report": report}) for study_id, report in found.reports.items())

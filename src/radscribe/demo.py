@@ -33,7 +33,7 @@ def demo(
     from radscribe.imaging.crop import centre_crop
     from radscribe.picture import draw_draft
     from radscribe.reporter import load_reporter
-    from radscribe.training.loop import threads
+    from radscribe.threads import threads
     from radscribe.training.pipeline import Options, train
     from radscribe.training.plan import read_recipe
 
@@ -45,7 +45,7 @@ def demo(
     train(read_recipe(recipe), dataset, out / "checkpoint", Options(out / "cache", resume=True, say=say))
     say("scoring the test split, with controls")
     reporter = load_reporter(out / "checkpoint")
-    with threads(1):  # as its trainings: a network this small gains nothing from more
+    with threads(reporter.threads):
         found = evaluate(reporter, dataset, "test", limit, part_limit=PART_STUDIES)
         proof = proof_of(reporter, dataset, found)
     path = found.scorecard.save(out)

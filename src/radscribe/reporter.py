@@ -20,7 +20,7 @@ from radscribe.imaging.film import Film, fit, read_film
 from radscribe.labels.conditions import BLANK, CONDITIONS, STATES
 from radscribe.labels.rules import label_report, label_sentence
 from radscribe.models.mcsam import Mcsam, SlotKnowledge
-from radscribe.models.revtaf import RevtafSight
+from radscribe.models.revtaf import Revtaf, RevtafSight
 from radscribe.models.sight import ReportModel, Sight
 from radscribe.study import Draft, DraftSentence, Finding, Reference, ReferenceSentence, WrongUse
 from radscribe.system import System
@@ -49,6 +49,13 @@ class Reporter(
     @property
     def device(self) -> torch.device:
         return next(self.system.parameters()).device
+
+    @property
+    def threads(self) -> int | None:
+        """The processor threads that its recipe was trained with, and that drafting is best done with; None: any."""
+        recipe = self.about.get("recipe") or {}
+        count = (recipe.get("training") or {}).get("threads")
+        return None if count is None else int(count)
 
     def draft(
         self,
@@ -108,7 +115,7 @@ class Reporter(
                     study_id=study_id,
                     report=" ".join(sentence.text for sentence in sentences),
                     sentences=tuple(sentences),
-                    findings=findings_of(retrieved.state_logits[row]) if retrieved else findings_told(sentences),
+                    findings=self._findings(retrieved, row, sentences),
                     reference=self._reference(retrieved, row) if retrieved else None,
                     model={"name": self.system.config.name, "fingerprint": self.fingerprint},
                 )
@@ -163,6 +170,12 @@ class Reporter(
             {"slot": slot, "weight": round(weight, 4), "studies": near}
             for slot, weight, near in zip(top.indices.tolist(), top.values.tolist(), studies, strict=True)
         )
+
+    def _findings(self, sight: RevtafSight | None, row: int, sentences: Sequence[DraftSentence]) -> tuple[Finding, ...]:
+        model = self.system.model
+        if sight is None or not isinstance(model, Revtaf):
+            return findings_told(sentences)
+        return findings_of(model.classification.probabilities(sight.state_logits[row]))
 
     def _reference(self, sight: RevtafSight, row: int) -> Reference | None:
         if sight.references is None or int(sight.references[row]) < 0:
@@ -228,9 +241,8 @@ def _require_device(device: str) -> None:
         raise WrongUse(f"--device {device}: torch has no such device here; take cpu") from None
 
 
-def findings_of(state_logits: Tensor) -> tuple[Finding, ...]:
-    """The 18 conditions with the state chosen and its probability, from logits 18 x 4."""
-    probabilities = state_logits.float().softmax(-1)
+def findings_of(probabilities: Tensor) -> tuple[Finding, ...]:
+    """The 18 conditions with their likeliest state and its probability, from those of all states (18 x 4)."""
     chosen = probabilities.argmax(-1).tolist()
     return tuple(
         Finding(name, STATES[state], round(float(probabilities[row, state]), 4))

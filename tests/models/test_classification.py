@@ -54,6 +54,27 @@ def test_the_shift_makes_the_loss_of_a_rare_positive_larger_and_leaves_other_sta
     assert branch.loss(logits, torch.zeros_like(positive)) < plain  # the others gain what the positive loses
 
 
+def test_probabilities_are_those_that_training_fits() -> None:
+    """A branch that knows only how often a rare condition is positive tells just that, not what its logits favour."""
+    branch = ClassificationBranch(SMALL, visual_width=6, text_width=5)
+    branch.positive_rates[1] = 0.05
+    states = states_with({0: 120, 1: 6}, studies=200)
+    logits = torch.zeros(18, 4, requires_grad=True)
+    optimizer = torch.optim.LBFGS([logits], max_iter=100)
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        loss = branch.loss(logits.expand(200, 18, 4), states)
+        loss.backward()
+        return loss.item()
+
+    optimizer.step(closure)
+    probabilities = branch.probabilities(logits.detach())
+    torch.testing.assert_close(probabilities[:2, 1], torch.tensor([0.6, 0.03]), atol=2e-3, rtol=0)
+    assert float(logits.detach().softmax(-1)[1, 1]) > 0.3
+    torch.testing.assert_close(probabilities.sum(-1), torch.ones(18))
+
+
 def test_unknown_labels_have_no_gradient() -> None:
     branch = ClassificationBranch(SMALL, visual_width=6, text_width=5)
     logits = torch.randn(2, 18, 4, requires_grad=True)

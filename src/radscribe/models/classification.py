@@ -102,11 +102,21 @@ class ClassificationBranch(nn.Module):
         logits: Tensor = self.head(torch.cat((read, pooled), -1))
         return logits.float().reshape(-1, len(CONDITIONS), len(STATES))
 
-    def loss(self, logits: Tensor, states: Tensor, known: Tensor | None = None) -> Tensor:
-        """Cross-entropy over the states (B x 18) with the long-tail shift; ``known`` (B x 18) masks missing labels."""
+    def _shifted(self, logits: Tensor) -> Tensor:
         shift = torch.zeros_like(logits)
         shift[..., POSITIVE] = self.positive_rates.log()
-        losses = functional.cross_entropy((logits + shift).flatten(0, 1), states.flatten(), reduction="none")
+        return logits + shift
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """How likely each state is (... x 18 x 4): what training fitted, the shift included.
+
+        The logits alone, from which the decoder's states are chosen, favour rare conditions; they are not likelihoods.
+        """
+        return self._shifted(logits.float()).softmax(-1)
+
+    def loss(self, logits: Tensor, states: Tensor, known: Tensor | None = None) -> Tensor:
+        """Cross-entropy over the states (B x 18) with the long-tail shift; ``known`` (B x 18) masks missing labels."""
+        losses = functional.cross_entropy(self._shifted(logits).flatten(0, 1), states.flatten(), reduction="none")
         if known is None:
             return losses.mean()
         known = known.flatten().float()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from tqdm import tqdm
 
 from radscribe.storage import read_tensors, write_tensors
 from radscribe.study import RadscribeError
+from radscribe.threads import threads
 from radscribe.training.films import ahead
 from radscribe.training.schedule import TrainingConfig, learning_rate, parameter_groups, set_learning_rate
 from radscribe.training.state import ResumePoint
@@ -79,17 +79,6 @@ def to_device(batch: Any, device: torch.device) -> Any:
         moved = [to_device(part, device) for part in batch]
         return type(batch)(*moved) if hasattr(batch, "_fields") else tuple(moved)
     return batch
-
-
-@contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Computes with ``count`` processor threads inside; None changes nothing."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any]:
