@@ -164,6 +164,7 @@ def evaluate(
     """Score a checkpoint on a prepared split, beside controls that do not see the right film.
 
     \b
+    The folders majority_report and nearest_neighbour in OUT hold the scorecards of these two, for `radscribe compare`.
     Example:
       radscribe evaluate --checkpoint work/revtaf-mini --data work/phantoms --out work/revtaf-mini-test
     """
@@ -181,6 +182,8 @@ def evaluate(
         proof = proof_of(reporter, dataset, found)
     card = found.scorecard.to_dict()
     path = found.scorecard.save(out)
+    for name, baseline in found.baselines.items():
+        baseline.save(out / name)
     path.write_text(json.dumps({**card, **proof.to_dict()}, indent=2) + "\n", encoding="utf-8")
     lines = (json.dumps({"study_id": study_id, "report": report}) for study_id, report in found.reports.items())
     (out / "reports.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")

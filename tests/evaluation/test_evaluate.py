@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from radscribe.data.dataset import PreparedDataset
+from radscribe.evaluation.compare import compare
 from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate, other_films
 from radscribe.evaluation.proof import _sides_told, proof_of
+from radscribe.evaluation.saved import read_scorecards
 from radscribe.evaluation.scorecard import score
 from radscribe.labels.conditions import CONDITIONS
 from radscribe.reporter import load_reporter
@@ -48,6 +50,21 @@ def test_every_control_is_there_and_true_labels_are_used(found: Evaluation) -> N
     assert card["severity"] and card["frequency"]
     assert card["nlg"]["meteor"]["value"] > 0 and card["controls"]["noise_image"]["nlg"]["meteor"] is None
     assert card["studies"] == len(found.reports)
+
+
+def test_the_baselines_that_need_no_model_are_scorecards_to_compare(found: Evaluation, tmp_path: Path) -> None:
+    assert set(found.baselines) == {"majority_report", "nearest_neighbour"}
+    paths = [found.scorecard.save(tmp_path / "system")]
+    paths += [card.save(tmp_path / name) for name, card in found.baselines.items()]
+    system, *saved = read_scorecards(paths)
+    for card in saved:
+        name = card.signature["model"]
+        control = found.scorecard.controls[name]
+        assert card.figures["micro_f1"].value == control.clinical.micro.f1.value
+        assert card.figures["bleu_4"] == control.nlg["bleu_4"]
+        assert card.signature["dataset"] == system.signature["dataset"]
+    comparison = compare([system, *saved], resamples=20)
+    assert comparison.systems == ("system", "majority_report", "nearest_neighbour")
 
 
 def test_an_opacity_that_is_only_a_scar_counts_in_one_of_the_two_agreements(

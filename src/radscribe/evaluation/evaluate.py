@@ -33,9 +33,13 @@ NOISE_FILMS = 8
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scorecard, the drafted reports by study id, and what they were drafted from."""
+    """The scorecard, the drafted reports by study id, and what they were drafted from.
+
+    ``baselines`` are the scorecards of the controls that need no model, to be compared like any other system's.
+    """
 
     scorecard: Scorecard
+    baselines: dict[str, Scorecard]
     reports: dict[str, str]
     studies: list[Study]
     sight: Sight
@@ -96,11 +100,14 @@ def evaluate(
     card = card.with_control("noise_image", scored(_noise_reports(reporter, len(studies))))
     training = dataset.split("train")
     training_reports = [study.report(section) for study in training]
-    card = card.with_control("majority_report", scored(majority_report(training_reports, ids).values()))
+    baselines = {"majority_report": scored(majority_report(training_reports, ids).values())}
     if training:
         films, own_films = pooled_films(dataset, training), pooled_films(dataset, studies)
         nearest = nearest_by_pixels(films, own_films)
-        card = card.with_control("nearest_neighbour", scored([training_reports[row] for row in nearest]))
+        baselines["nearest_neighbour"] = scored([training_reports[row] for row in nearest])
+    for name, baseline in baselines.items():
+        card = card.with_control(name, baseline)
+    if training:
         targets = np.array([study.labels[:CHEXBERT_COUNT] for study in training]) == POSITIVE
         predicted = predict(films, targets, own_films)
         order = [ids.index(study_id) for study_id in card.per_study.study_ids]
@@ -108,12 +115,16 @@ def evaluate(
         card = _broken_down(card, dataset, np.array([study.labels for study in training]))
     if "image_labels" in dataset.table.column_names:
         card = _with_agreement(card, of_other_films, dataset, dict(zip(ids, reports, strict=True)))
-    signature = {**card.signature, "model": reporter.system.config.name, "fingerprint": reporter.fingerprint}
-    signature |= {"dataset": dataset.fingerprint, "part_controls_on": len(rows)}
-    card = replace(card, signature=signature)
+    of_dataset = {"dataset": dataset.fingerprint}
+    model = {"model": reporter.system.config.name, "fingerprint": reporter.fingerprint, "part_controls_on": len(rows)}
+    card = replace(card, signature={**card.signature, **model, **of_dataset})
+    baselines = {
+        name: replace(baseline, signature={**baseline.signature, "model": name, **of_dataset})
+        for name, baseline in baselines.items()
+    }
     if split == "train":
         card = replace(card, flags=(*card.flags, "scored on the training split, whose own reports are the database"))
-    return Evaluation(card, dict(zip(ids, reports, strict=True)), studies, sight, shuffled)
+    return Evaluation(card, baselines, dict(zip(ids, reports, strict=True)), studies, sight, shuffled)
 
 
 def other_films(studies: Sequence[Study], sources: Sequence[str], seed: int = 0) -> NDArray[np.int64]:
