@@ -78,6 +78,7 @@ def promptmrg(
     from radscribe.data.dataset import PreparedDataset
     from radscribe.exports.promptmrg import write_promptmrg
     from radscribe.reporter import load_reporter
+    from radscribe.threads import threads
 
     keys = PreparedDataset.open(database or data)
     reporter = load_reporter(checkpoint, device) if checkpoint else None
@@ -88,13 +89,14 @@ def promptmrg(
         "database": keys.fingerprint,
         "features": reporter.fingerprint if reporter else "pixels",
     }
-    _run(
-        "promptmrg",
-        data,
-        out,
-        settings,
-        lambda d, f: write_promptmrg(f, d, keys, layout, int(labels), neighbours, reporter),
-    )
+    with threads(reporter.threads if reporter else None):
+        _run(
+            "promptmrg",
+            data,
+            out,
+            settings,
+            lambda d, f: write_promptmrg(f, d, keys, layout, int(labels), neighbours, reporter),
+        )
 
 
 @app.command()
@@ -118,6 +120,7 @@ def revtaf(
     from radscribe.data.dataset import PreparedDataset
     from radscribe.exports.revtaf import write_revtaf
     from radscribe.reporter import load_reporter
+    from radscribe.threads import threads
 
     keys = PreparedDataset.open(database or data)
     reporter = load_reporter(checkpoint, device)
@@ -127,7 +130,8 @@ def revtaf(
         "database": keys.fingerprint,
         "features": reporter.fingerprint,
     }
-    _run("revtaf", data, out, settings, lambda d, f: write_revtaf(f, d, keys, layout, neighbours, reporter))
+    with threads(reporter.threads):
+        _run("revtaf", data, out, settings, lambda d, f: write_revtaf(f, d, keys, layout, neighbours, reporter))
 
 
 @app.command()
