@@ -77,11 +77,13 @@ def train(
     Example:
       radscribe train recipes/revtaf-mini.yaml --data work/phantoms --out work/revtaf-mini
     """
+    from radscribe.allocator import keep_freed_memory
     from radscribe.data.dataset import PreparedDataset
     from radscribe.training.pipeline import Options
     from radscribe.training.pipeline import train as run
     from radscribe.training.plan import read_recipe
 
+    keep_freed_memory()
     plan = read_recipe(recipe)
     plan = plan if seed is None else replace(plan, seed=seed)
     options = Options(cache or out.parent / "cache", resume, max_steps, accelerator, devices, weights)
@@ -108,10 +110,12 @@ def generate(
     Example:
       radscribe generate film.dcm --out drafts.jsonl --picture pictures
     """
+    from radscribe.allocator import keep_freed_memory
     from radscribe.generate import generate_files
     from radscribe.reporter import load_reporter
     from radscribe.threads import threads
 
+    keep_freed_memory()
     reporter = load_reporter(checkpoint, device)
     with threads(reporter.threads):
         refused = generate_files(reporter, files, out, picture, lateral)
@@ -137,10 +141,12 @@ def rexrank(
     Example:
       radscribe rexrank ReXRank_IUXray_test.json predictions.json --images iu_xray/images
     """
+    from radscribe.allocator import keep_freed_memory
     from radscribe.reporter import load_reporter
     from radscribe.rexrank import draft_studies, read_studies
     from radscribe.threads import threads
 
+    keep_freed_memory()
     asked = read_studies(studies)
     reporter = load_reporter(checkpoint, device)
     with threads(reporter.threads):
@@ -168,6 +174,7 @@ def evaluate(
     Example:
       radscribe evaluate --checkpoint work/revtaf-mini --data work/phantoms --out work/revtaf-mini-test
     """
+    from radscribe.allocator import keep_freed_memory
     from radscribe.data.dataset import PreparedDataset
     from radscribe.evaluation.evaluate import evaluate as run
     from radscribe.evaluation.proof import proof_of
@@ -175,6 +182,7 @@ def evaluate(
     from radscribe.reporter import load_reporter
     from radscribe.threads import threads
 
+    keep_freed_memory()
     dataset = PreparedDataset.open(data)
     reporter = load_reporter(checkpoint, device)
     with threads(reporter.threads):

@@ -40,10 +40,12 @@ def ablate(
     """
     from radscribe.ablation import ablate as run
     from radscribe.ablation import read_rows
+    from radscribe.allocator import keep_freed_memory
     from radscribe.data.dataset import PreparedDataset
     from radscribe.training.pipeline import Options
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would tell its precision in every run
+    keep_freed_memory()
     rows = read_rows(recipes or RECIPES / system)
     options = Options(
         cache or out / "cache",

@@ -23,6 +23,7 @@ def demo(
     limit: Annotated[int | None, typer.Option(min=10, help="Score only the first test studies.")] = None,
 ) -> None:
     """The whole way from raw data to drafts with evidence, on data that is nobody's."""
+    from radscribe.allocator import keep_freed_memory
     from radscribe.data.dataset import PreparedDataset
     from radscribe.data.prepare import prepare
     from radscribe.data.sources.phantom_source import phantom_source
@@ -38,6 +39,7 @@ def demo(
     from radscribe.training.plan import read_recipe
 
     say = _clock()
+    keep_freed_memory()
     say(f"preparing {studies} phantom studies")
     prepare(phantom_source(studies, seed=0), out / "phantoms")
     dataset = PreparedDataset.open(out / "phantoms")
