@@ -65,7 +65,7 @@ def test_drafting_takes_the_threads_of_the_training(
 ) -> None:
     copy = shutil.copytree(checkpoint, tmp_path / "checkpoint")
     before, taken = torch.get_num_threads(), []
-    assert load_reporter(copy).threads is None  # a recipe that does not say
+    assert load_reporter(copy).threads == 1  # its recipe does not say, and it is small
     config = json.loads((copy / "config.json").read_text())
     config["recipe"]["training"]["threads"] = before + 1
     (copy / "config.json").write_text(json.dumps(config))

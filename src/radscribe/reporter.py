@@ -27,6 +27,7 @@ from radscribe.system import System
 
 Pixels = NDArray[np.uint8]
 
+SMALL = 20_000_000  # parameters
 SLOTS_SHOWN = 3
 STUDIES_SHOWN = 3
 
@@ -52,10 +53,16 @@ class Reporter(
 
     @property
     def threads(self) -> int | None:
-        """The processor threads that its recipe was trained with, and that drafting is best done with; None: any."""
+        """The processor threads that drafting is best done with; None: all there are.
+
+        Those of the training, where its recipe says; else one for a small network, which gains little by sharing its
+        work out, and beside another busy process loses by it tenfold.
+        """
         recipe = self.about.get("recipe") or {}
         count = (recipe.get("training") or {}).get("threads")
-        return None if count is None else int(count)
+        if count is not None:
+            return int(count)
+        return 1 if sum(parameter.numel() for parameter in self.system.parameters()) < SMALL else None
 
     def draft(
         self,
