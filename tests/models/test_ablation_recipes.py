@@ -54,7 +54,7 @@ def test_a_recipe_reads_and_its_head_tells_whose_row_it_is(path: Path) -> None:
     assert recipe.search.beams == 1 and recipe.generator.seed is None
     head = "\n".join(line for line in path.read_text().splitlines() if line.startswith("#"))
     assert "# What:" in head
-    for word in ("Paper:", "Command:", "Time and score:") if path.stem == "full" else ("# Row:  ",):
+    for word in ("Paper:", "Command:", "Time:", "Score:") if path.stem == "full" else ("# Row:  ",):
         assert word in head
     if path.stem in ("without-retrieval", "without-fusion", "baseline"):
         assert "# Row:  the paper's (Table 3" in head

@@ -200,6 +200,8 @@ def test_the_command_line_trains_evaluates_and_inspects(phantoms: PreparedDatase
         "scorecard.md",
         "scores.parquet",
         "reports.jsonl",
+        "majority_report",
+        "nearest_neighbour",
     }
     assert "shuffled images" in output and "learned ball" in output
     code, _, error = run("train", str(recipe), "--data", str(tmp_path), "--out", str(out))
