@@ -77,9 +77,14 @@ def _value(hint: Any, value: Any, path: str) -> Any:
 
 
 def _meant(kinds: list[Any], value: Any, path: str) -> Any:
-    """Of several dataclasses the one whose ``method`` the mapping names; the first where it names none."""
+    """Of several dataclasses the one whose ``method`` the mapping names, the first where it names none.
+
+    Of other kinds the words that may stand there, where one of them does; else the first.
+    """
     if len(kinds) == 1 or not isinstance(value, Mapping):
-        return kinds[0]
+        return next(
+            (kind for kind in kinds if get_origin(kind) is typing.Literal and value in get_args(kind)), kinds[0]
+        )
     by_method = {kind.method: kind for kind in kinds}
     method = value.get("method", kinds[0].method)
     if method not in by_method:

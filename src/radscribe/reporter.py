@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -52,16 +52,16 @@ class Reporter(
         return next(self.system.parameters()).device
 
     @property
-    def threads(self) -> int | None:
-        """The processor threads that drafting is best done with; None: all there are.
+    def threads(self) -> int | Literal["auto"] | None:
+        """The processor threads that drafting is best done with, as ``threads.threads`` takes them.
 
         Those of the training, where its recipe says; else one for a small network, which gains little by sharing its
         work out, and beside another busy process loses by it tenfold.
         """
         recipe = self.about.get("recipe") or {}
-        count = (recipe.get("training") or {}).get("threads")
+        count: int | Literal["auto"] | None = (recipe.get("training") or {}).get("threads")
         if count is not None:
-            return int(count)
+            return count
         return 1 if sum(parameter.numel() for parameter in self.system.parameters()) < SMALL else None
 
     def draft(

@@ -172,6 +172,45 @@ def test_a_study_is_written_alike_alone_and_in_a_batch() -> None:
     assert together == alone
 
 
+def test_studies_left_behind_change_nothing_for_those_that_go_on() -> None:
+    decoder, seen = small_decoder(), memory(3)
+    tokens = torch.randint(0, VOCABULARY, (6, 5), generator=torch.Generator().manual_seed(2))
+    tokens[:, 0] = tokens[::2, 0].repeat_interleave(2)
+    asked: list[list[int]] = []
+
+    def read_words(embedded: Tensor, studies: Tensor) -> Tensor:
+        asked.append(studies.tolist())
+        return embedded
+
+    cache = decoder.start(seen, 2, 5, read_words)
+    decoder.step(tokens[:, :1], cache)
+    decoder.step(tokens[:, 1:2], cache)
+    cache.reorder(torch.tensor([3, 2, 4, 4]))  # the first study is done
+    decoder.step(tokens[2:, 2:3], cache)
+    cache.reorder(torch.tensor([2, 3]))  # and the second
+    found = decoder.step(tokens[4:, 3:4], cache)
+    whole = torch.stack([torch.cat((tokens[4, :2], tokens[row, 2:4])) for row in (4, 5)])
+    torch.testing.assert_close(found, decoder(whole, seen[2:].expand(2, -1, -1))[:, -1], rtol=1e-4, atol=1e-5)
+    assert asked == [[0, 1, 2], [0, 1, 2], [1, 2], [2]]
+
+
+def test_a_settled_study_leaves_the_batch() -> None:
+    decoder, seen = small_decoder(), memory(6)
+    prompts, config = torch.tensor([[2], [3], [4], [5], [6], [0]]), SearchConfig(beams=2, max_new_tokens=20)
+    with torch.no_grad():
+        decoder.bias[END] = 3.0  # reports of a few words
+    rows: list[int] = []
+    decoder.layers[0].register_forward_hook(lambda *arguments: rows.append(len(arguments[2])))
+    alone = []
+    for study in range(6):
+        search(decoder, seen[study : study + 1], prompts[study : study + 1], config, END)
+        alone.append(len(rows))
+        rows.clear()
+    assert len(set(alone)) > 2  # some are settled long before others
+    search(decoder, seen, prompts, config, END)
+    assert rows == [2 * sum(steps > at for steps in alone) for at in range(max(alone))]
+
+
 def test_words_are_drawn_as_often_as_they_are_likely() -> None:
     decoder, seen, banned = small_decoder(), 3 * memory(1), [5]
     likely = decoder(torch.tensor([[2]]), seen)[0, -1].detach()

@@ -89,6 +89,17 @@ def test_greedy_search_takes_the_likeliest_word_each_time() -> None:
         assert found[study] == [word for word in words[1:] if word != 1]
 
 
+def test_a_study_keeps_its_state_when_others_leave_the_batch() -> None:
+    own = decoder()
+    with torch.no_grad():
+        own.bias[1] = 1.0
+    memory, prompts = 3 * torch.randn(9, 5, 12, generator=torch.Generator().manual_seed(2)), torch.arange(9)[:, None]
+    config = SearchConfig(beams=2, max_new_tokens=12)
+    together = search(own, memory, prompts, config, end=1)
+    assert together == [search(own, memory[at : at + 1], prompts[at : at + 1], config, end=1)[0] for at in range(9)]
+    assert len({len(words) for words in together}) > 2
+
+
 def test_it_reads_words_alone() -> None:
     with pytest.raises(ValueError, match="words alone"):
         replace(CONFIG, memory_tokens=2)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
+from transformers import ResNetConfig, ResNetModel
 
 from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig, blocks_in_common
 from radscribe.encoders.weights import WeightsError, load_mobilenet_v2
@@ -27,6 +28,26 @@ def test_a_film_has_7_by_7_patches_and_14_by_14_in_the_middle_of_a_full_one(stri
     middle = ImageEncoder(config, stage="middle")
     assert middle(film).shape[1:] == ((196 if stride == 32 else 49), 8)
     assert not any(name.startswith("blocks.4") for name in middle.state_dict())
+
+
+def test_a_narrow_network_is_the_one_that_transformers_builds() -> None:
+    network = ImageEncoder(ImageEncoderConfig(**{**vars(SMALL), "stride": 32})).eval()
+    plain = ResNetModel(
+        ResNetConfig(embedding_size=4, hidden_sizes=[4, 4, 8, 8], depths=[1, 1, 1, 1], layer_type="basic")
+    ).eval()
+    own = network.state_dict()
+    plain.embedder.load_state_dict({name[9:]: value for name, value in own.items() if name.startswith("blocks.0.")})
+    for stage in range(4):
+        start = f"blocks.{stage + 1}."
+        entries = {name[len(start) :]: value for name, value in own.items() if name.startswith(start)}
+        plain.encoder.stages[stage].load_state_dict(entries)
+    film = torch.rand(2, 1, 90, 70)  # odd sizes on the way
+    expected = plain((film - network.mean) / network.deviation).last_hidden_state
+    torch.testing.assert_close(network(film), expected.flatten(2).transpose(1, 2))
+    strided = [
+        module for module in network.modules() if isinstance(module, torch.nn.Conv2d) and module.stride == (2, 2)
+    ]
+    assert not any(module.kernel_size == (1, 1) for module in strided) and strided
 
 
 def test_a_later_step_starts_from_the_blocks_it_shares() -> None:

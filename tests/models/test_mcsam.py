@@ -179,7 +179,7 @@ def test_no_word_sees_one_behind_it_and_cached_steps_equal_the_full_pass(
         torch.testing.assert_close(found[:, :at], expected[:, :at])
         assert (found[:, at:] - expected[:, at:]).abs().max() > 1e-4
     beams = 2
-    cache = model.decoder.start(memory, beams, 9, lambda embedded: model.read_words(embedded, sight.semantic))
+    cache = model.decoder.start(memory, beams, 9, lambda embedded, _: model.read_words(embedded, sight.semantic))
     repeated = words.repeat_interleave(beams, 0)
     steps = [model.decoder.step(repeated[:, :1], cache)]
     steps += [model.decoder.step(repeated[:, at : at + 1], cache) for at in range(1, 9)]
@@ -235,6 +235,19 @@ def test_each_part_of_a_sight_exchanged_alone_reaches_the_decoder(tokenizer: Rep
     assert torch.equal(joined.patches, sight.patches) and torch.equal(joined.slot_weights, sight.slot_weights)
     base = model_of(BASE, tokenizer).see(batch(BASE, tokenizer).films)
     assert base.parts == ("patches",) and McsamSight.joined([base, base]).retrieved is None
+
+
+@torch.no_grad()
+def test_each_word_is_read_with_the_semantic_embedding_of_its_own_study(tokenizer: ReportTokenizer) -> None:
+    model = model_of(ALL["semantic words"], tokenizer).eval()
+    torch.nn.init.normal_(model.decoder.words.weight)  # far from uniform: reports differ in words and length
+    model.decoder.bias[tokenizer.end] = 3.0
+    sight = model.see(batch(ALL["semantic words"], tokenizer, 12).films)
+    sight = replace(sight, semantic=3 * torch.randn(12, 1, model.config.width))
+    config = SearchConfig(beams=2, max_new_tokens=10)
+    together = model.write(sight, config)
+    assert together == [model.write(sight.rows(torch.tensor([film])), config)[0] for film in range(12)]
+    assert len({len(words) for words in together}) > 1  # short ones leave the batch before long ones
 
 
 @torch.no_grad()

@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from radscribe.decoding.relational_memory import ConditionalNorm, RelationalMemory
 
-# What is done to embedded words before the layers read them: rows x L x width -> the same, each word by itself.
-WordReader = Callable[[Tensor], Tensor]
+# What is done to embedded words before the layers read them: rows x L x width -> the same, each word by itself, given
+# which studies the rows are of (their places in what the search began with).
+WordReader = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -139,24 +140,33 @@ class Cache:
     """Keys and values of one decoding run: cross-attention's once a study, self-attention's once a beam.
 
     ``self_keys`` and ``self_values``: layers x (B * beams) x heads x length x width / heads, filled up to ``length``
-    (memory tokens first); ``memory``: for each layer, keys and values B x heads x patches x width / heads.
+    (memory tokens first); ``memory``: for each layer, keys and values B x heads x patches x width / heads; ``studies``
+    (B): which of the studies it began with are left.
     """
 
     self_keys: Tensor
     self_values: Tensor
     memory: list[tuple[Tensor, Tensor]]
+    studies: Tensor
     read_words: WordReader | None = None
     state: Tensor | None = None  # of the relational memory, rows x its width
     length: int = field(default=0)
 
     def reorder(self, rows: Tensor) -> None:
-        """Continues row ``i`` from what was row ``rows[i]``; only the filled part of rows that change moves."""
+        """Continues row ``i`` from what was row ``rows[i]``; a study none of whose rows is named is left behind.
+
+        Only the filled part of rows that change moves.
+        """
+        beams = self.self_keys.shape[1] // len(self.studies)
+        if len(rows) < len(self.studies) * beams:
+            kept = rows[::beams] // beams
+            self.studies = self.studies[kept]
+            self.memory = [(keys[kept], values[kept]) for keys, values in self.memory]
         changed = (rows != torch.arange(len(rows), device=rows.device)).nonzero()[:, 0]
-        if len(changed):
-            for cached in (self.self_keys, self.self_values):
-                cached[:, changed, :, : self.length] = cached[:, rows[changed], :, : self.length]
-            if self.state is not None:
-                self.state = self.state[rows]
+        for cached in (self.self_keys, self.self_values):
+            cached[:, changed, :, : self.length] = cached[:, rows[changed], :, : self.length]
+        self.self_keys, self.self_values = self.self_keys[:, : len(rows)], self.self_values[:, : len(rows)]
+        self.state = None if self.state is None else self.state[rows]
 
 
 class ReportDecoder(nn.Module):
@@ -263,7 +273,8 @@ class ReportDecoder(nn.Module):
         length += config.memory_tokens
         shape = (config.layers, len(memory) * beams, config.heads, length, config.width // config.heads)
         kept = [layer.cross_attention.keys_values(memory) for layer in self.layers]  # type: ignore[union-attr, operator]
-        return Cache(memory.new_zeros(shape), memory.new_zeros(shape), kept, read_words)
+        studies = torch.arange(len(memory), device=memory.device)
+        return Cache(memory.new_zeros(shape), memory.new_zeros(shape), kept, studies, read_words)
 
     def step(self, tokens: Tensor, cache: Cache) -> Tensor:
         """Logits (rows x V) after the last of ``tokens`` (rows x L), which continue what ``cache`` holds.
@@ -274,7 +285,7 @@ class ReportDecoder(nn.Module):
         if first and tokens.shape[1] != 1:
             raise ValueError("only an empty cache takes several tokens at once")
         hidden = self.embed(tokens, first - self.config.memory_tokens if first else 0)
-        hidden = cache.read_words(hidden) if cache.read_words else hidden
+        hidden = cache.read_words(hidden, cache.studies) if cache.read_words else hidden
         state = self._states(hidden, cache.state)
         cache.state = state[-1] if state else None
         hidden = self.dropout(hidden) if first else self._with_memory_tokens(hidden)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -54,77 +54,86 @@ def search(
     ``memory``: B x P x memory width; ``prompt``: B x L token ids; ``banned`` ids are never drafted; ``seeds`` (B, whole
     numbers) are what the draws of each study begin from, needed at a temperature.
     """
-    studies, beams, device = len(prompt), config.beams, prompt.device
+    beams, device = config.beams, prompt.device
     limit = min(config.max_new_tokens, decoder.config.max_positions - prompt.shape[1])
     cache = decoder.start(memory, beams, prompt.shape[1] + limit, read_words)
     logits = decoder.step(prompt.repeat_interleave(beams, 0), cache)
+    drafts = [_Draft(draws=draws) for draws in _generators(config, seeds, len(prompt))]
     # All beams of a study start alike: only the first may speak at the first step.
-    scores = torch.full((studies, beams), float("-inf"), device=device)
+    scores = torch.full((len(prompt), beams), float("-inf"), device=device)
     scores[:, 0] = 0.0
-    written = torch.zeros(studies * beams, 0, dtype=torch.long, device=device)
-    best_score = [float("-inf")] * studies
-    best: list[list[int]] = [[] for _ in range(studies)]
-    finished = [0] * studies
-    first_row = torch.arange(studies, device=device)[:, None] * beams
-    draws = _generators(config, seeds) if config.temperature else []
+    written = torch.zeros(len(prompt), beams, 0, dtype=torch.long, device=device)
+    first_row = torch.arange(len(prompt), device=device)[:, None] * beams
+    running = drafts  # those whose rows these are
     for length in range(1, limit + 1):
-        log_probabilities = logits.float().log_softmax(-1).view(studies, beams, -1)
-        if draws:
-            width = log_probabilities.shape[-1]
-            exponential = torch.stack([torch.empty(width).exponential_(generator=own) for own in draws])
+        log_probabilities = logits.float().log_softmax(-1).view(len(running), beams, -1)
+        vocabulary = log_probabilities.shape[-1]
+        if config.temperature:
+            exponential = torch.stack([torch.empty(vocabulary).exponential_(generator=one.draws) for one in running])
             # -log of an exponential draw is a Gumbel draw: the largest sum is a draw at this temperature.
             log_probabilities = log_probabilities - config.temperature * exponential.log().to(device)[:, None]
         log_probabilities[..., list(banned)] = float("-inf")
         if length < config.min_new_tokens:
             log_probabilities[..., end] = float("-inf")
-        vocabulary = log_probabilities.shape[-1]
         totals = (scores[..., None] + log_probabilities).flatten(1)
         # Twice the beams: at most ``beams`` of them are endings, so enough remain to go on with.
         top_scores, top = totals.topk(min(2 * beams, totals.shape[1]), dim=1)
         beam, token = top // vocabulary, top % vocabulary
         endings = token == end
         for study, rank in endings[:, :beams].nonzero().tolist():
-            score = float(top_scores[study, rank]) / length**config.length_penalty
-            # A study with its full count of endings is done, whatever else its batch still waits for.
-            if score == float("-inf") or finished[study] >= beams:
-                continue
-            finished[study] += 1
-            if score > best_score[study]:
-                best_score[study] = score
-                best[study] = written[int(first_row[study, 0]) + int(beam[study, rank])].tolist()
+            running[study].end(float(top_scores[study, rank]), length, written[study, beam[study, rank]], config)
         scores, rank = top_scores.masked_fill(endings, float("-inf")).topk(beams, dim=1)
-        rows = (first_row + beam.gather(1, rank)).flatten()
-        token = token.gather(1, rank).flatten()
-        written = torch.cat((written[rows], token[:, None]), 1)
-        if length == limit or _settled(scores, length, limit, best_score, finished, config):
+        rows, token = first_row[: len(running)] + beam.gather(1, rank), token.gather(1, rank)
+        written = torch.cat((written.flatten(0, 1)[rows], token[..., None]), 2)
+        going_on = []
+        for study, (draft, score) in enumerate(zip(running, scores[:, 0].tolist(), strict=True)):
+            if length < limit and not draft.settled(score, length, limit, config):
+                going_on.append(study)
+            elif not draft.endings:  # nothing ended within the limit: the likeliest unfinished beam
+                draft.words = written[study, 0].tolist()
+        if not going_on:
             break
-        cache.reorder(rows)
-        logits = decoder.step(token[:, None], cache)
-    for study in range(studies):
-        if not finished[study]:  # nothing ended within the limit: the likeliest unfinished beam
-            best[study] = written[study * beams + int(scores[study].argmax())].tolist()
-    return best
+        # Settled studies leave the batch: what others still wait for costs them nothing and cannot change them.
+        if len(going_on) < len(running):
+            running = [running[study] for study in going_on]
+            scores, rows, token, written = (kept[going_on] for kept in (scores, rows, token, written))
+        cache.reorder(rows.flatten())
+        logits = decoder.step(token.view(-1, 1), cache)
+    return [draft.words for draft in drafts]
 
 
-def _generators(config: SearchConfig, seeds: Tensor | None) -> list[torch.Generator]:
-    """One for each study: what it draws does not hang on the studies beside it."""
+@dataclass
+class _Draft:
+    """What the search has found for one study."""
+
+    draws: torch.Generator | None
+    words: list[int] = field(default_factory=list)
+    score: float = float("-inf")
+    endings: int = 0
+
+    def end(self, log_probability: float, length: int, words: Tensor, config: SearchConfig) -> None:
+        """Counts a beam that ends after ``length`` new tokens, [SEP] too, and keeps ``words`` if none was better."""
+        if log_probability == float("-inf") or self.endings >= config.beams:
+            return
+        self.endings += 1
+        score = log_probability / length**config.length_penalty
+        if score > self.score:
+            self.score, self.words = score, words.tolist()
+
+    def settled(self, running: float, length: int, limit: int, config: SearchConfig) -> bool:
+        """Whether no beam that runs on, the likeliest at log-probability ``running``, can still win."""
+        if self.endings >= config.beams or running == float("-inf"):
+            return True
+        # Log-probabilities only fall, and are divided by at most limit ** penalty: this is the best still to come.
+        longest = limit if config.length_penalty > 0 else length
+        return self.endings > 0 and running / longest**config.length_penalty <= self.score
+
+
+def _generators(config: SearchConfig, seeds: Tensor | None, studies: int) -> list[torch.Generator | None]:
+    """One for each study at a temperature: what it draws does not hang on the studies beside it."""
+    if not config.temperature:
+        return [None] * studies
     if seeds is None:
         raise ValueError("reports can be drawn at a temperature only with the seeds of their films")
     keys = [np.random.SeedSequence((config.seed, seed)).generate_state(1, np.uint64)[0] for seed in seeds.tolist()]
     return [torch.Generator().manual_seed(int(key >> 1)) for key in keys]
-
-
-def _settled(
-    scores: Tensor, length: int, limit: int, best_score: list[float], finished: list[int], config: SearchConfig
-) -> bool:
-    """Whether no running beam of any study can still beat the study's best finished one."""
-    running = scores.max(1).values.tolist()
-    for study, score in enumerate(running):
-        if score == float("-inf"):
-            continue
-        # Scores only fall, and are divided by at most limit ** penalty: this is the best that could still come.
-        longest = limit if config.length_penalty > 0 else length
-        attainable = score / longest**config.length_penalty
-        if not finished[study] or (attainable > best_score[study] and finished[study] < config.beams):
-            return False
-    return True

@@ -100,6 +100,7 @@ class ImageEncoder(nn.Module):
         if config.normalization == "medclip":
             mean, deviation = MEDCLIP_MEAN, MEDCLIP_DEVIATION
         self.blocks = nn.ModuleList(blocks)
+        _halve_first(self.blocks)
         self.projection = (
             nn.Linear(config.last_width, config.projection) if config.projection and stage == "last" else None
         )
@@ -143,6 +144,23 @@ def _keep_size(stage: nn.Module) -> None:
     for module in stage.modules():
         if isinstance(module, nn.Conv2d):
             module.stride = (1, 1)
+
+
+def _halve_first(blocks: nn.ModuleList) -> None:
+    """Lets narrow 1 x 1 convolutions of stride 2 read every other pixel with stride 1 instead, which is the same.
+
+    With stride 2 and fewer channels than a vector holds, oneDNN's gradient writes outside its memory, crashes or never
+    returns (uxlfoundation/oneDNN issue 6035).
+    """
+    for module in blocks.modules():
+        narrow = isinstance(module, nn.Conv2d) and module.in_channels < 16 and module.kernel_size == (1, 1)
+        if narrow and module.stride == (2, 2):
+            module.stride = (1, 1)
+            module.register_forward_pre_hook(_every_other_pixel)
+
+
+def _every_other_pixel(_: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    return (inputs[0][:, :, ::2, ::2],)
 
 
 def blocks_in_common(source: ImageEncoder, target: ImageEncoder) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
+from radscribe.padding import by_length
+
 
 @dataclass(frozen=True)
 class TextEncoderConfig:
@@ -81,9 +83,15 @@ class TextEncoder(nn.Module):
         return ids, mask
 
     def states(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Hidden states B x L x width."""
-        output: Tensor = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state
-        return output
+        """Hidden states B x L x width; what stands behind a sentence means nothing."""
+
+        def compute(rows: Tensor, length: int) -> Tensor:
+            output: Tensor = self.bert(
+                input_ids=ids[rows, :length], attention_mask=mask[rows, :length]
+            ).last_hidden_state
+            return output
+
+        return by_length(compute, mask.sum(1), ids.shape[1])
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """[CLS] vectors, B x width."""

@@ -245,7 +245,9 @@ class Mcsam(nn.Module):
             config,
             self.tokenizer.end,
             self.tokenizer.banned,
-            lambda embedded: self.read_words(embedded, sight.semantic),
+            lambda embedded, studies: self.read_words(
+                embedded, None if sight.semantic is None else sight.semantic[studies]
+            ),
             sight.seeds,
         )
 

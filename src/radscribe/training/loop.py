@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from radscribe.storage import read_tensors, write_tensors
 from radscribe.study import RadscribeError
-from radscribe.threads import threads
+from radscribe.threads import multiplies_bfloat16, threads
 from radscribe.training.films import ahead
 from radscribe.training.schedule import TrainingConfig, learning_rate, parameter_groups, set_learning_rate
 from radscribe.training.state import ResumePoint
@@ -68,7 +68,7 @@ def best_precision(wanted: str) -> str:
         return wanted
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "32-true"
+    return "bf16-mixed" if multiplies_bfloat16() else "32-true"
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

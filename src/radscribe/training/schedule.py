@@ -18,8 +18,8 @@ class TrainingConfig:
     "cosine" descends to ``final_learning_rate`` after the warm-up; "steps" multiplies the rate by ``decay`` every
     ``decay_every`` epochs, as R2Gen (MIMIC-CXR: 1) and R2GenCMN (IU X-Ray: 10) do. ``film_rate`` multiplies the rate of
     image encoders (a started network needs less than a new one), ``retrieval_rate`` that of the layers of the ball,
-    which learn from a ranking alone. ``threads``: processor threads to compute with, all by default; sharing out the
-    short operations of a small network takes longer than doing them in one.
+    which learn from a ranking alone. ``threads``: processor threads to compute with, all by default; "auto" takes one
+    where sharing out a small network's operations takes longer than doing them (radscribe/threads.py).
     """
 
     epochs: int = 6
@@ -38,7 +38,7 @@ class TrainingConfig:
     retrieval_rate: float = 1.0
     save_every: int = 500
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-    threads: int | None = None
+    threads: int | Literal["auto"] | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 1 or self.save_every < 1:
@@ -47,7 +47,7 @@ class TrainingConfig:
             raise ValueError("decay must lie between 0 and 1, decay_every be at least 1")
         if len(self.betas) != 2:
             raise ValueError("betas are two numbers")
-        if self.threads is not None and self.threads < 1:
+        if isinstance(self.threads, int) and self.threads < 1:
             raise ValueError(f"threads must be at least 1, not {self.threads}")
 
 
