@@ -14,7 +14,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from radscribe.recipe import RecipeError, from_mapping
 from radscribe.study import RadscribeError
+from radscribe.threads import threads
 from radscribe.training.loop import Run, epoch_order, fit
 from radscribe.training.schedule import TrainingConfig, learning_rate, parameter_groups
 
@@ -93,6 +95,18 @@ def test_a_training_computes_with_its_own_threads_and_gives_them_back(tmp_path: 
     assert seen == [before + 1] * 2 and torch.get_num_threads() == before
     with pytest.raises(ValueError, match="threads must be at least 1, not 0"):
         replace(CONFIG, threads=0)
+
+
+def test_small_networks_share_their_work_out_only_where_bfloat16_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = from_mapping(TrainingConfig, {"threads": "auto"})
+    with threads(3):
+        for fast, count in ((True, 1), (False, 3)):
+            monkeypatch.setattr("radscribe.threads.multiplies_bfloat16", lambda fast=fast: fast)
+            with threads(config.threads):
+                assert torch.get_num_threads() == count
+            assert torch.get_num_threads() == 3
+    with pytest.raises(RecipeError, match="threads: expected int, found 'many'"):
+        from_mapping(TrainingConfig, {"threads": "many"})
 
 
 @pytest.mark.parametrize("die_at", [1, 3, 6, 9, 13])

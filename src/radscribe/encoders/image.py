@@ -153,10 +153,10 @@ def _halve_first(blocks: nn.ModuleList) -> None:
     returns (uxlfoundation/oneDNN issue 6035).
     """
     for module in blocks.modules():
-        narrow = isinstance(module, nn.Conv2d) and module.in_channels < 16 and module.kernel_size == (1, 1)
-        if narrow and module.stride == (2, 2):
-            module.stride = (1, 1)
-            module.register_forward_pre_hook(_every_other_pixel)
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.stride == (2, 2):
+            if module.in_channels < 16:
+                module.stride = (1, 1)
+                module.register_forward_pre_hook(_every_other_pixel)
 
 
 def _every_other_pixel(_: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
