@@ -152,11 +152,11 @@ def _halve_first(blocks: nn.ModuleList) -> None:
     With stride 2 and fewer channels than a vector holds, oneDNN's gradient writes outside its memory, crashes or never
     returns (uxlfoundation/oneDNN issue 6035).
     """
-    for module in blocks.modules():
-        if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.stride == (2, 2):
-            if module.in_channels < 16:
-                module.stride = (1, 1)
-                module.register_forward_pre_hook(_every_other_pixel)
+    convolutions = [module for module in blocks.modules() if isinstance(module, nn.Conv2d)]
+    for module in convolutions:
+        if module.kernel_size == (1, 1) and module.stride == (2, 2) and module.in_channels < 16:
+            module.stride = (1, 1)
+            module.register_forward_pre_hook(_every_other_pixel)
 
 
 def _every_other_pixel(_: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
