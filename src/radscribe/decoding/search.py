@@ -124,7 +124,8 @@ class _Draft:
         """Whether no beam that runs on, the likeliest at log-probability ``running``, can still win."""
         if self.endings >= config.beams or running == float("-inf"):
             return True
-        # Log-probabilities only fall, and are divided by at most limit ** penalty: this is the best still to come.
+        # Log-probabilities only fall, and are divided by at most limit ** penalty: this is the best still to come. At a
+        # temperature the noise may lift them; the rule stays the same, so that a film's draw ends alike in any batch.
         longest = limit if config.length_penalty > 0 else length
         return self.endings > 0 and running / longest**config.length_penalty <= self.score
 
