@@ -141,7 +141,7 @@ class _Work:
         recipe = replace(recipe, generator=replace(recipe.generator, seed=seed))
         content = {
             "recipe": {**to_mapping(recipe), "name": None},  # what a row is called changes no figure
-            "dataset": self.dataset.fingerprint,
+            "dataset": self.dataset.origin,  # seeds that other machines have run count
             "split": SPLIT,
             "version": radscribe.__version__,
             "max_steps": self.options.max_steps,

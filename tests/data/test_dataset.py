@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from makers import small_table
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
+from radscribe.data.sources.phantom_source import phantom_source
 from radscribe.data.sources.table import table_source
 from radscribe.study import RadscribeError
 
@@ -39,6 +41,25 @@ def test_the_fingerprint_follows_the_content(folder: Path, tmp_path: Path) -> No
     opened = PreparedDataset.open(folder)
     assert opened.fingerprint == PreparedDataset.open(folder).fingerprint
     assert opened.fingerprint != PreparedDataset.open(tmp_path / "third").fingerprint
+
+
+def with_hash(folder: Path, out: Path, name: str) -> PreparedDataset:
+    """The dataset with the hash of one of its parts changed, as if that part held something else."""
+    shutil.copytree(folder, out)
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["hashes"][name] = "0" * 64
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    return PreparedDataset.open(out)
+
+
+def test_phantoms_rounded_otherwise_are_of_one_origin_and_films_are_not(folder: Path, tmp_path: Path) -> None:
+    prepare(phantom_source(4, seed=0), tmp_path / "phantoms", size=32, workers=1)
+    phantoms, films = PreparedDataset.open(tmp_path / "phantoms"), PreparedDataset.open(folder)
+    rounded = with_hash(phantoms.folder, tmp_path / "rounded", "pixels")
+    assert rounded.origin == phantoms.origin and rounded.fingerprint != phantoms.fingerprint
+    for name in ("studies", "settings"):
+        assert with_hash(phantoms.folder, tmp_path / name, name).origin != phantoms.origin
+    assert films.origin == films.fingerprint != with_hash(folder, tmp_path / "other", "pixels").origin
 
 
 def test_columns_are_given_by_study(folder: Path) -> None:

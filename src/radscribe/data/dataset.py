@@ -58,6 +58,17 @@ class PreparedDataset:
         """SHA-256 over the content hashes of the manifest: two datasets with the same one are the same."""
         return hashlib.sha256(json.dumps(self.manifest["hashes"], sort_keys=True).encode()).hexdigest()
 
+    @property
+    def origin(self) -> str:
+        """The fingerprint; of phantoms without their pixels, which settings and seed determine but for rounding.
+
+        Processors round them differently: what a phantom set is called must not depend on where it was drawn.
+        """
+        if self.manifest["settings"]["source"] != "phantom":
+            return self.fingerprint
+        hashes = {name: value for name, value in self.manifest["hashes"].items() if name != "pixels"}
+        return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
+
     @cached_property
     def studies(self) -> list[Study]:
         """All studies, in the order of ``studies.parquet``."""
