@@ -9,6 +9,8 @@ BIN    := $(VENV)/bin
 # The tests look for real data in the same place.
 RADSCRIBE_SHARED_DATA ?= ../shared/data
 REPORTS ?= $(RADSCRIBE_SHARED_DATA)/iu_xray/NLMCXR_reports.tgz
+# pip leaves bytecode to the first import, which is far less of it: empty, so that every later process has it.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test bench clean
 
