@@ -62,7 +62,7 @@ class PreparedDataset:
     def origin(self) -> str:
         """The fingerprint; of phantoms without their pixels, which settings and seed determine but for rounding.
 
-        Processors round them differently: what a phantom set is called must not depend on where it was drawn.
+        Processors may round them differently: what a phantom set is called must not depend on where it was drawn.
         """
         if self.manifest["settings"]["source"] != "phantom":
             return self.fingerprint
