@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-STUDIES = 3000
+STUDIES = 2600
 # The controls that exchange one part alone draft each of these once more.
-PART_STUDIES = 400
+PART_STUDIES = 300
 RECIPE = Path("recipes/revtaf-mini.yaml")
 
 
@@ -41,7 +41,8 @@ def demo(
     say = _clock()
     keep_freed_memory()
     say(f"preparing {studies} phantom studies")
-    prepare(phantom_source(studies, seed=0), out / "phantoms")
+    # The recipe reads frontal films alone.
+    prepare(phantom_source(studies, seed=0, lateral_share=0.0), out / "phantoms")
     dataset = PreparedDataset.open(out / "phantoms")
     say("training")
     train(read_recipe(recipe), dataset, out / "checkpoint", Options(out / "cache", resume=True, say=say))

@@ -17,9 +17,13 @@ VOCABULARY = 7
 END = 1
 
 
-def small_decoder(layers: int = 2, vocabulary: int = VOCABULARY, rest: bool = False) -> ReportDecoder:
+def small_decoder(
+    layers: int = 2, vocabulary: int = VOCABULARY, rest: bool = False, memory_tokens: int = 0
+) -> ReportDecoder:
     torch.manual_seed(0)
-    config = DecoderConfig(layers=layers, width=16, heads=4, feed_forward=32, max_positions=32, rest=rest)
+    config = DecoderConfig(
+        layers=layers, width=16, heads=4, feed_forward=32, max_positions=32, rest=rest, memory_tokens=memory_tokens
+    )
     decoder = ReportDecoder(config, vocabulary, memory_width=12).eval()
     # Far from uniform, so that search has something to choose between.
     torch.nn.init.normal_(decoder.words.weight, std=1.0)
@@ -103,12 +107,40 @@ def test_cross_attention_keys_are_computed_once_a_study() -> None:
     assert calls == [2, 2]  # once a layer, for both studies, not for their beams and not at each step
 
 
-def test_explained_weights_are_a_distribution_over_patches_and_logits_are_the_same() -> None:
+@pytest.mark.parametrize("memory_tokens", [0, 3])
+def test_rows_computed_with_those_of_like_length_are_what_they_are_in_one_padded_batch(memory_tokens: int) -> None:
+    decoder = small_decoder(memory_tokens=memory_tokens)
+    lengths = torch.tensor([7, 1, 4, 9, 2])
+    embedded, seen = decoder.embed(torch.randint(0, VOCABULARY, (5, 9))).detach(), memory(5)
+    read: list[tuple[int, int]] = []
+    decoder.layers[0].register_forward_hook(lambda _, arguments, __: read.append(arguments[0].shape[:2]))
+    padded, apart = decoder.hidden(embedded, seen), decoder.hidden(embedded, seen, lengths)
+    within = torch.arange(9) < lengths[:, None]
+    torch.testing.assert_close(apart[within], padded[within], rtol=1e-4, atol=1e-5)
+    assert read == [(5, 9 + memory_tokens), (2, 2 + memory_tokens), (2, 7 + memory_tokens), (1, 9 + memory_tokens)]
+
+
+def test_explained_shares_are_a_distribution_over_patches_and_logits_are_the_same() -> None:
     decoder = small_decoder()
     tokens = torch.tensor([[2, 3, 4]])
     logits, weights = decoder.explain(decoder.embed(tokens), memory(1))
     torch.testing.assert_close(logits, decoder(tokens, memory(1)))
     torch.testing.assert_close(weights.sum(-1), torch.ones(1, 3))
+
+
+def test_a_patch_has_the_share_of_what_attention_would_bring_from_it_alone() -> None:
+    attention, seen = small_decoder().layers[0].cross_attention, memory(2)
+    x = torch.randn(2, 3, 16, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        keys, values = attention.keys_values(seen)
+        values[:, :, 4] = 0.0  # whatever its weight, nothing comes from it
+        apart = [torch.zeros_like(values) for _ in range(9)]
+        for patch, alone in enumerate(apart):
+            alone[:, :, patch] = values[:, :, patch]
+        brought = [(attention(x, keys, alone) - attention.output.bias).norm(dim=-1) for alone in apart]
+        shares = attention.shares(x, keys, values)
+    torch.testing.assert_close(shares, torch.stack(brought, -1) / torch.stack(brought).sum(0)[..., None])
+    assert (shares[..., 4] == 0).all()
 
 
 def test_attention_rests_on_the_vector_beside_the_patches_and_maps_show_the_patches_alone() -> None:

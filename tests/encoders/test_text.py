@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,21 @@ def test_encoding_leaves_the_mode_as_it_was() -> None:
     small = encoder().train()
     small.encode(SENTENCES)
     assert small.training
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_dropout_is_as_configured_and_in_training_alone(dropout: float) -> None:
+    torch.manual_seed(0)
+    small = TextEncoder(replace(SMALL, dropout=dropout), train_word_pieces(SENTENCES * 3, 100))
+    ids, mask = small.tokenize(SENTENCES)
+    assert torch.equal(small.train()(ids, mask), small(ids, mask)) == (dropout == 0)
+    assert torch.equal(small.eval()(ids, mask), small(ids, mask))
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.0])
+def test_an_impossible_dropout_is_refused(dropout: float) -> None:
+    with pytest.raises(ValueError, match="dropout must be at least 0 and below 1"):
+        replace(SMALL, dropout=dropout)
 
 
 def test_standardised_vectors_have_mean_0_and_deviation_1_and_stay_so_twice() -> None:

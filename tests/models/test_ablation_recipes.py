@@ -17,7 +17,7 @@ from radscribe.system import System
 from radscribe.training.plan import Recipe, read_recipe
 
 ABLATIONS = Path(__file__).parents[2] / "recipes" / "ablations"
-MINI = ABLATIONS.parent
+RECIPES = ABLATIONS.parent
 FILES = sorted((ABLATIONS / "revtaf").glob("*.yaml"))
 # What each recipe's model lacks, and what else of the model's parameters differs from the full one's.
 OFF = {
@@ -63,16 +63,16 @@ def test_a_recipe_reads_and_its_head_tells_whose_row_it_is(path: Path) -> None:
 
 
 @pytest.mark.parametrize("system_name", ["revtaf", "mcsam"])
-def test_the_full_row_is_the_mini_recipe_but_for_its_search_its_epochs_and_its_thread(system_name: str) -> None:
-    full, mini = (
-        read_recipe(path) for path in (ABLATIONS / system_name / "full.yaml", MINI / f"{system_name}-mini.yaml")
+def test_the_full_row_is_the_small_recipe_but_for_its_search_its_epochs_and_its_thread(system_name: str) -> None:
+    full, whole = (
+        read_recipe(path) for path in (ABLATIONS / system_name / "full.yaml", RECIPES / f"{system_name}-small.yaml")
     )
-    stages = {name: getattr(mini, name) for name in ("text_training", "entity_training", "training")}
+    stages = {name: getattr(whole, name) for name in ("text_training", "entity_training", "training")}
     for name, stage in stages.items():
         # One thread: several runs of a table train side by side.
         assert getattr(full, name) == replace(stage, epochs=getattr(full, name).epochs, threads=1)
-    assert replace(full, name=mini.name, search=mini.search, **stages) == mini
-    assert replace(mini.search, beams=1) == full.search
+    assert replace(full, name=whole.name, search=whole.search, **stages) == whole
+    assert replace(whole.search, beams=1) == full.search
 
 
 @pytest.mark.parametrize("folder", [path for path in ABLATIONS.iterdir() if path.is_dir()], ids=lambda path: path.name)

@@ -46,7 +46,7 @@ def test_what_a_recipe_switches_off_has_no_parameters_and_is_never_called(
     if isinstance(config, RevtafConfig):
         assert path.stem == "promptmrg" and config.retrieval is None and config.fusion is None
         return
-    full_config = read_recipe(RECIPES / "mcsam-mini.yaml").model
+    full_config = read_recipe(RECIPES / "mcsam-small.yaml").model
     assert isinstance(full_config, McsamConfig)
     model, full = model_of(config, tokenizer), model_of(full_config, tokenizer)
     off = OFF.get(path.stem, ())

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from radscribe.decoding.relational_memory import ConditionalNorm, RelationalMemory
+from radscribe.padding import by_length
 
 # What is done to embedded words before the layers read them: rows x L x width -> the same, each word by itself, given
 # which studies the rows are of (their places in what the search began with).
@@ -84,11 +85,18 @@ class Attention(nn.Module):
         weights = functional.dropout(scores.softmax(-1), dropout).to(values.dtype)
         return weights @ values
 
-    def weights(self, x: Tensor, keys: Tensor) -> Tensor:
-        """The attention weights alone: B x heads x L x keys."""
+    def shares(self, x: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """How much of what a position takes over comes from each key: B x L x keys, rows sum to one.
+
+        By the norm of the vectors carried over, all heads together. A weight alone tells less: it may be large where
+        the value is next to nothing (Kobayashi et al., "Attention is Not Only a Weight", arXiv 2004.10102).
+        """
         queries = self.split(self.query(x))
-        scores: Tensor = queries @ keys.transpose(-1, -2) / queries.shape[-1] ** 0.5
-        return scores.softmax(-1)
+        weights = (queries / queries.shape[-1] ** 0.5 @ keys.transpose(-1, -2)).softmax(-1)  # alpha
+        output = self.output.weight.view(len(self.output.weight), self.heads, -1)
+        transformed = torch.einsum("bhpd,ohd->bhpo", values, output)  # f(x)
+        norms: Tensor = torch.einsum("bhlp,bhpo->blpo", weights, transformed).norm(dim=-1)  # ||alpha f(x)||
+        return norms / norms.sum(-1, keepdim=True).clamp(min=torch.finfo(norms.dtype).tiny)
 
 
 class DecoderLayer(nn.Module):
@@ -116,12 +124,12 @@ class DecoderLayer(nn.Module):
         """rows x L x width -> the same, given keys and values of the words and of the memory.
 
         The rows of one study stand side by side and read one memory, whose keys are never copied. ``state`` holds that
-        of a relational memory where there is one; ``looked`` takes the cross-attention weights, mean over heads.
+        of a relational memory where there is one; ``looked`` takes the shares of the memory in what is read.
         """
         x = self.self_norm(x + self.dropout(self.self_attention(x, *own, mask)), *state)
         grouped = x.reshape(len(memory[0]), -1, x.shape[-1])
         if looked is not None:
-            looked.append(self.cross_attention.weights(grouped, memory[0]).mean(1))
+            looked.append(self.cross_attention.shares(grouped, *memory))
         attended = self.cross_attention(grouped, *memory).reshape(x.shape)
         x = self.cross_norm(x + self.dropout(attended), *state)
         transformed = self.contract(functional.gelu(self.expand(x)))
@@ -210,17 +218,26 @@ class ReportDecoder(nn.Module):
     def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
         return self.head(self.hidden(self.embed(tokens), memory))
 
-    def hidden(self, embedded: Tensor, memory: Tensor) -> Tensor:
-        """What the head reads of embedded words: B x L x width -> the same."""
-        return self._hidden(embedded, memory, with_weights=False)[0]
+    def hidden(self, embedded: Tensor, memory: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """What the head reads of embedded words: B x L x width -> the same.
+
+        With ``lengths`` (B) rows of like length are computed together; behind its length a row means nothing.
+        """
+
+        def compute(rows: Tensor, length: int) -> Tensor:
+            return self._hidden(embedded[rows, :length], memory[rows], with_shares=False)[0]
+
+        if lengths is None:
+            return self._hidden(embedded, memory, with_shares=False)[0]
+        return by_length(compute, lengths, embedded.shape[1])
 
     def explain(self, embedded: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits, and the cross-attention weights B x L x P, mean over layers and heads.
+        """Logits, and the patches' shares in what each word reads of them, mean over layers: B x L x P.
 
         Each row sums to one, or with ``rest`` to the share that does not rest.
         """
-        hidden, weights = self._hidden(embedded, memory, with_weights=True)
-        return self.head(hidden), torch.stack(weights).mean(0)[..., : memory.shape[1]]
+        hidden, shares = self._hidden(embedded, memory, with_shares=True)
+        return self.head(hidden), torch.stack(shares).mean(0)[..., : memory.shape[1]]
 
     def _with_memory_tokens(self, embedded: Tensor) -> Tensor:
         """The memory tokens and behind them the words: B x (N_p + L) x width."""
@@ -252,17 +269,17 @@ class ReportDecoder(nn.Module):
         )
         return states
 
-    def _hidden(self, embedded: Tensor, memory: Tensor, with_weights: bool) -> tuple[Tensor, list[Tensor]]:
+    def _hidden(self, embedded: Tensor, memory: Tensor, with_shares: bool) -> tuple[Tensor, list[Tensor]]:
         state = self._states(embedded)[:1]
         hidden, memory = self._with_memory_tokens(embedded), self._readable(memory)
         mask = self._mask(hidden.shape[1], hidden.device)
-        weights: list[Tensor] = []
+        shares: list[Tensor] = []
         for layer in self.layers:
             assert isinstance(layer, DecoderLayer)
             own, read = layer.self_attention.keys_values(hidden), layer.cross_attention.keys_values(memory)
-            hidden = layer(hidden, own, mask, read, state, weights if with_weights else None)
+            hidden = layer(hidden, own, mask, read, state, shares if with_shares else None)
         words = slice(self.config.memory_tokens, None)
-        return hidden[:, words], [looked[:, words] for looked in weights]
+        return hidden[:, words], [looked[:, words] for looked in shares]
 
     def start(self, memory: Tensor, beams: int, length: int, read_words: WordReader | None = None) -> Cache:
         """An empty cache for ``beams`` continuations of each study in ``memory``, up to ``length`` tokens.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from tokenizers import Tokenizer
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from radscribe.padding import by_length
+from radscribe.recipe import LATER
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,13 @@ class TextEncoderConfig:
     feed_forward: int = 3072
     vocabulary_size: int = 30522
     max_tokens: int = 64
+    dropout: float = field(default=0.1, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
 
 
 class TextEncoder(nn.Module):
@@ -52,6 +56,8 @@ class TextEncoder(nn.Module):
                 num_attention_heads=config.heads,
                 intermediate_size=config.feed_forward,
                 max_position_embeddings=512,
+                hidden_dropout_prob=config.dropout,
+                attention_probs_dropout_prob=config.dropout,
                 pad_token_id=tokenizer.token_to_id("[PAD]"),
             ),
             add_pooling_layer=False,

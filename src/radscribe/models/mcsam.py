@@ -165,7 +165,8 @@ class Mcsam(nn.Module):
             words = torch.cat((torch.zeros_like(written[:, :1]), written[:, 1:]), 1)
             text = self.alignment.text(found, words)  # z_t
             losses["alignment"] = self.alignment.loss(image, text, batch.reports[:, None] == batch.reports)
-        hidden = self.decoder.hidden(self.read_words(embedded, sight.semantic, found), self.memory(seen))
+        read = self.read_words(embedded, sight.semantic, found)
+        hidden = self.decoder.hidden(read, self.memory(seen), written.sum(1))
         logits = self.decoder.head(hidden[written]).float()
         smoothing = weights.label_smoothing
         losses["task"] = functional.cross_entropy(logits, batch.tokens[written], label_smoothing=smoothing)  # L_gen

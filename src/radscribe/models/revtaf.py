@@ -252,9 +252,10 @@ class Revtaf(nn.Module):
     def task_loss(self, memory: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Eq. 2 with label smoothing: [DEC] and the 18 states are given, every word and [SEP] is a target."""
         prompt = self.prompt(states)
-        hidden = self.decoder.hidden(self.decoder.embed(torch.cat((prompt, words), 1)[:, :-1]), memory)
-        hidden = hidden[:, prompt.shape[1] - 1 :]
         written = words != self.tokenizer.padding  # padding never reaches the head
+        given = self.decoder.embed(torch.cat((prompt, words), 1)[:, :-1])
+        hidden = self.decoder.hidden(given, memory, prompt.shape[1] - 1 + written.sum(1))
+        hidden = hidden[:, prompt.shape[1] - 1 :]
         logits = self.decoder.head(hidden[written]).float()
         return functional.cross_entropy(logits, words[written], label_smoothing=self.config.losses.label_smoothing)
 
