@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt
 # The tests look for real data in the same place.
 RADSCRIBE_SHARED_DATA ?= ../shared/data
 REPORTS ?= $(RADSCRIBE_SHARED_DATA)/iu_xray/NLMCXR_reports.tgz
@@ -14,13 +15,15 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test bench clean
 
+# The pip that a Python of 2023 brings takes twice as long to choose among the files of an index.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0 -e .
+	$(INSTALL) --upgrade pip
+	$(INSTALL) torch==2.13.0 -e .
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0 -e '.[dev]'
+	$(INSTALL) torch==2.13.0 -e '.[dev]'
 	touch $@
 
 demo: $(VENV)/installed

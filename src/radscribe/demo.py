@@ -12,7 +12,7 @@ import typer
 
 STUDIES = 2600
 # The controls that exchange one part alone draft each of these once more.
-PART_STUDIES = 300
+PART_STUDIES = 400
 RECIPE = Path("recipes/revtaf-mini.yaml")
 
 
