@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-STUDIES = 2400
+STUDIES = 2600
 # The controls that exchange one part alone draft each of these once more.
 PART_STUDIES = 400
 RECIPE = Path("recipes/revtaf-mini.yaml")
