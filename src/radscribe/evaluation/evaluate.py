@@ -27,7 +27,7 @@ from radscribe.models.sight import Sight
 from radscribe.reporter import Reporter
 from radscribe.study import RadscribeError, Study
 
-BATCH = 48
+BATCH = 128
 NOISE_FILMS = 8
 
 
