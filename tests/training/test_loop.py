@@ -128,6 +128,29 @@ def test_a_resumed_run_gives_the_same_bits(tmp_path: Path, die_at: int) -> None:
     assert log("cut") == log("whole")
 
 
+class Borrowing(nn.Module):
+    """Rows taken many times over, and enough of them that threads share the sum of their gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.Parameter(torch.randn(24, 49, 160))
+
+    def forward(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        taken = self.rows[torch.randint(3, (24,))] * torch.randn(24, 49, 160)
+        return {"loss": (taken.mean() - batch[1].mean()).square()}
+
+
+def test_the_same_seed_gives_the_same_bits_with_several_threads(tmp_path: Path) -> None:
+    found = []
+    for name in ("once", "again"):
+        objective = Regression()
+        objective.module = Borrowing()
+        fit(objective, replace(CONFIG, threads=2), run_in(tmp_path / name))
+        found.append(weights(objective)["rows"])
+    assert torch.equal(*found)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
 def test_without_resume_a_run_begins_anew(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         fit(Regression(7), CONFIG, run_in(tmp_path))

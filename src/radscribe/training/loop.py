@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,8 +88,25 @@ def fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any
     ``run.folder`` gets ``training.jsonl`` (one line an epoch), TensorBoard events and the resumable state. The same
     seed gives the same bits on a CPU, resumed or not.
     """
-    with threads(config.threads):
+    with threads(config.threads), _repeatable(run.fabric.device):
         return _fit(objective, config, run)
+
+
+@contextmanager
+def _repeatable(device: torch.device) -> Iterator[None]:
+    """On a CPU sums are taken in one order, whatever its threads; on other devices nothing changes.
+
+    Left to itself the gradient of rows that were taken several times is summed by whichever thread comes first.
+    """
+    before = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    if device.type == "cpu":
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # a check for faults, which costs time
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.utils.deterministic.fill_uninitialized_memory = before[1]
 
 
 def _fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any]:
