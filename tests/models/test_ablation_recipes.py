@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +28,9 @@ OFF = {
     "baseline": {"retrieval", "global_branch", "local_branch"},
     "without-rest": {"decoder.rest"},
 }
+
+
+RUNS = sorted((RECIPES.parent / "docs" / "results" / "ablations").glob("*.tar.xz"))
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +129,15 @@ def test_the_recipes_without_a_part_of_their_own_change_what_they_say() -> None:
     trusting = recipes["without-doubtful-evidence"].model
     shares = (trusting.predicted_states, trusting.borrowed_states, trusting.healthy_patches, trusting.borrowed_local)
     assert shares == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("archive", RUNS, ids=lambda path: path.name.split(".")[0])
+def test_the_runs_behind_the_tables_are_of_the_recipes_beside_them(archive: Path) -> None:
+    system = archive.name.partition("-")[0]
+    with tarfile.open(archive) as runs:
+        records = {name: json.load(runs.extractfile(name)) for name in runs.getnames() if name.endswith("/run.json")}  # type: ignore[arg-type]
+    assert {name.split("/")[0] for name in records} == {path.stem for path in (ABLATIONS / system).glob("*.yaml")}
+    for name, record in records.items():
+        row, seed, _ = name.split("/")
+        recipe = read_recipe(ABLATIONS / system / f"{row}.yaml")
+        assert record["recipe"] == to_mapping(replace(recipe, generator=replace(recipe.generator, seed=int(seed))))
