@@ -98,15 +98,16 @@ def _repeatable(device: torch.device) -> Iterator[None]:
 
     Left to itself the gradient of rows that were taken several times is summed by whichever thread comes first.
     """
-    before = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    checks: Any = torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), checks.fill_uninitialized_memory
     if device.type == "cpu":
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # a check for faults, which costs time
+        checks.fill_uninitialized_memory = False  # a check for faults, which costs time
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0])
-        torch.utils.deterministic.fill_uninitialized_memory = before[1]
+        checks.fill_uninitialized_memory = before[1]
 
 
 def _fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any]:
