@@ -21,6 +21,7 @@ from radscribe.training.plan import Recipe, read_recipe
 ABLATIONS = Path(__file__).parents[2] / "recipes" / "ablations"
 RECIPES = ABLATIONS.parent
 FILES = sorted((ABLATIONS / "revtaf").glob("*.yaml"))
+RUNS = sorted((RECIPES.parent / "docs" / "results" / "ablations").glob("*.tar.xz"))
 # What each recipe's model lacks, and what else of the model's parameters differs from the full one's.
 OFF = {
     "without-retrieval": {"retrieval"},
@@ -28,9 +29,6 @@ OFF = {
     "baseline": {"retrieval", "global_branch", "local_branch"},
     "without-rest": {"decoder.rest"},
 }
-
-
-RUNS = sorted((RECIPES.parent / "docs" / "results" / "ablations").glob("*.tar.xz"))
 
 
 @pytest.fixture(scope="module")

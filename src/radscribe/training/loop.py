@@ -99,14 +99,14 @@ def _repeatable(device: torch.device) -> Iterator[None]:
     Left to itself the gradient of rows that were taken several times is summed by whichever thread comes first.
     """
     checks: Any = torch.utils.deterministic
-    before = torch.are_deterministic_algorithms_enabled(), checks.fill_uninitialized_memory
+    before = torch.get_deterministic_debug_mode(), checks.fill_uninitialized_memory
     if device.type == "cpu":
         torch.use_deterministic_algorithms(True)
         checks.fill_uninitialized_memory = False  # a check for faults, which costs time
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
+        torch.set_deterministic_debug_mode(before[0])
         checks.fill_uninitialized_memory = before[1]
 
 
