@@ -27,7 +27,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/python -m radscribe.demo --out demo
+	$(BIN)/python -m radscribe.cli.demo --out demo
 
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import settings
 
 from makers import TINY
-from radscribe.cli import main
+from radscribe.cli.main import main
+from radscribe.core.config import from_mapping
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
-from radscribe.data.sources.phantom_source import phantom_source
-from radscribe.recipe import from_mapping
-from radscribe.training.pipeline import Options, train
-from radscribe.training.plan import Recipe
+from radscribe.data.sources.phantom import phantom_source
+from radscribe.training.recipe import Recipe
+from radscribe.training.train import Options, train
 
 # Tests assert behaviour, not time: a busy machine is no failure.
 settings.register_profile("radscribe", deadline=None)

@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from radscribe.reporter import Reporter
+    from radscribe.drafting.reporter import Reporter
 
 
 def load(checkpoint: str | Path | None = None) -> Reporter:
@@ -17,6 +17,6 @@ def load(checkpoint: str | Path | None = None) -> Reporter:
 
     ``load(...).draft(path_or_array)`` gives a ``Draft``. Raises ``RadscribeError`` where the checkpoint is not whole.
     """
-    from radscribe.reporter import load_reporter
+    from radscribe.drafting.reporter import load_reporter
 
     return load_reporter(checkpoint)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from makers import small_table
+from radscribe.core.records import RadscribeError
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
-from radscribe.data.sources.phantom_source import phantom_source
+from radscribe.data.sources.phantom import phantom_source
 from radscribe.data.sources.table import table_source
-from radscribe.study import RadscribeError
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from makers import NORMAL, OPACITY, small_table, write_film
+from radscribe.core.records import RadscribeError, WrongUse
 from radscribe.data import assembly, shards
 from radscribe.data import prepare as preparation
 from radscribe.data.dataset import PreparedDataset
@@ -29,7 +30,6 @@ from radscribe.data.raw import FilmFile, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.table import table_source
 from radscribe.imaging.film import fit, read_film
-from radscribe.study import RadscribeError, WrongUse
 
 FILES = ("studies.parquet", "pixels.npy", "manifest.json", "rejected.csv")
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radscribe.core.records import RadscribeError, Study, View
 from radscribe.data.dataset import PreparedDataset
-from radscribe.evaluation.compare import compare
+from radscribe.drafting.reporter import load_reporter
+from radscribe.evaluation.compare.compare import compare
+from radscribe.evaluation.controls.proof import _sides_told, proof_of
 from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate, other_films
-from radscribe.evaluation.proof import _sides_told, proof_of
-from radscribe.evaluation.saved import read_scorecards
-from radscribe.evaluation.scorecard import score
+from radscribe.evaluation.scorecard.card import score
+from radscribe.evaluation.scorecard.saved import read_scorecards
 from radscribe.labels.conditions import CONDITIONS
-from radscribe.reporter import load_reporter
-from radscribe.study import RadscribeError, Study, View
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from radscribe.cli import app
+from radscribe.cli.main import app
+from radscribe.core.records import RadscribeError, WrongUse
 from radscribe.evaluation.radeval import run_radeval, with_radeval
-from radscribe.evaluation.scorecard import score
-from radscribe.study import RadscribeError, WrongUse
+from radscribe.evaluation.scorecard.card import score
 
 PACKAGE = """
 class RadEval:

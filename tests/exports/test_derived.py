@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from radscribe.core.files import sha256_of
 from radscribe.data.dataset import PreparedDataset
-from radscribe.data.files import sha256_of
 from radscribe.labels.conditions import CONDITIONS, STATES
 from radscribe.labels.entities import ENTITIES, PLACES
 

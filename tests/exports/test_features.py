@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from makers import TINY_MCSAM
+from radscribe.core.config import from_mapping
+from radscribe.core.records import RadscribeError, WrongUse
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.reporter import load_reporter
 from radscribe.exports.features import film_features, fitting, kin_of, nearest_training_studies
 from radscribe.exports.layout import Layout
 from radscribe.exports.revtaf import write_revtaf
-from radscribe.recipe import from_mapping
-from radscribe.reporter import load_reporter
-from radscribe.study import RadscribeError, WrongUse
-from radscribe.training.pipeline import Options, train
-from radscribe.training.plan import Recipe
+from radscribe.training.recipe import Recipe
+from radscribe.training.train import Options, train
 
 
 def test_no_study_is_given_its_own_patient_or_report() -> None:

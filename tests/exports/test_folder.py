@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from radscribe.core.files import sha256_of
+from radscribe.core.records import RadscribeError, Study, View
 from radscribe.data.dataset import PreparedDataset
-from radscribe.data.files import sha256_of
 from radscribe.exports.folder import Contents, export, film_paths, read_rows, write_films, write_rows
-from radscribe.study import RadscribeError, Study, View
 
 
 def one_file(text: str) -> Callable[[Path], Contents]:

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
+from radscribe.core.records import RadscribeError
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.annotations import annotation_source
+from radscribe.drafting.reporter import load_reporter
 from radscribe.exports.folder import read_rows
 from radscribe.exports.promptmrg import read_rates
-from radscribe.knowledge.prompts import split_sentences
 from radscribe.labels.conditions import CONDITIONS
-from radscribe.reporter import load_reporter
-from radscribe.study import RadscribeError
+from radscribe.models.knowledge.prompts import split_sentences
 
 Run = Callable[..., tuple[int, str, str]]
 LISTS = {"train": "train", "val": "validate", "test": "test"}

@@ -11,15 +11,15 @@ import pytest
 import torch
 from PIL import Image
 
+from radscribe.core.records import RadscribeError, Study
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.reporter import Reporter, load_reporter
 from radscribe.exports.folder import read_rows
 from radscribe.exports.layout import Layout
 from radscribe.exports.promptmrg import read_rates
 from radscribe.exports.revtaf import label_distances, read_distances, read_embedding, write_revtaf
-from radscribe.knowledge.prompts import split_sentences
+from radscribe.models.knowledge.prompts import split_sentences
 from radscribe.models.revtaf import Knowledge
-from radscribe.reporter import Reporter, load_reporter
-from radscribe.study import RadscribeError, Study
 
 Run = Callable[..., tuple[int, str, str]]
 LISTS = {"train": "train", "val": "validate", "test": "test"}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from radscribe.core.records import RadscribeError
 from radscribe.data.dataset import PreparedDataset
 from radscribe.exports.layout import Layout
 from radscribe.exports.xpronet import ORDERS, binary_labels, ids_of, key_of, read_labels
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, CONDITIONS
-from radscribe.study import RadscribeError
 
 Run = Callable[..., tuple[int, str, str]]
 

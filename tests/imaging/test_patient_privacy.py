@@ -116,7 +116,7 @@ def assert_tells_nothing(out: Path, *said: str) -> None:
 
 def command(*arguments: str) -> tuple[int, str, str]:
     """In a process of its own, whose logging is as a user has it."""
-    program = "from radscribe.cli import main; main()"
+    program = "from radscribe.cli.main import main; main()"
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
-from radscribe.cli import app
-from radscribe.evaluation.scorecard import score
+from radscribe.cli.main import app
+from radscribe.core.records import RadscribeError
+from radscribe.evaluation.scorecard.card import score
 from radscribe.labels.chexbert import CheXbertLabeler, read_chexbert
 from radscribe.labels.conditions import (
     BLANK,
@@ -26,7 +27,6 @@ from radscribe.labels.conditions import (
     UNCERTAIN,
 )
 from radscribe.labels.labeler import RuleLabeler
-from radscribe.study import RadscribeError
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PLAIN = ["the", "heart", "is", "normal", "clear", "lungs", "no", "effusion", "opacity", "left", "right", "small"]

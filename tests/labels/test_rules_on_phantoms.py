@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from radscribe.data.sources.phantom.cohort import patients
-from radscribe.data.sources.phantom.grammar import PhantomReport, write_report
+from radscribe.data.phantom.cohort import patients
+from radscribe.data.phantom.grammar import PhantomReport, write_report
 from radscribe.labels.rules import label_report
 
 

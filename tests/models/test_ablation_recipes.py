@@ -11,12 +11,12 @@ import pytest
 import torch
 from test_revtaf import batch, knowledge_of
 
-from radscribe.ablation import read_rows
+from radscribe.ablation.run import read_rows
+from radscribe.core.config import from_mapping, read_yaml, to_mapping
+from radscribe.drafting.reporter import load_reporter
+from radscribe.drafting.system import System
 from radscribe.models.revtaf import Revtaf, RevtafConfig
-from radscribe.recipe import from_mapping, read_yaml, to_mapping
-from radscribe.reporter import load_reporter
-from radscribe.system import System
-from radscribe.training.plan import Recipe, read_recipe
+from radscribe.training.recipe import Recipe, read_recipe
 
 ABLATIONS = Path(__file__).parents[2] / "recipes" / "ablations"
 RECIPES = ABLATIONS.parent

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from makers import TINY_MCSAM
-from radscribe.decoding.decoder import ReportDecoder
-from radscribe.decoding.search import SearchConfig
-from radscribe.decoding.tokenizer import ReportTokenizer, train_word_pieces
-from radscribe.fusion.alignment import AlignmentConfig
-from radscribe.models.dilution import Loans
+from radscribe.core.config import RecipeError, from_mapping
+from radscribe.models.augmentation import Loans
+from radscribe.models.decoding.decoder import ReportDecoder
+from radscribe.models.decoding.search import SearchConfig
+from radscribe.models.decoding.tokenizer import ReportTokenizer, train_word_pieces
+from radscribe.models.fusion.alignment import AlignmentConfig
 from radscribe.models.mcsam import Mcsam, McsamBatch, McsamConfig, McsamSight
-from radscribe.recipe import RecipeError, from_mapping
 
 FULL = from_mapping(McsamConfig, TINY_MCSAM["model"])
 BASE = replace(FULL, memory=None, alignment=None, decoder=replace(FULL.decoder, memory_tokens=0))

@@ -8,12 +8,12 @@ import pytest
 import torch
 from test_mcsam import batch, model_of
 
-from radscribe.decoding.search import SearchConfig
-from radscribe.decoding.tokenizer import ReportTokenizer, train_word_pieces
+from radscribe.core.config import from_mapping, to_mapping
+from radscribe.models.decoding.search import SearchConfig
+from radscribe.models.decoding.tokenizer import ReportTokenizer, train_word_pieces
 from radscribe.models.mcsam import McsamConfig
 from radscribe.models.revtaf import RevtafConfig
-from radscribe.recipe import from_mapping, to_mapping
-from radscribe.training.plan import Recipe, read_recipe
+from radscribe.training.recipe import Recipe, read_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 ABLATIONS = sorted((RECIPES / "ablations" / "mcsam").glob("*.yaml"))

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from radscribe.drafting.reporter import Reporter, load_reporter
+from radscribe.drafting.system import System
 from radscribe.labels.conditions import CONDITIONS
 from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Ranking, Revtaf
-from radscribe.reporter import Reporter, load_reporter
-from radscribe.system import System
 from radscribe.training.revtaf_generator import build_index
 
 PARTS = {"retrieval": ("retrieval",), "fusion": ("global_branch", "local_branch")}

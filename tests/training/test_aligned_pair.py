@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from radscribe.decoding.tokenizer import train_word_pieces
-from radscribe.encoders.text import TextEncoder, TextEncoderConfig
+from radscribe.models.decoding.tokenizer import train_word_pieces
+from radscribe.models.encoders.text import TextEncoder, TextEncoderConfig
 from radscribe.training.alignment import AlignmentHeads, AlignmentObjective, PairFeatures, report_features
-from radscribe.training.loop import Run, fit
-from radscribe.training.schedule import TrainingConfig
+from radscribe.training.loop.fit import Run, fit
+from radscribe.training.loop.schedule import TrainingConfig
 
 
 def pairs(count: int, seed: int) -> PairFeatures:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from radscribe.encoders.entity import EntityModel, EntityModelConfig
-from radscribe.encoders.image import ImageEncoderConfig
 from radscribe.labels.entities import ENTITIES, PLACES
+from radscribe.models.encoders.entity import EntityModel, EntityModelConfig
+from radscribe.models.encoders.image import ImageEncoderConfig
 from radscribe.training.entity_model import IGNORED, EntityBatch, EntityLoss, mean_area, targets
 
 EFFUSION, LEFT, RIGHT = ENTITIES.index("effusion"), PLACES.index("left_pleural"), PLACES.index("right_pleural")

@@ -13,21 +13,21 @@ import pytest
 import torch
 
 from makers import TINY_MCSAM
-from radscribe.checkpoint import load_checkpoint
+from radscribe.core.config import from_mapping
+from radscribe.core.records import SPLITS, Study, View, WrongUse
+from radscribe.core.tensors import read_tensors
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.checkpoint import load_checkpoint
+from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.evaluate import evaluate
-from radscribe.geometry.sinkhorn import ConvergenceError
+from radscribe.models.geometry.sinkhorn import ConvergenceError
 from radscribe.models.mcsam import Mcsam, McsamConfig, SlotKnowledge
-from radscribe.recipe import from_mapping
-from radscribe.reporter import load_reporter
-from radscribe.storage import read_tensors
-from radscribe.study import SPLITS, Study, View, WrongUse
 from radscribe.training.generator import Split
+from radscribe.training.mcsam import McsamSteps
 from radscribe.training.mcsam_generator import McsamObjective
-from radscribe.training.mcsam_steps import McsamSteps
-from radscribe.training.pipeline import Options, train
-from radscribe.training.plan import Recipe
+from radscribe.training.recipe import Recipe
 from radscribe.training.steps import Steps
+from radscribe.training.train import Options, train
 
 
 def changed(recipe: Recipe, **changes: object) -> Recipe:

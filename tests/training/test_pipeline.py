@@ -19,13 +19,13 @@ import pytest
 import yaml
 
 from makers import TINY
-from radscribe.checkpoint import load_index
+from radscribe.core.records import RadscribeError
 from radscribe.data.dataset import PreparedDataset
-from radscribe.reporter import load_reporter
-from radscribe.study import RadscribeError
+from radscribe.drafting.checkpoint import load_index
+from radscribe.drafting.reporter import load_reporter
 from radscribe.training.cache import StepCache
-from radscribe.training.pipeline import Options, train
-from radscribe.training.plan import Recipe
+from radscribe.training.recipe import Recipe
+from radscribe.training.train import Options, train
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -114,7 +114,7 @@ def test_the_reference_database_is_the_training_split_and_nothing_else(
     table = pq.read_table(bare / "studies.parquet")
     keep = [split == "train" for split in table["split"].to_pylist()]
     trained = replace(phantoms, folder=bare, table=table.filter(keep))
-    from radscribe.training.rebuild import rebuild_index
+    from radscribe.training.rebuild_index import rebuild_index
 
     rebuild_index(folder, trained, tmp_path / "rebuilt", texts=True)
     rebuilt = load_reporter(tmp_path / "rebuilt")
@@ -147,7 +147,7 @@ def test_kill_9_and_resume_give_the_same_bits(phantoms: PreparedDataset, tmp_pat
     recipe.write_text(yaml.safe_dump({**TINY, "generator": {**TINY["generator"], "references": references}}))
 
     def command(out: str, *more: str) -> list[str]:
-        program = "from radscribe.cli import main; main()"
+        program = "from radscribe.cli.main import main; main()"
         return [sys.executable, "-c", program, "train", str(recipe), "--data", str(phantoms.folder),
                 "--out", str(tmp_path / out / "checkpoint"), "--accelerator", "cpu", *more]  # fmt: skip
 

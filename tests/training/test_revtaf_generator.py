@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.films import Films
+from radscribe.drafting.reporter import load_reporter
+from radscribe.drafting.system import System
 from radscribe.labels.entities import ENTITIES
 from radscribe.models.revtaf import FilmEntities, Revtaf
-from radscribe.reporter import load_reporter
-from radscribe.system import System
-from radscribe.training.films import Films
 from radscribe.training.generator import GeneratorConfig
 from radscribe.training.revtaf_generator import RevtafObjective, RevtafSplit, indexed_presence
 

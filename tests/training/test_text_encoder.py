@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from makers import TINY
-from radscribe.decoding.tokenizer import train_word_pieces
-from radscribe.encoders.image import ImageEncoder
-from radscribe.encoders.text import TextEncoder
-from radscribe.knowledge.prompts import triplet_texts
+from radscribe.core.config import from_mapping
+from radscribe.drafting.films import Films
 from radscribe.labels.entities import ENTITIES, PLACES
-from radscribe.recipe import from_mapping
-from radscribe.training.films import Films
-from radscribe.training.plan import Recipe
+from radscribe.models.decoding.tokenizer import train_word_pieces
+from radscribe.models.encoders.image import ImageEncoder
+from radscribe.models.encoders.text import TextEncoder
+from radscribe.models.knowledge.prompts import triplet_texts
+from radscribe.training.recipe import Recipe
 from radscribe.training.text_encoder import SentenceBatch, SentenceFilmModel, TextEncoderObjective, _shared_target
 
 LEFT, NONE = "There is a left pleural effusion.", "No effusion or pneumothorax."

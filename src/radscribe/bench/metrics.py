@@ -13,13 +13,13 @@ import numpy as np
 from tqdm import tqdm
 
 from radscribe.bench.rows import SpeedRow, seconds
+from radscribe.core.records import RadscribeError
 from radscribe.data.sources.iu_reports import read_reports
-from radscribe.evaluation.meteor import meteor
-from radscribe.evaluation.nlg import BLEU, LanguageScores, score_language
-from radscribe.evaluation.protocols import tokenize
-from radscribe.evaluation.significance import Resampling
 from radscribe.labels.rules import label_report
-from radscribe.study import RadscribeError
+from radscribe.metrics.meteor import meteor
+from radscribe.metrics.nlg import BLEU, LanguageScores, score_language
+from radscribe.metrics.protocols import tokenize
+from radscribe.metrics.significance import Resampling
 
 PAIRS = 3858
 SPLIT_ON_SPACE = ("bleu", "rouge_l", "cider")

@@ -11,10 +11,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from radscribe.bench.rows import SpeedRow, seconds
-from radscribe.data.sources.phantom_source import phantom_source
+from radscribe.core.records import WrongUse
+from radscribe.data.sources.phantom import phantom_source
 from radscribe.imaging.film import fit, read_film
 from radscribe.imaging.levels import Pixels
-from radscribe.study import WrongUse
 
 # A detector of MIMIC-CXR: rows and columns, and the quality its films were given out in.
 DETECTOR = (3056, 2544)

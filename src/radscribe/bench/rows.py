@@ -13,7 +13,7 @@ from statistics import median
 from typing import TypeVar
 
 import radscribe
-from radscribe.evaluation.tables import table
+from radscribe.evaluation.scorecard.tables import table
 
 FORMAT = "radscribe-speed/1"
 Result = TypeVar("Result")

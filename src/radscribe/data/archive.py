@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from radscribe.data.files import written_whole
+from radscribe.core.files import written_whole
+from radscribe.core.records import RadscribeError
 from radscribe.imaging.film import MAXIMUM_FILE_BYTES, RefusedFilm, fit, read_film
-from radscribe.study import RadscribeError
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,15 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from radscribe import __version__
+from radscribe.core.files import json_bytes, sha256_of, written_whole
+from radscribe.core.records import SPLITS, RadscribeError
 from radscribe.data.counts import add_counts, label_counts, triplet_counts
-from radscribe.data.files import json_bytes, sha256_of, written_whole
 from radscribe.data.leaks import Entry, count_near_twins, count_shared, doubles_to_drop, report_hash
 from radscribe.data.reading import Rejection
 from radscribe.data.schema import FORMAT, HASH_FIELDS, study_schema
 from radscribe.data.shards import STUDIES_A_SHARD, Shard
 from radscribe.data.source import Source
 from radscribe.data.splits import split_of
-from radscribe.study import SPLITS, RadscribeError
 
 DOUBLES = {
     "identical_images": "an identical image",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from radscribe.core.records import SPLITS
 from radscribe.labels.conditions import BLANK, CONDITIONS, STATES
-from radscribe.study import SPLITS
 
 
 def label_counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from radscribe.core.records import SPLITS, RadscribeError, Study, View, WrongUse
 from radscribe.data.prepare import PARTIAL
 from radscribe.data.schema import FORMAT
 from radscribe.imaging.levels import Pixels
-from radscribe.study import SPLITS, RadscribeError, Study, View, WrongUse
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radscribe.study import SPLITS, Study
+from radscribe.core.records import SPLITS, Study
 
 # Of 256. On chest films, all alike in their coarse shape, a hash of 64 bits calls half of them twins.
 NEAR_BITS = 8

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from radscribe import __version__
+from radscribe.core.files import json_bytes, written_whole
+from radscribe.core.records import RadscribeError, WrongUse
 from radscribe.data.assembly import assemble
-from radscribe.data.files import json_bytes, written_whole
 from radscribe.data.leaks import DROPPABLE
 from radscribe.data.shards import write_shards
 from radscribe.data.source import Source
 from radscribe.data.splits import FRACTIONS, SALT
-from radscribe.study import RadscribeError, WrongUse
 
 PARTIAL = ".partial"
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from radscribe.core.records import Study
 from radscribe.data.raw import RawStudy, StudyTask
 from radscribe.imaging.film import RefusedFilm, fit
 from radscribe.imaging.levels import Pixels
-from radscribe.study import Study
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from radscribe.data.files import written_whole
+from radscribe.core.files import written_whole
+from radscribe.core.records import RadscribeError
 from radscribe.data.raw import StudyTask
 from radscribe.data.reading import ReadStudy, Rejection, read_study
 from radscribe.data.schema import shard_schema
 from radscribe.imaging.levels import Pixels
-from radscribe.study import RadscribeError
 
 STUDIES_A_SHARD = 256
 TASKS_A_MESSAGE = 4

@@ -11,21 +11,21 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from radscribe.core.records import RadscribeError, Study
 from radscribe.data.dataset import PreparedDataset
-from radscribe.evaluation.breakdown import agreement, agreement_by_group, by_frequency, by_severity
-from radscribe.evaluation.nlg import METRICS
-from radscribe.evaluation.per_study import PerStudy
-from radscribe.evaluation.pixels_baseline import nearest_by_pixels, pool, predict
-from radscribe.evaluation.sanity import negation_flipped
-from radscribe.evaluation.scorecard import Scorecard, majority_report, score
-from radscribe.evaluation.significance import Figure
+from radscribe.drafting.reporter import Reporter
+from radscribe.evaluation.controls.pixels_baseline import nearest_by_pixels, pool, predict
+from radscribe.evaluation.scorecard.breakdown import agreement, agreement_by_group, by_frequency, by_severity
+from radscribe.evaluation.scorecard.card import Scorecard, majority_report, score
+from radscribe.evaluation.scorecard.per_study import PerStudy
 from radscribe.imaging.crop import centre_crop
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
 from radscribe.labels.old_changes import without_old_changes
 from radscribe.labels.rules import label_report
-from radscribe.models.sight import Sight
-from radscribe.reporter import Reporter
-from radscribe.study import RadscribeError, Study
+from radscribe.metrics.nlg import METRICS
+from radscribe.metrics.sanity import negation_flipped
+from radscribe.metrics.significance import Figure
+from radscribe.models.evidence import Sight
 
 BATCH = 128
 NOISE_FILMS = 8

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from radscribe.core.records import RadscribeError
 from radscribe.data.sources.iu_reports import IuReport, read_reports
-from radscribe.evaluation.clinical import condition_sums, micro, precision_recall_f1
-from radscribe.evaluation.significance import Resampling, interval
-from radscribe.evaluation.tables import table
+from radscribe.evaluation.scorecard.tables import table
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, NO_FINDING, POSITIVE, SUPPORT_DEVICES, UNCERTAIN
 from radscribe.labels.rules import label_report
-from radscribe.study import RadscribeError
+from radscribe.metrics.clinical import condition_sums, micro, precision_recall_f1
+from radscribe.metrics.significance import Resampling, interval
 
 # Tags by the labeler's own conventions: a scar is an opacity, fibrosis "pleural other", clips are no support device,
 # and (below) a calcified nodule is no lesion.

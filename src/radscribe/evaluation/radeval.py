@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from radscribe.evaluation.scorecard import Scorecard
-from radscribe.evaluation.significance import Floats, interval
-from radscribe.study import RadscribeError, WrongUse
+from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.evaluation.scorecard.card import Scorecard
+from radscribe.metrics.significance import Floats, interval
 
 RADEVAL_METRICS = ("radgraph", "bertscore", "radcliq", "green", "ratescore")
 

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from radscribe.study import WrongUse
+from radscribe.core.records import WrongUse
 
 Side = Literal["hypotheses", "references"]
 

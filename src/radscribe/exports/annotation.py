@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.exports.folder import Contents, film_paths, write_films, write_json
 from radscribe.exports.layout import Layout
-from radscribe.study import Study
 
 ANNOTATION = "annotation.json"
 LISTS = {"train": "train", "val": "validate", "test": "test"}

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from radscribe.core.records import SPLITS
 from radscribe.data.dataset import PreparedDataset
 from radscribe.exports.annotation import section_of
 from radscribe.exports.folder import Contents
-from radscribe.knowledge.prompts import split_sentences
 from radscribe.labels.conditions import CONDITIONS, POSITIVE, STATES
 from radscribe.labels.entities import ENTITIES, PLACES
-from radscribe.study import SPLITS
+from radscribe.models.knowledge.prompts import split_sentences
 
 
 def write_derived(folder: Path, dataset: PreparedDataset) -> Contents:

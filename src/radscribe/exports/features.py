@@ -11,14 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from radscribe.core.records import RadscribeError, Study
 from radscribe.data.dataset import PreparedDataset
-from radscribe.evaluation.pixels_baseline import FILMS_PER_BLOCK, pool
-from radscribe.knowledge.nearest import nearest
+from radscribe.drafting.features import BATCH, entities_of
+from radscribe.drafting.films import Films
+from radscribe.drafting.reporter import Reporter, batches
+from radscribe.evaluation.controls.pixels_baseline import FILMS_PER_BLOCK, pool
+from radscribe.models.knowledge.nearest import nearest
 from radscribe.models.revtaf import FilmEntities
-from radscribe.reporter import Reporter, batches
-from radscribe.study import RadscribeError, Study
-from radscribe.training.features import BATCH, entities_of
-from radscribe.training.films import Films
 
 
 def film_features(dataset: PreparedDataset, studies: Sequence[Study], reporter: Reporter | None) -> Tensor:

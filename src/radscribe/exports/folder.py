@@ -18,10 +18,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 import radscribe
+from radscribe.core.files import sha256_of, written_whole
+from radscribe.core.records import RadscribeError, Study, View
+from radscribe.core.tensors import read_json
 from radscribe.data.dataset import PreparedDataset
-from radscribe.data.files import sha256_of, written_whole
-from radscribe.storage import read_json
-from radscribe.study import RadscribeError, Study, View
 
 FORMAT = "radscribe-export/1"
 RECORD = "export.json"

@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from radscribe.core.records import RadscribeError, Study
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.reporter import Reporter
 from radscribe.exports.annotation import ANNOTATION, entry_of, lists_of, section_of, write_images
 from radscribe.exports.features import film_features, fitting, kin_of, nearest_training_studies
 from radscribe.exports.folder import Contents, write_json, write_rows
 from radscribe.exports.layout import Layout
-from radscribe.knowledge.database import ReportDatabase, build_database
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, POSITIVE
-from radscribe.reporter import Reporter
-from radscribe.study import RadscribeError, Study
+from radscribe.models.knowledge.database import ReportDatabase, build_database
 
 RATES = "base_probs.json"
 TEXT_FEATURES = "clip_text_features.json"

@@ -19,7 +19,9 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from radscribe.core.records import RadscribeError, Study, WrongUse
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.reporter import Reporter
 from radscribe.exports.annotation import lists_of, write_images
 from radscribe.exports.features import entities_of_films, fitting, kin_of, nearest_training_studies
 from radscribe.exports.folder import Contents, film_paths, write_json, write_rows
@@ -33,12 +35,10 @@ from radscribe.exports.promptmrg import (
     training_studies,
     write_rates,
 )
-from radscribe.knowledge.nearest import nearest
-from radscribe.knowledge.prompts import local_prompts
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, STATES
+from radscribe.models.knowledge.nearest import nearest
+from radscribe.models.knowledge.prompts import local_prompts
 from radscribe.models.revtaf import FilmEntities, Knowledge
-from radscribe.reporter import Reporter
-from radscribe.study import RadscribeError, Study, WrongUse
 
 ANNOTATIONS = {Layout.MIMIC: "mimic_annotation_promptmrg.json", Layout.IU: "iu_annotation_promptmrg.json"}
 # The loaders make a film's .npy from its name by taking this suffix off.

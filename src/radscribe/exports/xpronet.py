@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from radscribe.core.records import RadscribeError
+from radscribe.core.tensors import read_json
 from radscribe.data.dataset import PreparedDataset
 from radscribe.exports.annotation import ANNOTATION, entry_of, lists_of, section_of, write_images
 from radscribe.exports.folder import Contents, write_json
 from radscribe.exports.layout import Layout
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, CHEXBERT_COUNT, POSITIVE, UNCERTAIN
-from radscribe.storage import read_json
-from radscribe.study import RadscribeError
 
 LABELS = "labels.json"
 # Those of IU X-Ray came from CheXbert, in its order; those of MIMIC-CXR from a table, in that of the alphabet.

@@ -12,7 +12,7 @@ from PIL import Image
 
 from radscribe.imaging.dicom import read_dicom
 from radscribe.imaging.levels import Pixels, RefusedFilm, check_content
-from radscribe.imaging.picture import read_picture
+from radscribe.imaging.raster import read_picture
 
 __all__ = ["Film", "RefusedFilm", "fit", "read_film"]
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from radscribe.study import RadscribeError
+from radscribe.core.records import RadscribeError
 
 Levels = npt.NDArray[Any]
 Pixels = npt.NDArray[np.uint8]

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radscribe.encoders.attention import trainable_attention
+from radscribe.core.config import LATER
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, POSITIVE, STATES
-from radscribe.recipe import LATER
+from radscribe.models.encoders.attention import trainable_attention
 
 
 @dataclass(frozen=True)

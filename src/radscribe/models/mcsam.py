@@ -15,18 +15,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radscribe.decoding.decoder import DecoderConfig, ReportDecoder
-from radscribe.decoding.search import SearchConfig, search
-from radscribe.decoding.tokenizer import ReportTokenizer
-from radscribe.encoders.attention import trainable_attention
-from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
-from radscribe.encoders.positions import grid_positions
-from radscribe.fusion.alignment import AlignmentConfig, SemanticAlignment
-from radscribe.fusion.consolidation import Consolidation, Join
-from radscribe.knowledge.database import ReportDatabase
-from radscribe.knowledge.memory import MemoryBank, MemoryConfig
-from radscribe.models.dilution import Loans
-from radscribe.models.sight import Explanation, Sight, seeds_of
+from radscribe.models.augmentation import Loans
+from radscribe.models.decoding.decoder import DecoderConfig, ReportDecoder
+from radscribe.models.decoding.search import SearchConfig, search
+from radscribe.models.decoding.tokenizer import ReportTokenizer
+from radscribe.models.encoders.attention import trainable_attention
+from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.models.encoders.positions import grid_positions
+from radscribe.models.evidence import Explanation, Sight, seeds_of
+from radscribe.models.fusion.alignment import AlignmentConfig, SemanticAlignment
+from radscribe.models.fusion.consolidation import Consolidation, Join
+from radscribe.models.knowledge.database import ReportDatabase
+from radscribe.models.knowledge.memory import MemoryBank, MemoryConfig
 
 
 @dataclass(frozen=True)

@@ -14,22 +14,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radscribe.decoding.decoder import DecoderConfig, ReportDecoder
-from radscribe.decoding.search import SearchConfig, search
-from radscribe.decoding.tokenizer import ReportTokenizer
-from radscribe.encoders.entity import EntityOutput
-from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
-from radscribe.encoders.positions import grid_positions
-from radscribe.fusion.consistency import consistency_loss
-from radscribe.fusion.transport_attention import TransportAttention, TransportAttentionConfig
-from radscribe.knowledge.database import ReportDatabase
-from radscribe.knowledge.index import ReferenceIndex
-from radscribe.knowledge.prompts import local_prompts
-from radscribe.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, noisy, ranking_loss
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
+from radscribe.models.augmentation import Loans
 from radscribe.models.classification import ClassificationBranch, ClassificationConfig
-from radscribe.models.dilution import Loans
-from radscribe.models.sight import Explanation, Sight, seeds_of
+from radscribe.models.decoding.decoder import DecoderConfig, ReportDecoder
+from radscribe.models.decoding.search import SearchConfig, search
+from radscribe.models.decoding.tokenizer import ReportTokenizer
+from radscribe.models.encoders.entity import EntityOutput
+from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.models.encoders.positions import grid_positions
+from radscribe.models.evidence import Explanation, Sight, seeds_of
+from radscribe.models.fusion.consistency import consistency_loss
+from radscribe.models.fusion.transport_attention import TransportAttention, TransportAttentionConfig
+from radscribe.models.knowledge.database import ReportDatabase
+from radscribe.models.knowledge.index import ReferenceIndex
+from radscribe.models.knowledge.prompts import local_prompts
+from radscribe.models.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, noisy, ranking_loss
 
 
 @dataclass(frozen=True)

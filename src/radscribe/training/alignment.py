@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radscribe.encoders.text import TextEncoder
-from radscribe.fusion.alignment import LARGEST_SCALE, contrastive_loss
-from radscribe.knowledge.prompts import sentence_table
+from radscribe.models.encoders.text import TextEncoder
+from radscribe.models.fusion.alignment import LARGEST_SCALE, contrastive_loss
+from radscribe.models.knowledge.prompts import sentence_table
 
 # What the lineage starts its contrast from.
 TEMPERATURE = 0.07

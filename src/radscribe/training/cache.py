@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import radscribe
-from radscribe.locks import lock
-from radscribe.storage import read_json, write_json
+from radscribe.core.locks import lock
+from radscribe.core.tensors import read_json, write_json
 
 # Part of every key: raised when a step computes something else from the same configuration.
 STEPS_VERSION = 2

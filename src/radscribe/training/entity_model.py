@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radscribe.encoders.entity import EntityModel
+from radscribe.drafting.films import FilmSource
 from radscribe.labels.entities import ENTITIES
-from radscribe.training.films import FilmSource
+from radscribe.models.encoders.entity import EntityModel
 
 IGNORED = -100
 # A rarer class never counts more than this against the commoner one.

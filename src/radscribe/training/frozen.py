@@ -13,8 +13,8 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
-from radscribe.encoders.image import ImageEncoder
-from radscribe.training.films import Films
+from radscribe.drafting.films import Films
+from radscribe.models.encoders.image import ImageEncoder
 
 BATCH = 64
 

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from radscribe.decoding.search import SearchConfig
-from radscribe.evaluation.clinical import micro, outcomes
+from radscribe.drafting.films import FilmSource
 from radscribe.labels.rules import label_report
-from radscribe.models.sight import ReportModel, Sight
-from radscribe.training.films import FilmSource
+from radscribe.metrics.clinical import micro, outcomes
+from radscribe.models.decoding.search import SearchConfig
+from radscribe.models.evidence import ReportModel, Sight
 
 VALIDATION_BATCH = 64
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radscribe.decoding.search import SearchConfig
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
+from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.mcsam import Mcsam, McsamBatch, McsamSight
 from radscribe.training.generator import GeneratorConfig, ReportObjective, Split
 

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from radscribe.decoding.search import SearchConfig
-from radscribe.knowledge.database import stated_presence
-from radscribe.knowledge.index import IndexConfig, ReferenceIndex
-from radscribe.knowledge.retrieval import RetrievalConfig, choose_references
+from radscribe.core.records import Study
 from radscribe.models.classification import refreshed_rates
+from radscribe.models.decoding.search import SearchConfig
+from radscribe.models.knowledge.database import stated_presence
+from radscribe.models.knowledge.index import IndexConfig, ReferenceIndex
+from radscribe.models.knowledge.retrieval import RetrievalConfig, choose_references
 from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Ranking, Revtaf, RevtafSight
-from radscribe.study import Study
 from radscribe.training.generator import GeneratorConfig, ReportObjective, Split
 
 

@@ -15,29 +15,29 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from radscribe.checkpoint import fingerprint_of
+from radscribe.core.config import to_mapping
+from radscribe.core.records import RadscribeError, Study, WrongUse
+from radscribe.core.tensors import read_tensors, write_tensors
 from radscribe.data.dataset import PreparedDataset
-from radscribe.decoding.tokenizer import ReportTokenizer, read_tokenizer, train_word_pieces
-from radscribe.encoders.descriptions import DESCRIPTIONS
-from radscribe.encoders.entity import EntityModel
-from radscribe.encoders.image import ImageEncoder, ImageEncoderConfig
-from radscribe.encoders.text import TextEncoder
-from radscribe.imports.folder import Imported
-from radscribe.imports.start import start_entity_model, start_generator
-from radscribe.knowledge.database import ReportDatabase, build_database
-from radscribe.knowledge.prompts import place_texts, sentence_table
-from radscribe.recipe import to_mapping
-from radscribe.storage import read_tensors, write_tensors
-from radscribe.study import RadscribeError, Study, WrongUse
+from radscribe.drafting.checkpoint import fingerprint_of
+from radscribe.drafting.films import Films, FilmSource, Views
+from radscribe.models.decoding.tokenizer import ReportTokenizer, read_tokenizer, train_word_pieces
+from radscribe.models.encoders.descriptions import DESCRIPTIONS
+from radscribe.models.encoders.entity import EntityModel
+from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.models.encoders.text import TextEncoder
+from radscribe.models.knowledge.database import ReportDatabase, build_database
+from radscribe.models.knowledge.prompts import place_texts, sentence_table
 from radscribe.training.cache import Step, StepCache
 from radscribe.training.entity_model import EntityObjective
-from radscribe.training.films import Films, FilmSource, Views
 from radscribe.training.frozen import read_frozen, write_frozen
-from radscribe.training.loop import Run, best_precision, fit
-from radscribe.training.plan import Recipe
-from radscribe.training.schedule import TrainingConfig
-from radscribe.training.starts import Starts
+from radscribe.training.loop.fit import Run, best_precision, fit
+from radscribe.training.loop.schedule import TrainingConfig
+from radscribe.training.recipe import Recipe
 from radscribe.training.text_encoder import SentenceFilmModel, TextEncoderObjective
+from radscribe.weights.folder import Imported
+from radscribe.weights.from_import import start_entity_model, start_generator
+from radscribe.weights.starts import Starts
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from radscribe.decoding.tokenizer import REMOVED
-from radscribe.knowledge.prompts import split_sentences
 from radscribe.labels.conditions import POSITIVE, UNCERTAIN
 from radscribe.labels.rules import label_sentence
+from radscribe.models.decoding.tokenizer import REMOVED
+from radscribe.models.knowledge.prompts import split_sentences
 
 _MARK = re.compile(rf"\s*\b{REMOVED}\b", re.IGNORECASE)
 

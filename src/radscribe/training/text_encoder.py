@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radscribe.encoders.image import ImageEncoder
-from radscribe.encoders.text import TextEncoder
-from radscribe.knowledge.prompts import split_sentences, triplet_text
+from radscribe.drafting.films import FilmSource
 from radscribe.labels.places import MIRRORED
 from radscribe.labels.triplets import extract_triplets
-from radscribe.training.films import FilmSource
+from radscribe.models.encoders.image import ImageEncoder
+from radscribe.models.encoders.text import TextEncoder
+from radscribe.models.knowledge.prompts import split_sentences, triplet_text
 
 MASKED_SHARE = 0.15
 CONTRAST_WIDTH = 128

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from makers import NORMAL, OPACITY, write_film
+from radscribe.core.records import WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.annotations import annotation_source
-from radscribe.study import WrongUse
 
 
 @pytest.fixture

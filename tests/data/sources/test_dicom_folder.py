@@ -14,11 +14,11 @@ import pytest
 from dicom_films import dicom_film
 
 from makers import NORMAL, OPACITY
+from radscribe.core.records import RadscribeError, WrongUse
 from radscribe.data import prepare as preparation
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.dicom_folder import cut_report, dicom_source, find_salt
-from radscribe.study import RadscribeError, WrongUse
 
 Run = Callable[..., tuple[int, str, str]]
 SALT = b"a salt of the tests, long enough"

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from makers import NORMAL, write_film, write_table
+from radscribe.core.records import RadscribeError, WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.source import Source
 from radscribe.data.sources.iu_copies import annotation_splits, film_key, r2gen_reports
 from radscribe.data.sources.iu_reports import read_reports
 from radscribe.data.sources.iu_xray import kaggle_source, r2gen_source
-from radscribe.study import RadscribeError, WrongUse
 
 Run = Callable[..., tuple[int, str, str]]
 REPORT = {

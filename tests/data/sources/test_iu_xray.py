@@ -11,11 +11,11 @@ import pytest
 from dicom_films import dicom_film
 
 from makers import NORMAL, report_xml, write_archive, write_film, write_reports, write_table
+from radscribe.core.records import RadscribeError, Study, WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.iu_reports import read_reports
 from radscribe.data.sources.iu_xray import iu_xray_source
-from radscribe.study import RadscribeError, Study, WrongUse
 
 FIRST, SECOND, THIRD = "CXR1_IM-0001-3001", "CXR1_IM-0001-4001", "CXR20_IM-0653-1001"
 

@@ -16,15 +16,15 @@ from dicom_films import dicom_film
 from mimic_tree import MiniStudy, lines, phantom_films, write_films, write_tables, write_tree
 
 from makers import TINY
+from radscribe.core.records import RadscribeError, WrongUse
 from radscribe.data.dataset import PreparedDataset
+from radscribe.data.phantom import generate
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.mimic_cxr import mimic_cxr_source
 from radscribe.data.sources.mimic_listed import LISTED_SECTIONS, LISTED_SPANS
 from radscribe.data.sources.mimic_reports import MAXIMUM_REPORT_BYTES, read_mimic_report, read_report_file
-from radscribe.data.sources.phantom import generate
 from radscribe.imaging.film import fit, read_film
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, NEGATIVE, POSITIVE, UNCERTAIN
-from radscribe.study import RadscribeError, WrongUse
 
 Run = Callable[..., tuple[int, str, str]]
 FULL = lines("""

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from radscribe.data.dataset import PreparedDataset
+from radscribe.data.phantom import generate
 from radscribe.data.prepare import prepare
-from radscribe.data.sources.phantom import generate
-from radscribe.data.sources.phantom_source import MASK_SIDE, pack_masks, phantom_source, unpack_masks
+from radscribe.data.sources.phantom import MASK_SIDE, pack_masks, phantom_source, unpack_masks
 
 
 def test_masks_survive_packing_and_keep_the_smallest_lesion() -> None:

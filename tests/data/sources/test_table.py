@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from makers import NORMAL, OPACITY, write_film, write_table
+from radscribe.core.records import WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.table import table_source
-from radscribe.study import WrongUse
 
 ROW = {"image": "0.png", "report": NORMAL, "patient_id": "a"}
 

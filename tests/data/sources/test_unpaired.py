@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from makers import NORMAL, OPACITY, report_xml, write_film, write_reports, write_table
+from radscribe.core.records import WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.labelled_images import labelled_images, patient_of, positive_conditions
 from radscribe.data.sources.unpaired import AIRSPACE, unpaired_source
 from radscribe.data.splits import split_of
 from radscribe.labels.conditions import CONDITIONS, POSITIVE, UNCERTAIN
-from radscribe.study import WrongUse
 
 
 def names(*labels: str) -> set[str]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from radscribe.core.records import SPLITS, Study
 from radscribe.data.counts import label_counts, triplet_counts
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.sources.listing import read_rows
 from radscribe.imaging.levels import Pixels
-from radscribe.study import SPLITS, Study
 
 VIEWS = ("frontal", "lateral", "unknown")
 

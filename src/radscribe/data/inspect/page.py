@@ -11,10 +11,10 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
+from radscribe.core.records import NOTICE, SPLITS
 from radscribe.data.inspect.facts import VIEWS, Facts, Sample
 from radscribe.imaging.levels import Pixels
 from radscribe.labels.conditions import BLANK, CONDITIONS, STATES
-from radscribe.study import NOTICE, SPLITS
 
 SHOWN_SIDE = 192
 BINS = 20

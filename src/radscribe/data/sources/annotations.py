@@ -10,12 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from radscribe.data.files import listing_hash, sha256_of
+from radscribe.core.files import listing_hash, sha256_of
+from radscribe.core.records import WrongUse
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.table import SPLIT_NAMES
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, STATES
-from radscribe.study import WrongUse
 
 EXTRA_FIELDS = {"annotation_labels": pa.list_(pa.int8())}
 LABEL_COUNTS = (CHEXBERT_COUNT, len(CONDITIONS))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from radscribe.data.files import listing_hash
+from radscribe.core.files import listing_hash
+from radscribe.core.records import RadscribeError, WrongUse
 from radscribe.data.prepare import PARTIAL
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
 from radscribe.data.source import Source
@@ -19,7 +20,6 @@ from radscribe.data.sources.listing import image_files
 from radscribe.data.sources.report_sections import SECTIONS, cut_sections
 from radscribe.imaging.identity import Identity, read_identity
 from radscribe.imaging.levels import RefusedFilm
-from radscribe.study import RadscribeError, WrongUse
 
 SUFFIXES = (".dcm", ".dicom")
 STUDY_REPORT = "report.txt"

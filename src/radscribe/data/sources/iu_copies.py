@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from radscribe.core.records import WrongUse
 from radscribe.data.sources.iu_reports import IuReport
 from radscribe.data.sources.listing import read_rows
-from radscribe.study import WrongUse
 
 ANNOTATION_SPLITS = {"train": "train", "val": "validate", "test": "test"}
 # R2Gen's folders: CXR2384_IM-0942/0.png, numbered in the order of the views.

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from radscribe.core.files import listing_hash, sha256_of
+from radscribe.core.records import RadscribeError
 from radscribe.data.archive import fit_archive
-from radscribe.data.files import listing_hash, sha256_of
 from radscribe.data.raw import FilmFile, FilmLoader, FilmRefused, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.iu_copies import (
@@ -22,7 +23,6 @@ from radscribe.data.sources.iu_copies import (
 )
 from radscribe.data.sources.iu_reports import IuReport, read_reports
 from radscribe.data.sources.listing import image_files
-from radscribe.study import RadscribeError
 
 EXTRA_FIELDS = {"report_id": pa.string()}
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from radscribe.core.records import WrongUse
 from radscribe.data.sources.listing import image_files, read_rows, view_of
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, NO_FINDING, SUPPORT_DEVICES
-from radscribe.study import WrongUse
 
 # The conditions that an image label can name; the other two say nothing about the lungs of a film.
 COMPARED = tuple(name for index, name in enumerate(CHEXBERT_CONDITIONS) if index not in (NO_FINDING, SUPPORT_DEVICES))

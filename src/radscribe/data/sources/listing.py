@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from radscribe.study import WrongUse
+from radscribe.core.records import WrongUse
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
 FRONTAL_NAMES = ("frontal", "pa", "ap")

@@ -9,13 +9,13 @@ from typing import Any, overload
 
 import pyarrow as pa
 
-from radscribe.data.files import sha256_of
+from radscribe.core.files import sha256_of
+from radscribe.core.records import WrongUse
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.listing import view_of
 from radscribe.data.sources.mimic_reports import ARCHIVE, Reports, open_reports, read_mimic_report, read_report_file
 from radscribe.data.sources.mimic_tables import study_table, table_path
-from radscribe.study import WrongUse
 
 SUFFIXES = (".jpg", ".dcm")
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from radscribe.core.records import SPLITS, WrongUse
 from radscribe.labels.conditions import BLANK, CHEXBERT_CONDITIONS, NEGATIVE, POSITIVE, UNCERTAIN
-from radscribe.study import SPLITS, WrongUse
 
 CHEXPERT_COLUMNS = tuple(condition.title() for condition in CHEXBERT_CONDITIONS)
 CHEXPERT_STATES = {None: BLANK, 1.0: POSITIVE, 0.0: NEGATIVE, -1.0: UNCERTAIN}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from radscribe.data.files import listing_hash, sha256_of
+from radscribe.core.files import listing_hash, sha256_of
+from radscribe.core.records import WrongUse
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.listing import read_rows, view_of
-from radscribe.study import WrongUse
 
 REQUIRED = ("image", "report", "patient_id")
 SPLIT_NAMES = {

@@ -14,7 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from radscribe.data.files import listing_hash, sha256_of
+from radscribe.core.files import listing_hash, sha256_of
+from radscribe.core.records import SPLITS, RadscribeError, WrongUse
 from radscribe.data.pairing import Conditions, Pair, pair
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
 from radscribe.data.source import Source
@@ -24,7 +25,6 @@ from radscribe.data.splits import split_of
 from radscribe.labels.conditions import CONDITIONS, POSITIVE, UNCERTAIN
 from radscribe.labels.old_changes import without_old_changes
 from radscribe.labels.rules import label_report
-from radscribe.study import SPLITS, RadscribeError, WrongUse
 
 # A film either shows an airspace opacity or not; a report that says otherwise is never its neighbour.
 AIRSPACE = ("lung opacity", "consolidation", "pneumonia")

@@ -1,0 +1,1 @@
+"""Ablation tables: their runs, tests and files."""

@@ -1,0 +1,101 @@
+"""``radscribe index``: look into, build anew, and attach texts to a checkpoint's reference database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radscribe.core.records import WrongUse
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The reference database of a checkpoint: build, inspect, attach."
+)
+
+Checkpoint = Annotated[
+    Path | None, typer.Option(help="Checkpoint folder (default: the one that comes with the package).")
+]
+
+
+@app.command()
+def inspect(checkpoint: Checkpoint = None) -> None:
+    """Show what the reference database holds.
+
+    \b
+    Example:
+      radscribe index inspect --checkpoint work/revtaf-mini
+    """
+    from radscribe.drafting.checkpoint import load_index
+    from radscribe.drafting.reporter import packaged_checkpoint
+
+    folder = checkpoint or packaged_checkpoint()
+    database, fingerprint = load_index(folder / "index")
+    attached = "attached" if database.sentences is not None else "not attached (radscribe index attach)"
+    typer.echo(f"model       {fingerprint[:16]}")
+    typer.echo(f"studies     {len(database):,} of {len(set(database.groups.tolist())):,} patients")
+    typer.echo(
+        f"reports     {len(database.sentences_of_report):,} distinct, {len(database.sentence_vectors):,} sentences"
+    )
+    typer.echo(f"ball        {database.ball.shape[-1] if database.ball.numel() else 0} dimensions")
+    typer.echo(f"texts       {attached}")
+
+
+@app.command()
+def attach(
+    reports: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz, for a model trained on it.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="The prepared dataset it was trained on.")
+    ] = None,
+    checkpoint: Checkpoint = None,
+) -> None:
+    """Attach the texts of the reference reports, once; drafts then show them. No drafted word changes.
+
+    \b
+    Example:
+      radscribe index attach --reports NLMCXR_reports.tgz
+    """
+    from radscribe.core.tensors import read_json
+    from radscribe.data.dataset import PreparedDataset
+    from radscribe.data.sources.iu_reports import read_reports
+    from radscribe.drafting.checkpoint import load_index, save_index
+    from radscribe.drafting.reporter import packaged_checkpoint
+
+    if (reports is None) == (data is None):
+        raise WrongUse("index attach: name either --reports or --data")
+    folder = checkpoint or packaged_checkpoint()
+    section = read_json(folder / "config.json")["system"]["section"]
+    database, fingerprint = load_index(folder / "index")
+    if reports is not None:
+        texts = {report.report_id: report.section(section) for report in read_reports(reports)}
+    else:
+        assert data is not None
+        dataset = PreparedDataset.open(data)
+        ids = dataset.column("report_id") if "report_id" in dataset.table.column_names else {}
+        texts = {ids.get(study.study_id, study.study_id): study.report(section) for study in dataset.studies}
+    database = database.with_reports(texts)
+    save_index(folder / "index", database, fingerprint, texts=True)
+    typer.echo(f"attached {len(database.sentences_of_report):,} reports to {folder}")
+
+
+@app.command()
+def build(
+    data: Annotated[Path, typer.Option(help="Prepared dataset whose training split becomes the database.")],
+    out: Annotated[Path, typer.Option(help="Checkpoint folder to write: the same weights with the new database.")],
+    checkpoint: Checkpoint = None,
+    texts: Annotated[bool, typer.Option("--texts", help="Store the reports' texts too.")] = False,
+) -> None:
+    """Build the reference database anew, from other training studies or for a model whose index is stale.
+
+    \b
+    Example:
+      radscribe index build --checkpoint work/revtaf-mini --data work/more-phantoms --out work/revtaf-mini-2
+    """
+    from radscribe.data.dataset import PreparedDataset
+    from radscribe.drafting.reporter import packaged_checkpoint
+    from radscribe.training.rebuild_index import rebuild_index
+
+    count = rebuild_index(checkpoint or packaged_checkpoint(), PreparedDataset.open(data), out, texts)
+    typer.echo(f"indexed {count:,} studies in {out}")

@@ -1,0 +1,274 @@
+"""``radscribe prepare``: raw data to a prepared dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radscribe.core.records import SPLITS, WrongUse
+from radscribe.data.prepare import prepare
+from radscribe.data.source import Source
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Raw data to a prepared dataset: a folder with films, reports, labels and a leak report.",
+)
+
+
+class Section(StrEnum):
+    """The part of a report that is labelled and learned."""
+
+    FINDINGS = "findings"
+    IMPRESSION = "impression"
+    BOTH = "both"
+
+
+class Double(StrEnum):
+    """What may go out of training where validation or test have its like."""
+
+    NEAR_IDENTICAL_IMAGES = "near-identical-images"
+    IDENTICAL_REPORTS = "identical-reports"
+
+
+Out = Annotated[Path, typer.Option(help="Folder of the prepared dataset; an interrupted one is resumed.")]
+Size = Annotated[int, typer.Option(min=32, max=2048, help="Side of the stored films, in pixels.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes that read films (default: one a core).")]
+SectionOption = Annotated[Section, typer.Option(help="The part of the report that a study must have.")]
+Drop = Annotated[
+    list[Double] | None,
+    typer.Option(
+        help="Leave out of training, and of validation, what a split that matters more holds too (test keeps all); "
+        "repeatable. Identical images always go."
+    ),
+]
+Reports = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz.")]
+
+
+@app.command("mimic-cxr")
+def mimic_cxr(
+    root: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder of MIMIC-CXR-JPG: files/ and its tables.")
+    ],
+    out: Out,
+    reports: Annotated[
+        Path | None, typer.Option(exists=True, help="mimic-cxr-reports.zip or its folder (default: found under ROOT).")
+    ] = None,
+    section: SectionOption = Section.FINDINGS,
+    named_only: Annotated[
+        bool, typer.Option("--named-only", help="Only reports whose text stands under a heading of its own.")
+    ] = False,
+    size: Size = 256,
+    drop: Drop = None,
+    workers: Workers = None,
+) -> None:
+    """Prepare MIMIC-CXR, films in JPEG or DICOM, with the published split.
+
+    \b
+    Example:
+      radscribe prepare mimic-cxr --root mimic-cxr-jpg --reports mimic-cxr-reports.zip --out data/mimic
+    """
+    from radscribe.data.sources.mimic_cxr import mimic_cxr_source
+
+    _run(mimic_cxr_source(root, reports, named_only), out, size, section, workers, drop)
+
+
+@app.command("iu-xray")
+def iu_xray(
+    out: Out,
+    reports: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz; its films are in --images.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option(exists=True, help="Folder, NLMCXR_png.tgz or NLMCXR_dcm.tgz.")] = None,
+    kaggle: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Kaggle's copy: a folder with indiana_reports.csv, indiana_projections.csv and images.",
+        ),
+    ] = None,
+    r2gen: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="R2Gen's copy: a folder with annotation.json and images."),
+    ] = None,
+    annotation: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="R2Gen's annotation.json, for its split.")
+    ] = None,
+    projections: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="indiana_projections.csv, for the views.")
+    ] = None,
+    section: SectionOption = Section.FINDINGS,
+    size: Size = 256,
+    workers: Workers = None,
+    drop: Drop = None,
+) -> None:
+    """Prepare IU X-Ray (OpenI): every report is a patient of its own.
+
+    \b
+    From the archives of the National Library of Medicine, from Kaggle's copy or from R2Gen's.
+    Examples:
+      radscribe prepare iu-xray --reports NLMCXR_reports.tgz --images NLMCXR_png.tgz --out data/iu
+      radscribe prepare iu-xray --kaggle chest-xrays-indiana-university --out data/iu
+      radscribe prepare iu-xray --r2gen iu_xray --out data/iu
+    """
+    from radscribe.data.sources.iu_xray import iu_xray_source, kaggle_source, r2gen_source
+
+    archives = reports is not None or images is not None
+    if archives + (kaggle is not None) + (r2gen is not None) != 1:
+        raise WrongUse("give --reports with --images, or --kaggle, or --r2gen")
+    if kaggle is not None and projections is None:
+        source = kaggle_source(kaggle, annotation)
+    elif r2gen is not None and projections is None and annotation is None:
+        source = r2gen_source(r2gen)
+    elif reports is not None and images is not None:
+        source = iu_xray_source(reports, images, annotation, projections, size)
+    else:
+        raise WrongUse(
+            "--reports and --images go together, --kaggle takes --annotation beside it, --r2gen none of the files"
+        )
+    _run(source, out, size, section, workers, drop)
+
+
+@app.command("dicom")
+def dicom(
+    images: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder of DICOM files with name.txt or report.txt.")
+    ],
+    out: Out,
+    salt: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Secret of the hashed ids (default: a new one).")
+    ] = None,
+    section: SectionOption = Section.FINDINGS,
+    size: Size = 256,
+    drop: Drop = None,
+    workers: Workers = None,
+) -> None:
+    """Prepare DICOM files with their reports beside them; the ids of studies and patients become hashes.
+
+    \b
+    The secret of the hashes is kept in OUT/salt: whoever has it can tell whose study is whose.
+    Example:
+      radscribe prepare dicom --images export --out data/ours
+    """
+    from radscribe.data.sources.dicom_folder import dicom_source, find_salt
+
+    _run(dicom_source(images, find_salt(out, salt)), out, size, section, workers, drop)
+
+
+@app.command("table")
+def table(
+    table: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV table, UTF-8.")],
+    images: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that the images lie under.")],
+    out: Out,
+    size: Size = 256,
+    workers: Workers = None,
+    drop: Drop = None,
+) -> None:
+    """Prepare your own films and reports: columns image, report, patient_id, optional study_id, split, view.
+
+    \b
+    Example:
+      radscribe prepare table --table studies.csv --images films --out data/ours
+    """
+    from radscribe.data.sources.table import table_source
+
+    _run(table_source(table, images), out, size, Section.FINDINGS, workers, drop)
+
+
+@app.command("annotation")
+def annotation(
+    annotation: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="annotation.json of R2Gen, PromptMRG or their kin.")
+    ],
+    images: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder that the image paths in it start from.")
+    ],
+    out: Out,
+    size: Size = 256,
+    workers: Workers = None,
+    drop: Drop = None,
+) -> None:
+    """Prepare what an annotation of the R2Gen lineage lists: its splits, reports, images and labels (14 or 18).
+
+    \b
+    Example:
+      radscribe prepare annotation --annotation annotation.json --images images --out data/iu
+    """
+    from radscribe.data.sources.annotations import annotation_source
+
+    _run(annotation_source(annotation, images), out, size, Section.FINDINGS, workers, drop)
+
+
+@app.command("phantom")
+def phantom(
+    out: Out,
+    studies: Annotated[int, typer.Option(min=1, help="How many studies.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other patients.")] = 0,
+    lateral_share: Annotated[float, typer.Option(min=0, max=1, help="Share of studies with a lateral film.")] = 0.25,
+    size: Size = 256,
+    workers: Workers = None,
+    drop: Drop = None,
+) -> None:
+    """Prepare phantoms: procedural chest radiographs with reports, true labels and lesion masks.
+
+    \b
+    Example:
+      radscribe prepare phantom --studies 2000 --seed 1 --out data/phantoms
+    """
+    from radscribe.data.sources.phantom import phantom_source
+
+    _run(phantom_source(studies, seed, lateral_share), out, size, Section.FINDINGS, workers, drop)
+
+
+@app.command("unpaired")
+def unpaired(
+    images: Annotated[
+        list[Path],
+        typer.Option(
+            exists=True, help="labels.csv (image, labels, patient_id), or folders named by label; repeatable."
+        ),
+    ],
+    reports: Reports,
+    out: Out,
+    section: SectionOption = Section.FINDINGS,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other pairs.")] = 0,
+    size: Size = 256,
+    workers: Workers = None,
+    drop: Drop = None,
+) -> None:
+    """Prepare labelled films without reports, each weakly paired with a real report of the same findings.
+
+    \b
+    Example:
+      radscribe prepare unpaired --images nih/labels.csv --images kermany_pneumonia \\
+        --reports NLMCXR_reports.tgz --out data/weak
+    """
+    from radscribe.data.sources.unpaired import unpaired_source
+
+    _run(unpaired_source(images, reports, section.value, seed), out, size, section, workers, drop)
+
+
+def _run(
+    source: Source, out: Path, size: int, section: Section, workers: int | None, drop: Sequence[Double] | None = None
+) -> None:
+    doubles = [double.value for double in drop or ()]
+    manifest = prepare(source, out, size=size, section=section.value, workers=workers, drop=doubles)
+    for split in SPLITS:
+        counts = manifest["counts"][split]
+        typer.echo(
+            f"{split:9}{counts['studies']:8,} studies{counts['patients']:8,} patients{counts['images']:8,} images"
+        )
+    if manifest["weakly_paired"]:
+        pairing = manifest["pairing"]
+        typer.echo(f"{manifest['notice']} ({pairing['exact']:,} exactly, {pairing['nearest']:,} nearest)")
+    for rule, count in manifest["dropped"].items():
+        if count:
+            typer.echo(f"{count:,} studies dropped for {rule.replace('_', ' ')} in a split that matters more")
+    if manifest["rejected"]:
+        typer.echo(f"{manifest['rejected']:,} set aside; reasons in {out / 'rejected.csv'}")
+    typer.echo(f"prepared dataset in {out}")

@@ -1,0 +1,255 @@
+"""From findings to a report: which phrases are said, in which order, and the states they add up to.
+
+What is on the film is always said; what is absent is said by rule for the main conditions (heart, mediastinum, lungs,
+pleura) and by chance only for the bones, so that a reader of the film can know the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from radscribe.data.phantom.cohort import SIDED_DEVICES, Finding
+from radscribe.data.phantom.wording import (
+    CHANGES,
+    DEVICE_PHRASES,
+    DEVICE_WORDS,
+    GENERAL_SIZES,
+    HEDGED_PHRASES,
+    IMPRESSION,
+    NEW_DEVICE_PHRASES,
+    NORMAL_IMPRESSIONS,
+    NORMAL_PHRASES,
+    POSITIVE_PHRASES,
+    RESOLVED,
+    SIZES,
+    Phrase,
+)
+from radscribe.labels.conditions import (
+    BLANK,
+    CHEXBERT_CONDITIONS,
+    CONDITIONS,
+    NEGATIVE,
+    NO_FINDING,
+    POSITIVE,
+    SUPPORT_DEVICES,
+    UNCERTAIN,
+)
+
+FEWEST_SENTENCES, MOST_SENTENCES = 4, 8
+ADVERBS = {"mild": "mildly", "moderate": "moderately", "severe": "severely"}
+PLACES = {"upper": "upper lung", "mid": "mid lung", "lower": "lower lung"}
+# Conditions whose change since the prior visit the report tells; the others have no size to compare.
+COMPARED = ("edema", "atelectasis", "pneumothorax", "pleural effusion")
+LUNG_CONDITIONS = ("lung opacity", "pneumonia", "consolidation", "edema", "atelectasis", "lung lesion")
+
+
+@dataclass(frozen=True)
+class PhantomReport:
+    """A written report and the 18 states its findings section states."""
+
+    findings: str
+    impression: str
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    text: str
+    states: dict[str, int]
+    dispensable: bool = False
+
+
+def write_report(
+    findings: Sequence[Finding], prior: Sequence[Finding] | None, random: np.random.Generator
+) -> PhantomReport:
+    """The report of one visit; ``prior`` holds the findings of the visit before, if there was one."""
+    held = {finding.condition: finding for finding in findings}
+    before = {finding.condition: finding for finding in prior or ()}
+    said: list[_Sentence] = []
+    if "support devices" in held:
+        said.append(_devices(held["support devices"], "support devices" in before, random))
+    for section in (_lungs, _heart, _pleura, _bones):
+        said += section(held, prior is not None, before, random)
+    if len(said) < FEWEST_SENTENCES:
+        said.append(_normal("bones", random))
+    for dispensable in [sentence for sentence in said if sentence.dispensable][::-1]:
+        if len(said) > MOST_SENTENCES:
+            said.remove(dispensable)
+    return PhantomReport(" ".join(sentence.text for sentence in said), _impression(held, random), _labels(said))
+
+
+def _labels(said: Sequence[_Sentence]) -> tuple[int, ...]:
+    """The strongest state said of each condition: positive over uncertain over negative."""
+    rank = (BLANK, NEGATIVE, UNCERTAIN, POSITIVE)
+    labels = [BLANK] * len(CONDITIONS)
+    for sentence in said:
+        for condition, state in sentence.states.items():
+            index = CONDITIONS.index(condition)
+            labels[index] = max(labels[index], state, key=rank.index)
+    abnormal = any(
+        labels[index] in (POSITIVE, UNCERTAIN)
+        for index in range(len(CHEXBERT_CONDITIONS))
+        if index not in (NO_FINDING, SUPPORT_DEVICES)
+    )
+    labels[NO_FINDING] = BLANK if abnormal else POSITIVE
+    return tuple(labels)
+
+
+def _choose(phrases: Sequence[Phrase], random: np.random.Generator) -> Phrase:
+    return phrases[int(random.integers(len(phrases)))]
+
+
+def _normal(name: str, random: np.random.Generator, dispensable: bool = True) -> _Sentence:
+    phrase = _choose(NORMAL_PHRASES[name], random)
+    return _Sentence(phrase.text, phrase.states, dispensable)
+
+
+def _words(finding: Finding) -> dict[str, str]:
+    """What fills a template's braces for this finding."""
+    size = SIZES.get(finding.condition, GENERAL_SIZES)[finding.severity - 1]
+    both = finding.side == "bilateral"
+    return {
+        "size": size,
+        "size_capital": size.capitalize(),
+        "size_adverb": ADVERBS.get(size, size),
+        "side_word": finding.side,
+        "side_capital": finding.side.capitalize(),
+        "place": f"{PLACES[finding.zone]}s" if both else f"{finding.side} {PLACES[finding.zone]}",
+        "base": "lung bases" if both else f"{finding.side} lung base",
+    }
+
+
+def _entry(finding: Finding) -> str:
+    """The key of a finding's phrases; effusions of both sides take the plural."""
+    if finding.condition == "pleural effusion" and finding.side == "bilateral":
+        return "bilateral pleural effusion"
+    return finding.kind if finding.condition == "lung volume abnormal" else finding.condition
+
+
+def _statement(finding: Finding, follow_up: bool, before: dict[str, Finding], random: np.random.Generator) -> _Sentence:
+    if finding.hedged:
+        phrase = _choose(HEDGED_PHRASES[_entry(finding)], random)
+        return _Sentence(phrase.text.format(**_words(finding)), phrase.states)
+    phrase = _choose(POSITIVE_PHRASES[_entry(finding)], random)
+    text = phrase.text.format(**_words(finding))
+    if follow_up and finding.condition in COMPARED and random.random() < 0.8:
+        text = text.removesuffix(".") + _change(finding, before.get(finding.condition), random)
+    return _Sentence(text, phrase.states)
+
+
+def _change(finding: Finding, earlier: Finding | None, random: np.random.Generator) -> str:
+    if earlier is None:
+        name = "new"
+    elif finding.severity == earlier.severity:
+        name = "same"
+    else:
+        name = "worse" if finding.severity > earlier.severity else "better"
+    choices = CHANGES[name]
+    return choices[int(random.integers(len(choices)))]
+
+
+def _resolved(
+    held: dict[str, Finding], before: dict[str, Finding], conditions: Sequence[str], random: np.random.Generator
+) -> list[_Sentence]:
+    sentences = []
+    for condition in conditions:
+        if condition in before and condition not in held and condition in RESOLVED:
+            phrase = _choose(RESOLVED[condition], random)
+            sentences.append(_Sentence(phrase.text.format(**_words(before[condition])), phrase.states))
+    return sentences
+
+
+def _devices(finding: Finding, known: bool, random: np.random.Generator) -> _Sentence:
+    names = []
+    for kind in finding.kind.split(", "):
+        words = DEVICE_WORDS[kind]
+        side = finding.side if kind in SIDED_DEVICES else ""
+        names.append(words[int(random.integers(len(words)))].format(side=side))
+    kinds = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    phrase = _choose(DEVICE_PHRASES if known else NEW_DEVICE_PHRASES, random)
+    plural = len(names) > 1 or "wires" in kinds
+    text = phrase.text.format(kinds_capital=kinds[0].upper() + kinds[1:], verb="are" if plural else "is")
+    return _Sentence(text, phrase.states)
+
+
+def _lungs(
+    held: dict[str, Finding], follow_up: bool, before: dict[str, Finding], random: np.random.Generator
+) -> list[_Sentence]:
+    said = [_statement(held[name], follow_up, before, random) for name in LUNG_CONDITIONS if name in held]
+    if "lung volume abnormal" in held:
+        said.insert(0, _statement(held["lung volume abnormal"], follow_up, before, random))
+    said += _resolved(held, before, LUNG_CONDITIONS, random)
+    present = [name for name in LUNG_CONDITIONS if name in held]
+    if not present:
+        said.append(_normal("clear lungs", random, dispensable=False))
+    elif present == ["lung lesion"]:
+        said.append(_normal("otherwise clear lungs", random))
+    if "consolidation" not in held and "pneumonia" not in held:
+        said.append(_normal("no consolidation", random))
+    if "edema" not in held and "cardiomegaly" in held:
+        said.append(_normal("no edema", random))
+    return said
+
+
+def _heart(
+    held: dict[str, Finding], follow_up: bool, before: dict[str, Finding], random: np.random.Generator
+) -> list[_Sentence]:
+    said = []
+    heart, mediastinum = "cardiomegaly" in held, "enlarged cardiomediastinum" in held
+    if not heart and not mediastinum:
+        if random.random() < 0.5:
+            said.append(_normal("heart and mediastinum", random, dispensable=False))
+        else:
+            said += [_normal("heart", random, dispensable=False), _normal("mediastinum", random)]
+    else:
+        for name, normal in (("cardiomegaly", "heart"), ("enlarged cardiomediastinum", "mediastinum")):
+            if name in held:
+                said.append(_statement(held[name], follow_up, before, random))
+            else:
+                said.append(_normal(normal, random))
+    if "aorta" in held:
+        said.append(_statement(held["aorta"], follow_up, before, random))
+    return said
+
+
+def _pleura(
+    held: dict[str, Finding], follow_up: bool, before: dict[str, Finding], random: np.random.Generator
+) -> list[_Sentence]:
+    said = _resolved(held, before, ("pleural effusion", "pneumothorax"), random)
+    names = ("pleural effusion", "pneumothorax", "pleural other", "hemidiaphragm")
+    said += [_statement(held[name], follow_up, before, random) for name in names if name in held]
+    effusion, pneumothorax = "pleural effusion" in held, "pneumothorax" in held
+    if not effusion and not pneumothorax:
+        said.append(_normal("no effusion or pneumothorax", random, dispensable=False))
+    elif not effusion:
+        said.append(_normal("no effusion", random))
+    elif not pneumothorax:
+        said.append(_normal("no pneumothorax", random))
+    return said
+
+
+def _bones(
+    held: dict[str, Finding], follow_up: bool, before: dict[str, Finding], random: np.random.Generator
+) -> list[_Sentence]:
+    said = [_statement(held[name], follow_up, before, random) for name in ("fracture", "bone/spine") if name in held]
+    if not said:
+        draw = random.random()
+        if draw < 0.7:
+            said.append(_normal("bones", random))
+        elif draw < 0.85:
+            said.append(_normal("no fracture", random))
+    return said
+
+
+def _impression(held: dict[str, Finding], random: np.random.Generator) -> str:
+    told = [name for name in IMPRESSION if name in held]
+    if not told:
+        return NORMAL_IMPRESSIONS[int(random.integers(len(NORMAL_IMPRESSIONS)))]
+    lines = []
+    for name in told:
+        text = IMPRESSION[name].format(**_words(held[name]))
+        lines.append(f"Possible {text[0].lower()}{text[1:]}" if held[name].hedged else text)
+    return " ".join(lines)

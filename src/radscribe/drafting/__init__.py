@@ -1,0 +1,1 @@
+"""A trained system, its folder, and drafts with their evidence."""

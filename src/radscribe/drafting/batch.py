@@ -1,0 +1,105 @@
+"""`radscribe generate`: files in, one JSON line out for each, drafted or refused; a bad file never stops the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+import radscribe
+from radscribe.core.records import Draft, RadscribeError, WrongUse
+from radscribe.drafting.picture import draw_draft, draw_maps
+from radscribe.drafting.reporter import Reporter
+from radscribe.imaging.film import RefusedFilm
+
+DRAFT_FORMAT = "radscribe-draft/1"
+FILM_SUFFIXES = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"}
+
+
+def draft_line(draft: Draft) -> dict[str, Any]:
+    """A draft as the JSON object that other programs read."""
+    return {"format": DRAFT_FORMAT, "radscribe_version": radscribe.__version__, **asdict(draft)}
+
+
+def generate_files(
+    reporter: Reporter, paths: Sequence[Path], out: Path | None, pictures: Path | None, lateral: Path | None = None
+) -> int:
+    """Drafts each file in order, writes each line as soon as it is known, and returns how many were refused.
+
+    ``lateral`` is the second film of the one file that is drafted then.
+    """
+    files = list(_films(paths))
+    if lateral is not None and (len(files) != 1 or reporter.system.config.views == 1):
+        raise WrongUse(
+            f"--lateral {lateral}: it goes with one frontal film and a model of two views; here are {len(files)} films "
+            f"and a model of {reporter.system.config.views}"
+        )
+    names = study_ids(files)
+    refused = 0
+    with ExitStack() as stack:
+        if pictures:
+            pictures.mkdir(parents=True, exist_ok=True)
+        if out:
+            out.parent.mkdir(parents=True, exist_ok=True)
+        stream = stack.enter_context(out.open("w", encoding="utf-8")) if out else sys.stdout
+        for path, name in tqdm(list(zip(files, names, strict=True)), desc="drafting", disable=None, leave=False):
+            try:
+                view = reporter.view(reporter.read(path).pixels)
+                views = [view] if lateral is None else [view, reporter.view(reporter.read(lateral).pixels)]
+            except RefusedFilm as refusal:
+                line = {
+                    "format": DRAFT_FORMAT,
+                    "radscribe_version": radscribe.__version__,
+                    "source": str(path),
+                    "refused": refusal.reason,
+                }
+                refused += 1
+                print(f"radscribe: {refusal}", file=sys.stderr)
+            else:
+                draft = reporter.drafts([np.stack(views)], [name])[0]
+                if pictures:
+                    draft = _drawn(draft, view, pictures)
+                line = {**draft_line(draft), "source": str(path)}
+            print(json.dumps(line, ensure_ascii=False), file=stream, flush=True)
+    return refused
+
+
+def _drawn(draft: Draft, view: NDArray[np.uint8], pictures: Path) -> Draft:
+    try:
+        draft = draw_maps(draft, view, pictures)
+        draw_draft(draft, view, pictures / f"{draft.study_id}.png")
+    except OSError as error:
+        raise RadscribeError(f"{pictures}: {error.strerror or error}; the drafts before it are kept") from error
+    return draft
+
+
+def study_ids(files: Sequence[Path]) -> list[str]:
+    """A name for each file: its own without the ending, numbered where it stands twice."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for path in files:
+        name, number = path.stem, 2
+        while name in taken:
+            name, number = f"{path.stem}-{number}", number + 1
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _films(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in FILM_SUFFIXES)
+            if not found:
+                raise WrongUse(f"{path}: no DICOM, PNG or JPEG file is in this folder; name the films themselves")
+            yield from found
+        else:
+            yield path

@@ -1,0 +1,249 @@
+"""A model and all it needs, to a folder and back: safetensors and JSON, strict, never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor, nn
+
+import radscribe
+from radscribe.core.config import RecipeError, from_mapping, to_mapping
+from radscribe.core.records import RadscribeError
+from radscribe.core.tensors import read_json, read_tensors, replaced_together, write_json, write_tensors
+from radscribe.drafting.system import System, SystemConfig, build_system
+from radscribe.labels.conditions import CONDITIONS, STATES
+from radscribe.labels.entities import ENTITIES, PLACES
+from radscribe.models.decoding.tokenizer import ReportTokenizer, read_tokenizer
+from radscribe.models.encoders.text import TextEncoder
+from radscribe.models.knowledge.database import ReportDatabase
+from radscribe.models.knowledge.index import IndexConfig, ReferenceIndex, StaleIndexError
+from radscribe.models.knowledge.prompts import triplet_texts
+from radscribe.models.mcsam import SlotKnowledge
+from radscribe.models.revtaf import Knowledge, Revtaf
+
+FORMAT = "radscribe-checkpoint/1"
+INDEX_FORMAT = "radscribe-index/1"
+TRIPLETS = "triplets.safetensors"
+MEMORY = "memory.json"
+RECORDS = ("training.jsonl", "curves.png", "MODEL_CARD.md")
+
+
+class CheckpointError(RadscribeError):
+    """A checkpoint folder that is not whole, not of this version, or not of one piece."""
+
+
+def triplet_table(text_encoder: TextEncoder, template: str) -> Tensor:
+    """75 x 51 x 2 x d_t: every triplet string through the text encoder, once."""
+    vectors = text_encoder.encode(triplet_texts(template), batch_size=512)
+    return vectors.view(len(ENTITIES), len(PLACES), 2, -1)
+
+
+def fingerprint_of(tensors: dict[str, Tensor], config: dict[str, Any]) -> str:
+    """SHA-256 over every weight's name, shape and bytes, and over the configuration."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.view(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return digest.hexdigest()
+
+
+def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: bool, texts: bool) -> str:
+    """Writes ``system`` to ``folder`` and returns its fingerprint.
+
+    ``about`` (recipe, dataset, what was measured) goes into ``config.json``; ``half`` stores weights in half
+    precision; ``texts`` stores the reports of the reference database too. Raises ``RadscribeError`` where a file cannot
+    be written; what stood there before is then still whole.
+    """
+    tensors = dict(system.state_dict())
+    if half:
+        tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+    model = to_mapping(system.config)
+    fingerprint = fingerprint_of(tensors, model)
+    tokenizers = {
+        "tokenizer.json": system.model.tokenizer.backend.to_str(pretty=False),
+        "text_tokenizer.json": system.text_encoder.tokenizer.to_str(pretty=False),
+    }
+    if tokenizers["tokenizer.json"] == tokenizers["text_tokenizer.json"]:
+        del tokenizers["text_tokenizer.json"]
+    with replaced_together(folder) as staging:
+        write_tensors(staging / "model.safetensors", tensors)
+        for name, content in tokenizers.items():
+            (staging / name).write_text(content, encoding="utf-8")
+        save_index(staging / "index", system.knowledge.database, fingerprint, texts)
+        if isinstance(system.knowledge, Knowledge):
+            write_tensors(staging / "index" / TRIPLETS, {"table": system.knowledge.table.half()})
+        elif system.knowledge.start is not None:
+            write_json(staging / MEMORY, system.knowledge.start)
+        write_json(
+            staging / "config.json",
+            {
+                "format": FORMAT,
+                "radscribe_version": radscribe.__version__,
+                "fingerprint": fingerprint,
+                "system": model,
+                "labels": {"conditions": list(CONDITIONS), "states": list(STATES)},
+                "precision": "float16" if half else "float32",
+                **about,
+            },
+        )
+    own = {*tokenizers, *([MEMORY] if isinstance(system.knowledge, SlotKnowledge) and system.knowledge.start else [])}
+    own |= {f"index/{TRIPLETS}"} if isinstance(system.knowledge, Knowledge) else set()
+    for name in {"text_tokenizer.json", MEMORY, f"index/{TRIPLETS}"} - own:  # an older checkpoint's
+        (folder / name).unlink(missing_ok=True)
+    return fingerprint
+
+
+def load_networks(folder: Path) -> tuple[System, dict[str, Any]]:
+    """The networks in ``folder`` with no knowledge yet, in evaluation mode, and the content of ``config.json``.
+
+    Raises ``CheckpointError`` for anything missing, damaged or not of one piece.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such checkpoint folder; name one made by `radscribe train`")
+    about = read_json(folder / "config.json")
+    if about.get("format") != FORMAT:
+        raise CheckpointError(f"{folder}: its format is {about.get('format')}, this version reads {FORMAT}")
+    try:
+        config, stored = from_mapping(SystemConfig, about["system"], "system"), about["fingerprint"]
+    except (RecipeError, KeyError) as error:
+        raise CheckpointError(f"{folder / 'config.json'}: {error}; the checkpoint is of another version") from None
+    tokenizer = ReportTokenizer(read_tokenizer(folder / "tokenizer.json"))
+    own = folder / "text_tokenizer.json"
+    text_tokenizer = read_tokenizer(own) if own.exists() else tokenizer.backend
+    system = build_system(config, text_tokenizer, tokenizer)
+    tensors = read_tensors(folder / "model.safetensors")
+    _check_tensors(folder / "model.safetensors", tensors, system)
+    if fingerprint_of(tensors, about["system"]) != stored:
+        raise CheckpointError(f"{folder}: weights and config.json do not belong together; copy the whole folder again")
+    system.load_state_dict({name: _full_precision(value) for name, value in tensors.items()})
+    return system.eval().requires_grad_(False), about
+
+
+def load_checkpoint(folder: Path, device: str = "cpu") -> tuple[System, dict[str, Any]]:
+    """The whole system in ``folder``, ready to draft, and the content of its ``config.json``.
+
+    Raises ``CheckpointError`` as ``load_networks`` does, ``StaleIndexError`` for an index built by another model.
+    """
+    system, about = load_networks(folder)
+    database, fingerprint = load_index(folder / "index")
+    if fingerprint != about["fingerprint"]:
+        raise StaleIndexError(
+            f"{folder / 'index'}: built by model {fingerprint[:12]}, the checkpoint is {about['fingerprint'][:12]}; "
+            "rebuild it with `radscribe index build`"
+        )
+    system.to(device)
+    database = database.to(next(system.parameters()).device)
+    if isinstance(system.model, Revtaf):
+        table = read_tensors(folder / "index" / TRIPLETS)["table"].float()
+        system.knowledge = _knowledge(system.model, database, table, fingerprint)
+    else:
+        start = read_json(folder / MEMORY) if system.model.config.memory else None
+        system.knowledge = SlotKnowledge(database, start)
+    return system, about
+
+
+def _knowledge(model: Revtaf, database: ReportDatabase, table: Tensor, fingerprint: str) -> Knowledge:
+    """The knowledge of a loaded model, on its device: database, triplet table and the index in the ball."""
+    index = None
+    if model.config.retrieval is not None:
+        curvature = float(model.retrieval.curvature)
+        index = ReferenceIndex(database.ball, curvature, fingerprint, database.kin, IndexConfig())
+    return Knowledge(database, table.to(database.features.device), database.report_vectors, index)
+
+
+def _full_precision(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
+
+
+def _check_tensors(path: Path, tensors: dict[str, Tensor], module: nn.Module) -> None:
+    """Raises ``CheckpointError`` naming the first tensor that is missing, unknown or of another shape."""
+    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    for what, names in (("lacks", wanted.keys() - found.keys()), ("has an unknown", found.keys() - wanted.keys())):
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise CheckpointError(f"{path}: {what} tensor {min(names)}{more}; copy the whole checkpoint folder again")
+    for name, shape in wanted.items():
+        if found[name] != shape:
+            raise CheckpointError(f"{path}: {name} has shape {found[name]}, config.json asks for {shape}")
+
+
+def save_index(folder: Path, database: ReportDatabase, fingerprint: str, texts: bool) -> None:
+    """The reference database: vectors in half precision, ids, and the model's fingerprint; text where ``texts``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half = ("sentence_vectors", "features", "ball")
+    vectors = {name: getattr(database, name).half() for name in half}
+    vectors |= {name: getattr(database, name).int() for name in ("groups", "report_of_study", "sentences_of_report")}
+    vectors["labels"] = database.labels
+    write_tensors(folder / "vectors.safetensors", vectors)
+    columns: dict[str, Any] = {"study_id": list(database.study_ids), "report_id": list(database.report_ids)}
+    if texts and database.sentences is not None:
+        columns["report"] = [database.report_text(row) for row in range(len(database))]
+    write_table(folder / "studies.parquet", pa.table(columns))
+    write_json(
+        folder / "index.json",
+        {
+            "format": INDEX_FORMAT,
+            "radscribe_version": radscribe.__version__,
+            "fingerprint": fingerprint,
+            "studies": len(database),
+            "reports": len(database.sentences_of_report),
+            "sentences": len(database.sentence_vectors),
+            "sentence_hashes": list(database.hashes),
+        },
+    )
+
+
+def load_index(folder: Path) -> tuple[ReportDatabase, str]:
+    """The reference database of an ``index/`` folder and the fingerprint of the model that built it."""
+    about = read_json(folder / "index.json")
+    tensors = read_tensors(folder / "vectors.safetensors")
+    try:
+        table = pq.read_table(folder / "studies.parquet")
+    except (OSError, pa.ArrowException):
+        raise CheckpointError(f"{folder / 'studies.parquet'}: missing or damaged; copy the whole checkpoint") from None
+    if about.get("format") != INDEX_FORMAT or table.num_rows != len(tensors.get("groups", ())):
+        raise CheckpointError(f"{folder}: its files do not belong together; copy the whole checkpoint folder again")
+    database = ReportDatabase(
+        study_ids=tuple(table["study_id"].to_pylist()),
+        report_ids=tuple(table["report_id"].to_pylist()),
+        groups=tensors["groups"].long(),
+        labels=tensors["labels"],
+        report_of_study=tensors["report_of_study"].long(),
+        sentences_of_report=tensors["sentences_of_report"].long(),
+        sentence_vectors=tensors["sentence_vectors"].float(),
+        features=tensors["features"].float(),
+        ball=tensors["ball"].float(),
+        hashes=tuple(about["sentence_hashes"]),
+    )
+    if "report" in table.column_names:
+        database = database.with_reports(dict(zip(database.report_ids, table["report"].to_pylist(), strict=True)))
+    return database, str(about["fingerprint"])
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    temporary = path.with_name(path.name + ".partial")
+    try:
+        pq.write_table(table, temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"{path}: could not be saved ({error}); free some space or choose another folder"
+        ) from None
+
+
+def copy_records(source: Path, target: Path) -> None:
+    """Copies what a training left to look at (log, curves, model card) from one checkpoint folder to another."""
+    for name in RECORDS:
+        if (source / name).exists() and source.resolve() != target.resolve():
+            shutil.copyfile(source / name, target / name)

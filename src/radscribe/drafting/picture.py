@@ -1,0 +1,84 @@
+"""A draft as a picture: the film, and for each sentence its heat map and its reference."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from radscribe.core.records import Draft
+
+COLUMNS = 4
+
+
+def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
+    """Writes a PNG of ``draft`` over the model's ``view`` (crop x crop) of its film."""
+    panels = 1 + len(draft.sentences)
+    rows = -(-panels // COLUMNS)
+    figure = Figure(figsize=(3.6 * COLUMNS, 4.9 * rows + 0.5), layout="constrained")
+    axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axis in axes:
+        axis.axis("off")
+    axes[0].imshow(view, cmap="gray", vmin=0, vmax=255)
+    axes[0].set_title(_film_title(draft), fontsize=8, loc="left", va="top", y=-0.02)
+    for axis, sentence in zip(axes[1:], draft.sentences, strict=False):
+        axis.imshow(heat_over_film(np.array(sentence.attention), view))
+        lines = [textwrap.fill(sentence.text, 46), f"confidence {sentence.confidence:.2f}"]
+        if sentence.conditions:
+            stated = "; ".join(f"{name}: {state}" for name, state in sentence.conditions.items())
+            lines.append(textwrap.fill(stated, 52))
+        if sentence.reference:
+            told = f": “{sentence.reference.sentence}”" if sentence.reference.sentence else ""
+            reference = f"nearest {sentence.reference.study_id} ({sentence.reference.similarity:.2f}){told}"
+            lines.append(textwrap.fill(reference, 52))
+        if sentence.slots:
+            used = "; ".join(
+                f"{slot['slot']} ({slot['weight']:.2f}) near {slot['studies'][0]}" for slot in sentence.slots
+            )
+            lines.append(textwrap.fill(f"memory slots {used}", 52))
+        axis.set_title("\n".join(lines), fontsize=8, loc="left", va="top", y=-0.02)
+    figure.suptitle(
+        f"{draft.study_id}   ·   {draft.model['name']} {draft.model['fingerprint'][:12]}   ·   {draft.notice}",
+        fontsize=9,
+    )
+    figure.savefig(path, dpi=100, bbox_inches="tight", pad_inches=0.1)  # the last row may hold more lines than the rest
+
+
+def draw_maps(draft: Draft, view: NDArray[np.uint8], folder: Path) -> Draft:
+    """``draft`` whose sentences name the files of their maps, drawn over ``view`` into ``folder`` one by one."""
+    sentences = []
+    for number, sentence in enumerate(draft.sentences, 1):
+        path = folder / f"{draft.study_id}-map-{number}.png"
+        Image.fromarray(heat_over_film(np.array(sentence.attention), view)).save(path)
+        sentences.append(replace(sentence, map=str(path)))
+    return replace(draft, sentences=tuple(sentences))
+
+
+def heat_over_film(attention: NDArray[np.float64], view: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The film in grey with the attention map (h x w) laid over it in colour: H x W x 3."""
+    low, high = float(attention.min()), float(attention.max())
+    scaled = (attention - low) / (high - low) if high > low else np.zeros_like(attention)
+    smooth = Image.fromarray((scaled * 255).astype(np.uint8)).resize(view.shape[::-1], Image.Resampling.BICUBIC)
+    weight = np.asarray(smooth, dtype=np.float64)[..., None] / 255.0
+    colour = colormaps["inferno"](weight[..., 0])[..., :3] * 255.0
+    grey = np.repeat(view[..., None].astype(np.float64), 3, axis=2)
+    blended: NDArray[np.uint8] = np.clip(grey * (1 - 0.55 * weight) + colour * 0.55 * weight, 0, 255).astype(np.uint8)
+    return blended
+
+
+def _film_title(draft: Draft) -> str:
+    stated = [
+        f"{finding.condition} {finding.probability:.2f}" for finding in draft.findings if finding.state == "positive"
+    ]
+    lines = ["positive: " + (", ".join(stated) or "none")]
+    if draft.reference:
+        report = f": “{draft.reference.report}”" if draft.reference.report else ""
+        near = "" if draft.reference.distance is None else f", distance {draft.reference.distance:.2f}"
+        lines.append(f"reference {draft.reference.study_id}{near}{report}")
+    return "\n".join(textwrap.fill(line, 52) for line in lines)

@@ -1,0 +1,283 @@
+"""Film in, draft out, with evidence: the only door to a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from huggingface_hub import ModelHubMixin, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from numpy.typing import NDArray
+from torch import Tensor
+
+from radscribe.core.records import Draft, DraftSentence, Finding, Reference, ReferenceSentence, WrongUse
+from radscribe.drafting.checkpoint import CheckpointError, copy_records, load_checkpoint, save_checkpoint
+from radscribe.drafting.system import System
+from radscribe.imaging.crop import centre_crop
+from radscribe.imaging.film import Film, fit, read_film
+from radscribe.labels.conditions import BLANK, CONDITIONS, STATES
+from radscribe.labels.rules import label_report, label_sentence
+from radscribe.models.evidence import ReportModel, Sight
+from radscribe.models.mcsam import Mcsam, SlotKnowledge
+from radscribe.models.revtaf import Revtaf, RevtafSight
+
+Pixels = NDArray[np.uint8]
+
+SMALL = 20_000_000  # parameters
+SLOTS_SHOWN = 3
+STUDIES_SHOWN = 3
+
+
+class Reporter(
+    ModelHubMixin,
+    library_name="radscribe",
+    tags=["radiology", "chest-x-ray", "report-generation"],
+    license="apache-2.0",
+):
+    """Drafts reports for films. ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` are huggingface_hub's."""
+
+    def __init__(self, system: System, about: dict[str, Any], folder: Path | None = None) -> None:
+        self.system, self.about, self.folder = system, about, folder
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.about["fingerprint"])
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.system.parameters()).device
+
+    @property
+    def threads(self) -> int | Literal["auto"] | None:
+        """The processor threads that drafting is best done with, as ``threads.threads`` takes them.
+
+        Those of the training, where its recipe says; else one for a small network, which gains little by sharing its
+        work out, and beside another busy process loses by it tenfold.
+        """
+        recipe = self.about.get("recipe") or {}
+        count: int | Literal["auto"] | None = (recipe.get("training") or {}).get("threads")
+        if count is not None:
+            return count
+        return 1 if sum(parameter.numel() for parameter in self.system.parameters()) < SMALL else None
+
+    def draft(
+        self,
+        film: str | Path | Film | Pixels,
+        study_id: str | None = None,
+        lateral: str | Path | Film | Pixels | None = None,
+    ) -> Draft:
+        """The draft for one film: a path (DICOM, PNG, JPEG), or grey levels (height x width, uint8, bright = dense).
+
+        ``lateral`` is the study's second film, for a system that reads two views. Raises ``RefusedFilm`` for a file
+        that is no chest radiograph or cannot be read, ``WrongUse`` for a lateral film that the system does not read.
+        """
+        if study_id is None:
+            study_id = Path(film).stem if isinstance(film, str | Path) else "film"
+        films = [film] if lateral is None else [film, lateral]
+        read = [self.read(each) if isinstance(each, str | Path) else each for each in films]
+        views = [self.view(each.pixels if isinstance(each, Film) else each) for each in read]
+        return self.drafts([np.stack(views)], [study_id])[0]
+
+    def read(self, path: str | Path) -> Film:
+        """The film of a file, as the training films were read; raises ``RefusedFilm``."""
+        return read_film(path, longest=self.system.config.film.resize)
+
+    def view(self, pixels: Pixels) -> Pixels:
+        """What the model sees of a film: a square of grey levels (crop x crop)."""
+        config = self.system.config.film
+        return centre_crop(fit(pixels, config.resize), config)
+
+    def see(self, views: Sequence[Pixels] | Pixels) -> Sight:
+        """All that the model takes from B studies before it writes: each one view (crop x crop, uint8), or several
+        (views x crop x crop), the frontal first."""
+        count = self.system.config.views
+        studies = [view if view.ndim == 3 else view[None] for view in views]
+        if any(len(study) > count for study in studies):
+            raise WrongUse(f"{self.system.config.name} reads {count} film(s) of a study; give it no more")
+        # A study with one film gives it twice, as in training.
+        stacked = np.stack([np.concatenate((study, *[study[-1:]] * (count - len(study)))) for study in studies])
+        films = torch.from_numpy(stacked).unsqueeze(2).float().to(self.device) / 255.0
+        return self.system.see(films[:, 0] if count == 1 else films)
+
+    def write(self, sight: Sight) -> list[str]:
+        """The reports alone, for scoring."""
+        model: ReportModel = self.system.model
+        return [model.tokenizer.decode(row) for row in model.write(sight, self.system.config.search)]
+
+    def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
+        """Drafts with evidence for B studies, as ``see`` takes them."""
+        sight = self.see(views)
+        model: ReportModel = self.system.model
+        tokens = model.write(sight, self.system.config.search)
+        drafts = []
+        for row, (study_id, words) in enumerate(zip(study_ids, tokens, strict=True)):
+            sentences = self._sentences(words, sight.rows(torch.tensor([row], device=self.device)))
+            retrieved = sight if isinstance(sight, RevtafSight) else None
+            drafts.append(
+                Draft(
+                    study_id=study_id,
+                    report=" ".join(sentence.text for sentence in sentences),
+                    sentences=tuple(sentences),
+                    findings=self._findings(retrieved, row, sentences),
+                    reference=self._reference(retrieved, row) if retrieved else None,
+                    model={"name": self.system.config.name, "fingerprint": self.fingerprint},
+                )
+            )
+        return drafts
+
+    def _sentences(self, words: list[int], sight: Sight) -> list[DraftSentence]:
+        """Each sentence with its confidence, its attention map, the nearest sentence of the training reports and the
+        memory slots it used."""
+        model: ReportModel = self.system.model
+        database = self.system.knowledge.database
+        spans = model.tokenizer.sentences(words)
+        if not spans:
+            return []
+        probabilities, attention, slots = model.explain(words, sight)
+        side = round(attention.shape[1] ** 0.5)
+        vectors = self.system.text_encoder.encode([text for text, _, _ in spans]).to(self.device)
+        nearest, similarity = database.nearest_sentence(vectors)
+        sentences = []
+        for position, (text, first, last) in enumerate(spans):
+            source = int(nearest[position])
+            looked_at = attention[first:last].mean(0).view(side, side)
+            looked_at = looked_at / looked_at.sum()  # of what did not rest
+            stated = label_sentence(text)
+            sentences.append(
+                DraftSentence(
+                    text=text,
+                    conditions={
+                        name: STATES[state]
+                        for name, state in zip(CONDITIONS, stated, strict=True)
+                        if state != BLANK and name != "no finding"
+                    },
+                    confidence=float(probabilities[first:last].clamp(min=1e-9).log().mean().exp()),
+                    attention=tuple(tuple(round(value, 5) for value in line) for line in looked_at.tolist()),
+                    reference=ReferenceSentence(
+                        study_id=database.report_ids[database.study_of_sentence(source)],
+                        sentence=database.sentences[source] if database.sentences else None,
+                        similarity=float(similarity[position]),
+                    ),
+                    slots=() if slots is None else self._slots(slots[first:last].mean(0)),
+                )
+            )
+        return sentences
+
+    def _slots(self, weights: Tensor) -> tuple[dict[str, Any], ...]:
+        """The slots of the largest ``weights`` (N_m), each with its nearest training studies."""
+        model, knowledge = self.system.model, self.system.knowledge
+        assert isinstance(model, Mcsam) and isinstance(knowledge, SlotKnowledge)
+        top = weights.topk(min(SLOTS_SHOWN, len(weights)))
+        studies = knowledge.studies_near(model.bank.slots[top.indices], STUDIES_SHOWN)
+        return tuple(
+            {"slot": slot, "weight": round(weight, 4), "studies": near}
+            for slot, weight, near in zip(top.indices.tolist(), top.values.tolist(), studies, strict=True)
+        )
+
+    def _findings(self, sight: RevtafSight | None, row: int, sentences: Sequence[DraftSentence]) -> tuple[Finding, ...]:
+        model = self.system.model
+        if sight is None or not isinstance(model, Revtaf):
+            return findings_told(sentences)
+        return findings_of(model.classification.probabilities(sight.state_logits[row]))
+
+    def _reference(self, sight: RevtafSight, row: int) -> Reference | None:
+        if sight.references is None or int(sight.references[row]) < 0:
+            return None
+        study, database = int(sight.references[row]), self.system.knowledge.database
+        distance = None if sight.distances is None else float(sight.distances[row])
+        return Reference(database.report_ids[study], distance, database.report_text(study))
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        kept: dict[str, Any] = {
+            name: self.about[name] for name in ("recipe", "dataset", "measured") if name in self.about
+        }
+        half = self.about.get("precision") == "float16"
+        texts = self.system.knowledge.database.sentences is not None
+        save_checkpoint(save_directory, self.system, kept, half, texts)
+        if self.folder is not None:
+            copy_records(self.folder, save_directory)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, map_location: str = "cpu", **download: Any) -> Reporter:
+        folder = Path(model_id)
+        if not folder.is_dir():
+            allowed = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+            kept: dict[str, Any] = {name: value for name, value in download.items() if name in allowed}
+            try:
+                folder = Path(snapshot_download(model_id, **kept))
+            except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+                reason = str(error).strip().splitlines()[0]
+                raise CheckpointError(
+                    f"{model_id}: neither a checkpoint folder nor to be had from the hub ({reason})"
+                ) from None
+        return cls(*load_checkpoint(folder, map_location), folder)
+
+
+def packaged_checkpoint() -> Path:
+    """The checkpoint that comes with the package."""
+    return Path(str(files("radscribe"))) / "pretrained" / "revtaf-real-mini"
+
+
+def load_reporter(checkpoint: str | Path | None = None, device: str = "cpu") -> Reporter:
+    """A reporter from a checkpoint folder or hub id, or the packaged one."""
+    if checkpoint is None:
+        checkpoint = packaged_checkpoint()
+        if not checkpoint.is_dir():
+            raise CheckpointError("no checkpoint comes with this installation; name one with --checkpoint")
+    _require_device(device)
+    if Path(checkpoint).is_dir():  # the mixin would read config.json before we can say what is wrong with it
+        return Reporter(*load_checkpoint(Path(checkpoint), device), Path(checkpoint))
+    try:
+        reporter: Reporter = Reporter.from_pretrained(str(checkpoint), map_location=device)
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
+        raise CheckpointError(
+            f"{checkpoint}: no such checkpoint folder, nor is it to be had from the hub; name one made by "
+            "`radscribe train`"
+        ) from None
+    return reporter
+
+
+def _require_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise WrongUse(f"--device {device}: torch has no such device here; take cpu") from None
+
+
+def findings_of(probabilities: Tensor) -> tuple[Finding, ...]:
+    """The 18 conditions with their likeliest state and its probability, from those of all states (18 x 4)."""
+    chosen = probabilities.argmax(-1).tolist()
+    return tuple(
+        Finding(name, STATES[state], round(float(probabilities[row, state]), 4))
+        for row, (name, state) in enumerate(zip(CONDITIONS, chosen, strict=True))
+    )
+
+
+def findings_told(sentences: Sequence[DraftSentence]) -> tuple[Finding, ...]:
+    """The conditions that a draft states, for a system that has no other word on them.
+
+    The probability is the confidence of the surest sentence that states the condition so.
+    """
+    stated = label_report(" ".join(sentence.text for sentence in sentences))
+    found = []
+    for name, state in zip(CONDITIONS, stated, strict=True):
+        if state != BLANK:
+            sure = [each.confidence for each in sentences if each.conditions.get(name) == STATES[state]]
+            found.append(Finding(name, STATES[state], round(max(sure or [each.confidence for each in sentences]), 4)))
+    return tuple(found)
+
+
+def batches(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
+    """Items in lists of ``size``, the last one shorter."""
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""What shows whether a model looks at its evidence."""

@@ -1,0 +1,132 @@
+"""What plain pixels give away: logistic regression and nearest neighbour on films pooled to 32 x 32.
+
+A report generator that does not beat these reads less than a brightness pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from radscribe.core.records import WrongUse
+from radscribe.metrics.significance import Floats
+
+GRID = 32
+FILMS_PER_BLOCK = 256
+MAX_ITERATIONS = 100
+# Mean change of a scaled parameter below which the fit counts as converged.
+TOLERANCE = 1e-6
+
+
+def predict(
+    train_pixels: NDArray[np.number], train_targets: NDArray[np.bool_], test_pixels: NDArray[np.number]
+) -> NDArray[np.bool_]:
+    """Which conditions (``M x C``) one-vs-rest logistic regression reads from films.
+
+    Films are ``N x H x W`` and ``M x H x W`` grey levels, or what ``pool`` made of them; targets ``N x C``.
+    """
+    features = pool(train_pixels)
+    mean, spread = features.mean(axis=0), features.std(axis=0)
+    spread[spread == 0] = 1
+    weights, bias = fit_logistic((features - mean) / spread, train_targets)
+    return np.asarray((pool(test_pixels) - mean) / spread @ weights + bias > 0)
+
+
+def nearest_by_pixels(train_pixels: NDArray[np.number], test_pixels: NDArray[np.number]) -> NDArray[np.int64]:
+    """Index of the training film (``N x H x W``) nearest to each test film (``M x H x W``); ``M``.
+
+    Cosine of the pooled films, each less its own mean, so that neither exposure nor contrast decides.
+    """
+    train, test = _directions(pool(train_pixels)), _directions(pool(test_pixels))
+    return np.concatenate([(rows @ train.T).argmax(axis=1) for rows in _blocks(test)])
+
+
+def pool(pixels: NDArray[np.number]) -> Floats:
+    """Films ``N x H x W`` averaged to 32 x 32 and laid flat, ``N x 1024``; films already pooled stay as they are.
+
+    Sides that are no multiple of 32 lose the few last rows or columns.
+    """
+    if pixels.ndim == 2 and pixels.shape[1] == GRID * GRID:
+        return np.asarray(pixels, dtype=np.float64)
+    if pixels.ndim != 3 or min(pixels.shape[1:]) < GRID or not len(pixels):
+        raise WrongUse(f"films of shape {pixels.shape}: give films x height x width, sides of {GRID} at the least")
+    height, width = (side // GRID for side in pixels.shape[1:])
+    pixels = pixels[:, : height * GRID, : width * GRID]
+    cells = (GRID, height, GRID, width)
+    # Block by block, because the films may be a memory map larger than memory.
+    pooled = [rows.reshape(-1, *cells).mean(axis=(2, 4), dtype=np.float64) for rows in _blocks(pixels)]
+    return np.concatenate(pooled).reshape(len(pixels), GRID * GRID)
+
+
+def fit_logistic(features: Floats, targets: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Weights ``D x C`` and biases ``C`` of ``C`` logistic regressions on ``N x D`` features, ``N x C`` targets.
+
+    Each minimises the summed log loss plus half the squared norm of its weights (scikit-learn's ``C=1``); the bias
+    is free. They are independent but fitted as one problem, so that a step is two matrix products for all.
+    """
+    studies, size = features.shape
+    conditions = targets.shape[1]
+    if len(targets) != studies:
+        raise WrongUse(f"{len(targets)} rows of targets for {studies} films: give one a film")
+    signs = np.where(targets, 1.0, -1.0)
+    # Neighbouring pixels say nearly the same, and rare conditions bend the loss less than common ones. Along the
+    # principal axes, each condition scaled by the curvature to be expected, the problem is nearly round.
+    variances, axes = np.linalg.eigh(features.T @ features / studies)
+    coordinates = features @ axes
+    rates = targets.mean(axis=0)
+    curvatures = np.maximum(rates * (1 - rates), 1 / studies)
+    scales = np.empty((size + 1, conditions))
+    scales[:size] = 1 / np.sqrt(np.maximum(variances, 0)[:, None] * curvatures + 1 / studies)
+    scales[size] = 1 / np.sqrt(curvatures)
+
+    def margins(parameters: Floats) -> Floats:
+        return np.asarray(coordinates @ parameters[:size] + parameters[size])
+
+    def gradient(parameters: Floats, slopes: Floats) -> Floats:
+        """Of the penalty, and of a loss that changes by ``slopes`` (``N x C``) with the margins."""
+        return np.asarray(
+            scales * np.vstack((coordinates.T @ slopes + parameters[:size] / studies, slopes.sum(axis=0)))
+        )
+
+    def loss_and_gradient(flat: Floats) -> tuple[float, Floats]:
+        parameters = scales * flat.reshape(scales.shape)
+        found = signs * margins(parameters)
+        loss = (np.logaddexp(0, -found).sum() + (parameters[:size] ** 2).sum() / 2) / studies
+        return float(loss), gradient(parameters, -signs * expit(-found) / studies).ravel()
+
+    @lru_cache(maxsize=1)  # asked for at the same point many times running
+    def curvature(point: bytes) -> Floats:
+        probabilities = expit(margins(scales * np.frombuffer(point).reshape(scales.shape)))
+        return np.asarray(probabilities * (1 - probabilities) / studies)
+
+    def hessian_product(flat: Floats, direction: Floats) -> Floats:
+        change = scales * direction.reshape(scales.shape)
+        return gradient(change, curvature(flat.tobytes()) * margins(change)).ravel()
+
+    fitted: Any = minimize(
+        loss_and_gradient,
+        np.zeros(scales.size),
+        jac=True,
+        hessp=hessian_product,
+        method="Newton-CG",
+        options={"maxiter": MAX_ITERATIONS, "xtol": TOLERANCE},
+    )
+    parameters = scales * fitted.x.reshape(scales.shape)
+    return axes @ parameters[:size], parameters[size]
+
+
+def _directions(features: Floats) -> Floats:
+    """Rows less their mean, at unit length; a blank film stays zero and is near to nothing."""
+    centred = features - features.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    return np.asarray(centred / np.where(length == 0, 1, length))
+
+
+def _blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    return (rows[start : start + FILMS_PER_BLOCK] for start in range(0, len(rows), FILMS_PER_BLOCK))

@@ -1,0 +1,223 @@
+"""Is the evidence true? Maps against the sides of lesions, retrieval against the true labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.reporter import Reporter
+from radscribe.evaluation.controls.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
+from radscribe.evaluation.controls.pixels_baseline import nearest_by_pixels
+from radscribe.evaluation.evaluate import Evaluation, pooled_films
+from radscribe.labels.conditions import CONDITIONS, POSITIVE
+from radscribe.labels.rules import label_sentence
+from radscribe.metrics.clinical import condition_sums, micro, outcomes
+from radscribe.metrics.significance import Figure, PairedTest, Resampling, interval, paired_test
+from radscribe.models.evidence import ReportModel
+from radscribe.models.knowledge.database import stated_presence
+from radscribe.models.knowledge.index import ReferenceIndex
+from radscribe.models.knowledge.prompts import split_sentences
+from radscribe.models.knowledge.retrieval import HyperbolicNetwork
+from radscribe.models.revtaf import Revtaf, RevtafSight
+
+LEARNED = "learned ball"
+
+
+@dataclass(frozen=True)
+class Found:
+    """How well the labels of references found in one way agree with the true ones; ``behind`` compares the learned
+    ball's micro-F1 with theirs on the same resamples of patients."""
+
+    micro_f1: Figure
+    hamming: float
+    behind: PairedTest | None = None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """``pointing``: peaks of correct one-sided sentences on the lesion's side, with the film's own maps and with those
+    of another film; ``sides``: how often a rightly stated one-sided condition is told on the right side; ``retrieval``:
+    for each way to find the reference, how well its labels agree with the true ones."""
+
+    pointing: dict[str, Pointing] = field(default_factory=dict)
+    pointing_p_value: float | None = None
+    sides: Pointing | None = None
+    retrieval: dict[str, Found] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        evidence = {
+            "pointing": {name: asdict(value) for name, value in self.pointing.items()},
+            "p_value": self.pointing_p_value,
+            "sides": asdict(self.sides) if self.sides else None,
+        }
+        return {"evidence": evidence, "retrieval": {name: asdict(found) for name, found in self.retrieval.items()}}
+
+    def markdown(self) -> str:
+        lines: list[str] = []
+        if self.pointing:
+            lines += [
+                "",
+                "| attention maps of correct one-sided sentences | sentences | peak on the lesion's side |",
+                "|---|---:|---:|",
+            ]
+            lines += [f"| {name} | {value.n} | {value.rate:.3f} |" for name, value in self.pointing.items()]
+            lines += ["", f"Own film against another film: p = {self.pointing_p_value:.2g} (exact McNemar, one-sided)."]
+        if self.sides:
+            lines += [
+                f"A condition rightly stated on one side: the right side in {self.sides.rate:.3f} of {self.sides.n}."
+            ]
+        if self.retrieval:
+            lines += [
+                "",
+                "| reference found by | micro-F1 of its labels | differing bits of 72 | behind the learned ball |",
+                "|---|---:|---:|---:|",
+            ]
+            for name, found in self.retrieval.items():
+                behind = f"{found.behind.difference} p = {found.behind.p_value:.3f}" if found.behind else ""
+                lines.append(f"| {name} | {found.micro_f1} | {found.hamming:.2f} | {behind} |")
+        return "\n".join(lines) + "\n"
+
+
+def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> Proof:
+    """What can be proved on this dataset: pointing needs the lesions' sides (phantoms), retrieval any labels."""
+    pointing_found: dict[str, Pointing] = {}
+    p_value, sides = None, None
+    if "sides" in dataset.table.column_names:
+        own, other = _side_hits(reporter, dataset, evaluation)
+        pointing_found = {"own film": pointing(own), "another film": pointing(other)}
+        p_value = paired_hits_p_value(own, other)
+        sides = pointing(_sides_told(dataset, evaluation))
+    return Proof(pointing_found, p_value, sides, _retrieval(reporter, dataset, evaluation))
+
+
+def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> tuple[list[bool], list[bool]]:
+    """For each sentence that rightly states a finding of one side: does its map peak there, and with another film?"""
+    sides = dataset.column("sides")
+    model: ReportModel = reporter.system.model
+    search, sight = reporter.system.config.search, evaluation.sight
+    records: dict[str, list[PointingRecord]] = {"own": [], "other": []}
+    for row, study in enumerate(evaluation.studies):
+        known: dict[str, str] = json.loads(sides[study.study_id])
+        one_sided = {name: side for name, side in known.items() if side in ("left", "right")}
+        if not one_sided:
+            continue
+        pair = sight.rows(torch.tensor([row, int(evaluation.shuffled[row])]))
+        tokens = model.tokenizer.encode(evaluation.reports[study.study_id], search.max_new_tokens)[:-1]
+        spans = model.tokenizer.sentences(tokens)
+        sided = [
+            (first, last, side) for text, first, last in spans if (side := _stated_side(text, study.labels, one_sided))
+        ]
+        if not sided:
+            continue
+        own = pair.rows(torch.tensor([0]))
+        for name, film in (("own", own), ("other", pair.rows(torch.tensor([1])))):
+            # The same words and states are read with either film: only the film differs.
+            film = film.with_part_of("states", own) if "states" in film.parts else film
+            attention = model.explain(tokens, film).attention
+            side_length = round(attention.shape[1] ** 0.5)
+            records[name] += [
+                PointingRecord(attention[first:last].mean(0).view(side_length, side_length).cpu().numpy(), side)
+                for first, last, side in sided
+            ]
+    return side_hits(records["own"]), side_hits(records["other"])
+
+
+def _sides_told(dataset: PreparedDataset, evaluation: Evaluation) -> list[bool]:
+    """For each sentence that names one side and rightly states a one-sided condition: is it the condition's side?"""
+    sides = dataset.column("sides")
+    told = []
+    for study in evaluation.studies:
+        known: dict[str, str] = json.loads(sides[study.study_id])
+        for text in split_sentences(evaluation.reports[study.study_id]):
+            own = [known[name] for name in _rightly_stated(text, study.labels) if known.get(name) in ("left", "right")]
+            side = _named_side(text)
+            if own and side:
+                told.append(side in own)
+    return told
+
+
+def _named_side(text: str) -> str | None:
+    """The one side that a sentence names."""
+    words = set(text.lower().replace(".", " ").replace(",", " ").split())
+    named = [side for side in ("left", "right") if side in words]
+    return named[0] if len(named) == 1 else None
+
+
+def _rightly_stated(text: str, truth: Sequence[int]) -> list[str]:
+    """The conditions that a sentence states as positive and that are."""
+    states = zip(CONDITIONS, label_sentence(text), truth, strict=True)
+    return [name for name, state, true in states if state == true == POSITIVE]
+
+
+def _stated_side(text: str, truth: Sequence[int], sides: dict[str, str]) -> Any:
+    """The side a sentence names, where it rightly states a one-sided condition as positive on that side; else None."""
+    side = _named_side(text)
+    return side if side and any(sides.get(name) == side for name in _rightly_stated(text, truth)) else None
+
+
+def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> dict[str, Found]:
+    """The learned ball beside the same layers untrained, the nearest film by pixels, and chance."""
+    system = reporter.system
+    sight = evaluation.sight
+    if not isinstance(sight, RevtafSight) or not isinstance(system.model, Revtaf) or not system.model.config.retrieval:
+        return {}
+    training = {study.study_id: study for study in dataset.split("train")}
+    database = system.knowledge.database
+    if not set(database.study_ids) <= training.keys():
+        return {}  # the checkpoint's database is another dataset's
+    known = [training[study_id] for study_id in database.study_ids]
+    labels = torch.tensor([study.labels for study in known])
+    truth = torch.tensor([study.labels for study in evaluation.studies])
+    presence = sight.entities.presence
+    assert sight.references is not None
+    torch.manual_seed(0)
+    untrained = HyperbolicNetwork(system.model.config.retrieval).to(presence.device)
+    with torch.no_grad():
+        if system.model.config.retrieval.indexed == "reports":
+            indexed = stated_presence(known).to(presence.device)
+        else:
+            indexed = _database_presence(reporter, dataset, known)
+        index = ReferenceIndex(untrained(indexed), float(untrained.curvature), "")
+        by_untrained = index.search(untrained(presence))[1][:, 0]
+    films, own = pooled_films(dataset, known), pooled_films(dataset, evaluation.studies)
+    by_pixels = torch.from_numpy(nearest_by_pixels(films, own))
+    chance = torch.from_numpy(np.random.default_rng(0).integers(0, len(known), len(truth)))
+    ways = {
+        LEARNED: sight.references.cpu(),
+        "untrained layers": by_untrained.cpu(),
+        "nearest pixels": by_pixels,
+        "chance": chance,
+    }
+    resampling = Resampling(tuple(study.patient_id for study in evaluation.studies))
+    f1 = {
+        name: micro(condition_sums(outcomes(labels[rows].numpy(), truth.numpy()), resampling))[..., 2]
+        for name, rows in ways.items()
+    }
+    return {
+        name: Found(
+            interval(f1[name]),
+            float((2 * (labels[rows] != truth).sum(1)).float().mean()),  # every differing condition counts two bits
+            paired_test(f1[LEARNED], f1[name]) if name != LEARNED else None,
+        )
+        for name, rows in ways.items()
+    }
+
+
+def _database_presence(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Any]) -> Tensor:
+    from radscribe.imaging.crop import centre_crop
+
+    parts = []
+    for first in range(0, len(studies), 64):
+        views = [centre_crop(dataset.film(study), reporter.system.config.film) for study in studies[first : first + 64]]
+        films = torch.from_numpy(np.stack(views)).unsqueeze(1).float().to(reporter.device) / 255.0
+        with torch.no_grad():
+            assert reporter.system.entity_model is not None
+            parts.append(reporter.system.entity_model(films).presence)
+    return torch.cat(parts)

@@ -1,0 +1,1 @@
+"""What a scorecard holds, and how it is shown."""

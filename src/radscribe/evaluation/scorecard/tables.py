@@ -1,0 +1,74 @@
+"""A scorecard as markdown, for the terminal, a README or a model card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from radscribe.evaluation.scorecard.card import Scorecard
+from radscribe.metrics.clinical import Clinical
+from radscribe.metrics.significance import Figure
+
+
+def markdown(card: Scorecard) -> str:
+    """The figures beside their controls, then severity, frequency, agreement and each condition."""
+    reports = f"{card.distinct_reports:.1%} distinct reports (commonest {card.commonest_report:.1%})"
+    notice = f", {card.notice}" if card.notice else ""
+    parts = [f"{card.studies} studies{notice}, {reports}. Brackets: 95 % bootstrap interval."]
+    shares = card.prior_references
+    parts.append(
+        f"An earlier film is spoken of in {shares['hypotheses']:.1%} of these reports "
+        f"({shares['references']:.1%} of the references)."
+    )
+    systems = [_system("this system", card.nlg, card.clinical, "")]
+    for name, control in card.controls.items():
+        drop = control.micro_f1_drop
+        fall = f"{drop.difference} p = {drop.p_value:.3f}"
+        systems.append(_system(name.replace("_", " "), control.nlg, control.clinical, fall))
+    head = ("reports", "micro-F1", "macro-F1", "example F1", "micro-F1 of 5", "BLEU-4", "ROUGE-L", "drop of micro-F1")
+    parts.append(table(head, systems))
+    if card.radeval:
+        parts.append(table(("RadEval", "mean over studies"), card.radeval.items()))
+    if card.severity:
+        grades = [(name, band.support, band.recall, band.f1) for name, band in card.severity.items()]
+        parts.append(table(("severity", "positives", "recall", "F1"), grades))
+    if card.frequency:
+        bands = [(n, len(b.conditions), b.support, b.micro_f1, b.macro_f1) for n, b in card.frequency.items()]
+        parts.append(table(("training frequency", "conditions", "positives", "micro-F1", "macro-F1"), bands))
+    if card.agreement:
+        others = (card.agreement_without_old_changes, card.agreement_shuffled)
+        rows = [(name, value, *(other.get(name) for other in others)) for name, value in card.agreement.items()]
+        kinds = ("balanced accuracy for the image's label", "without scars and other old changes", "shuffled films")
+        parts.append(table(("films", *kinds), rows))
+    scores = card.clinical.per_condition.items()
+    conditions = [(name, s.support, s.precision.value, s.recall.value, s.f1) for name, s in scores]
+    parts.append(table(("condition", "positives", "precision", "recall", "F1"), conditions))
+    notes = [f"- flag: {flag}" for flag in card.flags]
+    notes += [f"- {name} is missing: {reason}" for name, reason in card.missing.items()]
+    if notes:
+        parts.append("\n".join(notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def _system(name: str, nlg: Mapping[str, Figure | None], clinical: Clinical, drop: str) -> Sequence[object]:
+    averages = (clinical.micro, clinical.macro, clinical.example, clinical.micro_5)
+    return name, *(scores.f1 for scores in averages), _brief(nlg["bleu_4"]), _brief(nlg["rouge_l"]), drop
+
+
+def _brief(figure: Figure | None) -> str:
+    return "" if figure is None else f"{figure.value:.3f}"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "one class only"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A markdown table whose columns also line up in a terminal: the first to the left, the others to the right."""
+    lines = [list(head), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    lines.insert(1, [":".rjust(width, "-") if column else "-" * width for column, width in enumerate(widths)])
+    return "\n".join(
+        "| " + " | ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) + " |" for line in lines
+    )

@@ -1,0 +1,1 @@
+"""Pure figures of reports, without a model."""

@@ -1,0 +1,69 @@
+"""METEOR 1.5 for English without Java: equal to the jar as pycocoevalcap runs it, on the data in that package.
+
+Source: M. Denkowski and A. Lavie, "Meteor Universal: Language Specific Translation Evaluation for Any Target
+Language", WMT 2014.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from radscribe.core.records import WrongUse
+from radscribe.metrics.meteor.counts import count
+from radscribe.metrics.meteor.lexicon import read_lexicon
+from radscribe.metrics.meteor.normalize import words_of
+from radscribe.metrics.meteor.resources import read_word_lists, resource_folder
+from radscribe.metrics.meteor.score import STATISTICS, corpus_score
+from radscribe.metrics.meteor.search import TextTooLong
+from radscribe.metrics.significance import Floats
+
+__all__ = ["STATISTICS", "MeteorScores", "TextTooLong", "corpus_score", "meteor"]
+
+# Words of one side times words of the other: what aligning takes. Reports have some ten thousand.
+LARGEST_PAIR = 2**20
+
+
+@dataclass(frozen=True)
+class MeteorScores:
+    """METEOR of ``N`` studies and the ``STATISTICS`` behind it, ``N x 23``: ``corpus_score`` takes sums of them."""
+
+    per_study: Floats
+    statistics: Floats
+
+    @property
+    def corpus(self) -> float:
+        """METEOR of all studies together, which is not the mean of theirs."""
+        return float(corpus_score(self.statistics.sum(axis=0)))
+
+
+def meteor(hypotheses: Sequence[str], references: Sequence[str]) -> MeteorScores | None:
+    """METEOR 1.5 of ``N`` hypotheses against one reference each, or None where pycocoevalcap is not installed.
+
+    Texts go in as they are, since METEOR splits them into words by rules of its own. A call reads the package's data
+    through, which takes seconds. The separator of the jar's protocol, ``|||``, is dropped from texts.
+
+    Raises:
+        WrongUse: there are not as many hypotheses as references.
+        RadscribeError: the installed package lacks METEOR's data.
+        TextTooLong: a pair has more words than can be aligned.
+    """
+    if len(hypotheses) != len(references):
+        raise WrongUse(f"{len(hypotheses)} hypotheses for {len(references)} references: give one a study")
+    folder = resource_folder()
+    if folder is None:
+        return None
+    lists = read_word_lists(folder)
+    lines = [
+        # pycocoevalcap folds blanks of the hypothesis only, which now and then parts quotation marks otherwise.
+        (hypothesis.replace("|||", "").replace("  ", " "), reference.replace("|||", ""))
+        for hypothesis, reference in zip(hypotheses, references, strict=True)
+    ]
+    words = {line: words_of(line, lists.abbreviations) for line in set(chain(*lines))}
+    pairs = [(words[hypothesis], words[reference]) for hypothesis, reference in lines]
+    for said, true in pairs:
+        if len(said) * len(true) > LARGEST_PAIR:
+            raise TextTooLong(f"a pair of texts has {len(said):,} and {len(true):,} words, too many to be aligned")
+    statistics = count(pairs, read_lexicon(folder, lists, set(words.values())))
+    return MeteorScores(corpus_score(statistics), statistics)

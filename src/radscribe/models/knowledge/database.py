@@ -1,0 +1,185 @@
+"""The reference database: training studies, their places in the ball, and the sentence vectors of their reports."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from radscribe.core.records import RadscribeError, Study
+from radscribe.labels.entities import ENTITIES
+from radscribe.models.encoders.text import TextEncoder
+from radscribe.models.knowledge.nearest import nearest
+from radscribe.models.knowledge.prompts import sentence_table, split_sentences
+
+
+def stated_presence(studies: Sequence[Study]) -> Tensor:
+    """1 where a study's report states an entity as present, else 0: N x 75."""
+    presence = torch.zeros(len(studies), len(ENTITIES))
+    for row, study in enumerate(studies):
+        presence[row, [entity for entity, _, present in study.triplets if present]] = 1.0
+    return presence
+
+
+@dataclass(frozen=True)
+class ReportDatabase:
+    """N training studies with R distinct reports made of S distinct sentences; tensors only, text where attached.
+
+    Every row is of the training split: validation, test and the film at hand never enter.
+    """
+
+    study_ids: tuple[str, ...]
+    report_ids: tuple[str, ...]  # N: whose report it is (another study's where pairs are weak)
+    groups: Tensor  # N: patients as integers
+    labels: Tensor  # N x 18 states, uint8
+    report_of_study: Tensor  # N -> R
+    sentences_of_report: Tensor  # R x longest report, indices into S, -1 behind the end
+    sentence_vectors: Tensor  # S x d_t, [CLS] of each sentence
+    features: Tensor  # N x w, unit rows: the entity model's pooled films
+    ball: Tensor  # N x d_h, empty until the retrieval layers are trained
+    hashes: tuple[str, ...]  # S, of the sentences' texts: what is attached later must be the same
+    sentences: tuple[str, ...] | None = None  # S texts, None until attached
+
+    def __len__(self) -> int:
+        return len(self.study_ids)
+
+    @property
+    def kin(self) -> Tensor:
+        """N x 2, patients and reports as integers: studies that share either are no references of each other.
+
+        With weak pairs one report belongs to several patients; what is to be learned must not be looked up.
+        """
+        known = {name: number for number, name in enumerate(dict.fromkeys(self.report_ids))}
+        reports = torch.tensor([known[name] for name in self.report_ids], device=self.groups.device)
+        return torch.stack((self.groups, reports.to(self.groups.dtype)), 1)
+
+    @property
+    def report_vectors(self) -> Tensor:
+        """R x d_t: a report's vector is the mean of its sentences' vectors; zero for a report without a sentence."""
+        gathered, mask = self._sentences(torch.arange(len(self.sentences_of_report)))
+        return gathered.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+
+    def neighbour_vectors(self, studies: Tensor, report_vectors: Tensor) -> Tensor:
+        """The memory that the classification branch reads: B x k study indices -> B x k x d_t.
+
+        -1 ("no more neighbours") reads as a report without a sentence does: zero.
+        """
+        vectors = report_vectors[self.report_of_study[studies.clamp(min=0)]]
+        return vectors.masked_fill((studies < 0).unsqueeze(-1), 0.0)
+
+    def global_prompts(self, studies: Tensor) -> tuple[Tensor, Tensor]:
+        """F_g (B x N x d_t) and its mask (B x N): the sentences of each reference report.
+
+        ``studies``: B database indices, or B x k for several references, whose sentences then stand in one row; -1
+        means "nothing near enough" and gives an empty prompt.
+        """
+        studies = studies if studies.dim() == 2 else studies[:, None]
+        vectors, mask = self._sentences(self.report_of_study[studies.clamp(min=0)].flatten())
+        mask &= (studies.flatten() >= 0)[:, None]
+        rows = len(studies)
+        return vectors.reshape(rows, -1, vectors.shape[-1]), mask.reshape(rows, -1)
+
+    def _sentences(self, reports: Tensor) -> tuple[Tensor, Tensor]:
+        indices = self.sentences_of_report[reports]
+        mask = indices >= 0
+        return self.sentence_vectors[indices.clamp(min=0)] * mask[..., None], mask
+
+    def nearest_films(self, features: Tensor, groups: Tensor | None, count: int) -> Tensor:
+        """Indices (B x count) of the studies whose films are most alike by cosine, never of kin (``groups``, B x 2).
+
+        -1 where fewer than ``count`` are left. Runs on the database's device; the answer comes back on the films'.
+        """
+        return nearest(features, self.features, count, None if groups is None else (groups, self.kin))[1]
+
+    def nearest_sentence(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """For each of B sentence vectors: the index of the nearest known sentence by cosine, and the cosine."""
+        similarity, indices = nearest(vectors, functional.normalize(self.sentence_vectors, dim=-1), 1)
+        return indices[:, 0], similarity[:, 0]
+
+    def study_of_sentence(self, sentence: int) -> int:
+        """The first study whose report holds the sentence."""
+        report = int((self.sentences_of_report == sentence).any(1).nonzero()[0])
+        return int((self.report_of_study == report).nonzero()[0])
+
+    def report_text(self, study: int) -> str | None:
+        """The report of database row ``study``, where texts are attached."""
+        if self.sentences is None:
+            return None
+        indices = self.sentences_of_report[self.report_of_study[study]].tolist()
+        return " ".join(self.sentences[index] for index in indices if index >= 0)
+
+    def with_ball(self, ball: Tensor) -> ReportDatabase:
+        return replace(self, ball=ball)
+
+    def with_reports(self, reports: Mapping[str, str]) -> ReportDatabase:
+        """The same database with the texts of its reports attached; no vector changes, so no draft does.
+
+        ``reports``: text by report id. Raises ``RadscribeError`` where one is missing or is not the text that the
+        database was built from.
+        """
+        texts: dict[str, str] = {}
+        for report in dict.fromkeys(self.report_ids):
+            if report not in reports:
+                raise RadscribeError(
+                    f"{report}: its report is not among those given; name the source it was trained on"
+                )
+            texts |= {_hash(sentence): sentence for sentence in split_sentences(reports[report])}
+        unknown = [code for code in self.hashes if code not in texts]
+        if unknown:
+            raise RadscribeError(
+                f"{len(unknown)} of {len(self.hashes)} sentences of the index are not in the reports given; "
+                "name the same files that it was trained on"
+            )
+        return replace(self, sentences=tuple(texts[code] for code in self.hashes))
+
+    def to(self, device: torch.device) -> ReportDatabase:
+        """The same database with its tensors on ``device``."""
+        moved: dict[str, Any] = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
+
+
+def build_database(
+    studies: Sequence[Study],
+    section: str,
+    features: Tensor,
+    text_encoder: TextEncoder,
+    report_ids: Sequence[str] | None = None,
+    sentence_vectors: Tensor | None = None,
+) -> ReportDatabase:
+    """The database of ``studies`` (training split), with film ``features`` (N x w) in their order.
+
+    ``sentence_vectors`` are those of an earlier build of the same studies; without them the text encoder makes them.
+    """
+    texts = [study.report(section) for study in studies]
+    distinct = list(dict.fromkeys(texts))
+    position = {text: index for index, text in enumerate(distinct)}
+    sentences, rows = sentence_table(distinct)
+    longest = max((len(row) for row in rows), default=1)
+    padded = torch.tensor([row + [-1] * (longest - len(row)) for row in rows])
+    if sentence_vectors is None:
+        sentence_vectors = text_encoder.encode(sentences).half().float()  # as the checkpoint stores them
+    patients = {patient: index for index, patient in enumerate(dict.fromkeys(study.patient_id for study in studies))}
+    return ReportDatabase(
+        study_ids=tuple(study.study_id for study in studies),
+        report_ids=tuple(report_ids or (study.study_id for study in studies)),
+        groups=torch.tensor([patients[study.patient_id] for study in studies]),
+        labels=torch.tensor([study.labels for study in studies], dtype=torch.uint8),
+        report_of_study=torch.tensor([position[text] for text in texts]),
+        sentences_of_report=padded,
+        sentence_vectors=sentence_vectors,
+        features=functional.normalize(features.float(), dim=-1).half().float(),
+        ball=torch.zeros(0),
+        hashes=tuple(_hash(sentence) for sentence in sentences),
+        sentences=tuple(sentences),
+    )
+
+
+def _hash(sentence: str) -> str:
+    return hashlib.sha256(sentence.encode()).hexdigest()[:16]

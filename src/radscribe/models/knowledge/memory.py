@@ -1,0 +1,76 @@
+"""The clinical memory bank (MCSAM, arXiv 2404.00588): slots that both modalities retrieve from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from radscribe.models.knowledge.slots import SlotsConfig
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """N_m slots of ``slot_width`` D_M, which ``start`` counts and says how they begin; each query reads its ``nearest``
+    k of them (k = N_m is dense)."""
+
+    start: SlotsConfig = field(default_factory=lambda: SlotsConfig(count=512))
+    slot_width: int = 512
+    heads: int = 8
+    nearest: int = 32
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.nearest <= self.start.count:
+            raise ValueError(f"nearest must lie between 1 and the {self.start.count} slots, not {self.nearest}")
+        if self.heads < 1:
+            raise ValueError(f"heads must be at least 1, not {self.heads}")
+
+
+class Retrieved(NamedTuple):
+    """What queries (B x L) found: ``values`` B x L x width, and ``weights`` B x L x N_m over the slots, mean of heads.
+
+    Each row of ``weights`` sums to one.
+    """
+
+    values: Tensor
+    weights: Tensor
+
+
+class MemoryBank(nn.Module):
+    """R(X, M): top-k attention over the slots M (N_m x D_M), which are learned on from where they start.
+
+    One set of projections serves image and text, so that a slot means the same to both (ours; the lineage does so).
+    """
+
+    def __init__(self, config: MemoryConfig, width: int) -> None:
+        super().__init__()
+        if width % config.heads:
+            raise ValueError(f"width {width} is not divisible by {config.heads} heads")
+        self.config = config
+        self.slots = nn.Parameter(functional.normalize(torch.randn(config.start.count, config.slot_width), dim=-1))
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(config.slot_width, width)
+        self.value = nn.Linear(config.slot_width, width)
+        self.output = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Retrieved:
+        """``B x L x width -> Retrieved``."""
+        queries = self.query(x).unflatten(-1, (self.config.heads, -1)).transpose(1, 2)  # B x heads x L x width / heads
+        slots = self.slots * self.config.slot_width**0.5  # unit rows at the start: now of the size linear maps expect
+        keys, values = (layer(slots).unflatten(-1, (self.config.heads, -1)) for layer in (self.key, self.value))
+        scores = queries @ keys.permute(1, 2, 0) / queries.shape[-1] ** 0.5  # B x heads x L x N_m
+        weights = chosen_softmax(scores.float(), self.config.nearest)
+        found = weights.to(values.dtype) @ values.transpose(0, 1)
+        return Retrieved(self.output(found.transpose(1, 2).flatten(2)), weights.mean(1))
+
+
+def chosen_softmax(scores: Tensor, count: int) -> Tensor:
+    """Softmax over the ``count`` largest scores of each row; the others get exactly zero, and zero gradient."""
+    if count < scores.shape[-1]:
+        chosen = scores.detach().topk(count, dim=-1).indices
+        left_out = torch.ones_like(scores, dtype=torch.bool).scatter_(-1, chosen, False)
+        scores = scores.masked_fill(left_out, float("-inf"))
+    return scores.softmax(-1)

@@ -1,0 +1,96 @@
+"""What a training leaves to look at: curves, the joined log, and a model card written from what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from radscribe.core.records import NOTICE
+from radscribe.training.cache import Step
+
+PAPERS = {
+    "revtaf": "REVTAF model (Zhou et al., arXiv 2507.07568",
+    "mcsam": "MCSAM model (Tao et al., arXiv 2404.00588",
+}
+
+
+def write_training_report(out: Path, steps: Sequence[Step], about: dict[str, Any]) -> None:
+    """``training.jsonl``, ``curves.png`` and ``MODEL_CARD.md`` in the checkpoint folder ``out``."""
+    rows = [row for step in steps for row in read_log(step.folder / "training.jsonl")]
+    (out / "training.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    draw_curves(rows, out / "curves.png")
+    (out / "MODEL_CARD.md").write_text(model_card(about, rows), encoding="utf-8")
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a training log; none where a step was not trained."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """One row of panels a stage: training losses on the left, validation figures on the right."""
+    stages = list(dict.fromkeys(row["stage"] for row in rows))
+    if not stages:
+        return
+    figure = Figure(figsize=(11, 3.2 * len(stages)), layout="constrained")
+    panels = figure.subplots(len(stages), 2, squeeze=False)
+    for stage, (losses, scores) in zip(stages, panels, strict=True):
+        own = [row for row in rows if row["stage"] == stage]
+        epochs = [row["epoch"] for row in own]
+        skipped = {"stage", "epoch", "step", "learning_rate", "seconds", "validation_score"}
+        for name in (name for name in own[0] if name not in skipped):
+            panel = scores if name.startswith("validation_") else losses
+            panel.plot(
+                epochs, [row.get(name) for row in own], marker="o", markersize=3, label=name.removeprefix("validation_")
+            )
+        losses.set(title=f"{stage}: training", xlabel="epoch")
+        scores.set(title=f"{stage}: validation", xlabel="epoch")
+        for panel in (losses, scores):
+            panel.grid(alpha=0.3)
+            if panel.lines:
+                panel.legend(fontsize=8)
+    figure.savefig(path, dpi=90)
+
+
+def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+    """Markdown from the configuration and the measured figures alone."""
+    recipe, dataset = about["recipe"], about["dataset"]
+    paired = (
+        "Films and reports are weakly paired: they come from different patients. " if dataset["weakly_paired"] else ""
+    )
+    studies = ", ".join(f"{count} {name}" for name, count in dataset["studies"].items())
+    lines = [
+        f"# {recipe['name']}",
+        "",
+        f"**{NOTICE}**",
+        "",
+        f"A {PAPERS[recipe['model'].get('method', 'revtaf')]}, independent reimplementation) that drafts chest X-ray "
+        "reports, trained by radscribe.",
+        "",
+        f"- Data: {studies} studies; dataset {dataset['fingerprint'][:16]}. {paired}".rstrip(),
+        f"- Section drafted: {recipe['section']}. Seed {recipe['seed']}.",
+        f"- Weights: {'half' if recipe['half_precision'] else 'single'} precision.",
+        "",
+        "| step | minutes | epochs | best epoch | validation score |",
+        "|---|---|---|---|---|",
+    ]
+    for name, summary in about["measured"].items():
+        best = summary.get("best") or {}
+        epochs = sum(row["stage"] == name.replace("-", " ") for row in rows)
+        score = f"{best['score']:.3f}" if best else "-"
+        lines.append(f"| {name} | {summary['seconds'] / 60:.1f} | {epochs} | {best.get('epoch', '-')} | {score} |")
+    lines += [
+        "",
+        "The generator's score is the micro-F1 over 14 conditions of the reports written for the validation split; the "
+        "best epoch was chosen by it alone. `curves.png` shows every epoch.",
+        "",
+        "Not validated in any clinic. Drafts need a radiologist's reading of the film.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,55 @@
+"""`radscribe train`: the cached steps of a system in order; then the checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from radscribe.core.config import to_mapping
+from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.checkpoint import save_checkpoint
+from radscribe.drafting.system import System
+from radscribe.models.mcsam import McsamConfig
+from radscribe.training.cache import Step
+from radscribe.training.mcsam import McsamSteps
+from radscribe.training.model_card import write_training_report
+from radscribe.training.recipe import Recipe
+from radscribe.training.revtaf import RevtafSteps
+from radscribe.training.steps import Options
+
+__all__ = ["Options", "train"]
+
+
+def train(recipe: Recipe, dataset: PreparedDataset, out: Path, options: Options) -> Path:
+    """Trains ``recipe`` on ``dataset`` and writes the checkpoint folder ``out``."""
+    steps = (McsamSteps if isinstance(recipe.model, McsamConfig) else RevtafSteps)(recipe, dataset, options)
+    steps.check()
+    out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is told before hours of work
+    trained, system = steps.train()
+    return _save(recipe, dataset, out, options, trained, system)
+
+
+def _save(
+    recipe: Recipe, dataset: PreparedDataset, out: Path, options: Options, trained: list[Step], system: System
+) -> Path:
+    """The checkpoint with what was measured; ``trained`` are the steps that have curves, the generator's last."""
+    about: dict[str, Any] = {
+        "recipe": to_mapping(recipe),
+        "dataset": {
+            "fingerprint": dataset.fingerprint,
+            "weakly_paired": bool(dataset.manifest.get("weakly_paired", False)),
+            "studies": {name: counts["studies"] for name, counts in dataset.manifest["counts"].items()},
+        },
+        "measured": {
+            step.folder.name.rpartition("-")[0]: {k: v for k, v in step.summary.items() if k != "inputs"}
+            for step in trained
+        },
+    }
+    save_checkpoint(out, system, about, recipe.half_precision, recipe.store_reports)
+    write_training_report(out, trained, about)
+    board = trained[-1].folder / "tensorboard"
+    if board.exists():
+        shutil.copytree(board, out / "tensorboard", dirs_exist_ok=True)
+    options.say(f"checkpoint: {out}")
+    return out

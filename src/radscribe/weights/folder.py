@@ -1,0 +1,99 @@
+"""The folder of an import: ``model.safetensors`` under radscribe's own names, and its record, ``import.json``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from torch import Tensor
+
+import radscribe
+from radscribe.core.files import sha256_of
+from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.tensors import read_json, read_tensors, replaced_together, write_json, write_tensors
+from radscribe.models.decoding.tokenizer import read_tokenizer
+from radscribe.weights.carry import Carried, Plan, Source
+
+FORMAT = "radscribe-import/1"
+ABOUT, MODEL, TOKENIZER = "import.json", "model.safetensors", "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """An imported folder; ``about`` is the content of its record."""
+
+    folder: Path
+    about: dict[str, Any]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """By part, what a recipe must share with the imported weights."""
+        found: dict[str, Any] = self.about["config"]
+        return found
+
+    @property
+    def content(self) -> str:
+        """The SHA-256 of the weights, by which cached steps know them."""
+        return sha256_of(self.folder / MODEL)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return read_tensors(self.folder / MODEL)
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """The tensors of one part, without its name before theirs; none where the folder lacks it."""
+        return {
+            key.removeprefix(f"{name}."): value for key, value in self.tensors().items() if key.startswith(f"{name}.")
+        }
+
+    def tokenizer(self) -> Tokenizer | None:
+        path = self.folder / TOKENIZER
+        return read_tokenizer(path) if path.is_file() else None
+
+
+def is_import(folder: Path) -> bool:
+    return (folder / ABOUT).is_file()
+
+
+def open_import(folder: Path) -> Imported:
+    """An imported folder. Raises ``RadscribeError`` where it is none, damaged or of another version."""
+    if not is_import(folder):
+        raise RadscribeError(f"{folder}: no imported folder; make one with `radscribe import`")
+    about = read_json(folder / ABOUT)
+    if about.get("format") != FORMAT or not isinstance(about.get("config"), dict):
+        raise RadscribeError(f"{folder / ABOUT}: its format is {about.get('format')}, this version reads {FORMAT}")
+    return Imported(folder, about)
+
+
+def check_target(folder: Path) -> None:
+    """Raises ``WrongUse`` where ``folder`` holds something that an import must not write over."""
+    if folder.exists() and not folder.is_dir():
+        raise WrongUse(f"{folder}: a file; name a folder with --out")
+    if folder.is_dir() and any(folder.iterdir()) and not is_import(folder):
+        raise WrongUse(f"{folder}: it holds other files; name a new folder with --out")
+
+
+def write_import(folder: Path, kind: str, source: Source, plan: Plan, carried: Carried) -> dict[str, Any]:
+    """Writes the folder, whole or not at all, and returns its record."""
+    about = {
+        "format": FORMAT,
+        "radscribe_version": radscribe.__version__,
+        "kind": kind,
+        "source": source.path.name,
+        "sha256": sha256_of(source.path),
+        "config": plan.config,
+        "notes": list(plan.notes),
+        "made_up": carried.made,
+        "started": carried.started,
+        "left_out": carried.left_out,
+        "mapped": carried.mapped,
+    }
+    with replaced_together(folder) as staging:
+        write_tensors(staging / MODEL, carried.tensors)
+        if plan.tokenizer is not None:
+            (staging / TOKENIZER).write_text(plan.tokenizer.to_str(pretty=False), encoding="utf-8")
+        write_json(staging / ABOUT, about)
+    if plan.tokenizer is None:  # an older import's
+        (folder / TOKENIZER).unlink(missing_ok=True)
+    return about

@@ -1,0 +1,104 @@
+"""The table of an ablation: means over seeds, paired tests against the full system, what is not finished."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from radscribe.ablation.files import draw, markdown, save, tidy
+from radscribe.ablation.table import MICRO, RARE, Finished, compared, rare_columns
+from radscribe.core.records import WrongUse
+from radscribe.evaluation.scorecard.per_study import PerStudy
+from radscribe.evaluation.scorecard.saved import SavedScorecard
+from radscribe.metrics.clinical import condition_sums, macro, micro, outcomes, score_states
+from radscribe.metrics.significance import Figure, Resampling, holm, paired_test
+
+STUDIES = 60
+RARE_COLUMNS = np.array([2, 5])
+PATIENTS = Resampling(tuple(f"patient-{study // 2}" for study in range(STUDIES)))
+TRUTH = np.random.default_rng(0).integers(0, 2, (STUDIES, 14))
+
+
+def finished(row: str, seed: int, kept: float) -> Finished:
+    """A run whose drafts state a share ``kept`` of what is true."""
+    random = np.random.default_rng((seed, int(100 * kept)))
+    stated = np.where(random.random(TRUTH.shape) < kept, TRUTH, 0)
+    rows = PerStudy(tuple(f"study-{study:02}" for study in range(STUDIES)), stated, TRUTH, {}, PATIENTS)
+    clinical = score_states(stated, TRUTH)
+    language = Figure(kept / 2, 0.0, 1.0)
+    figures = {"micro_f1": clinical.micro.f1, "macro_f1": clinical.macro.f1, "bleu_4": language, "rouge_l": language}
+    return Finished(row, seed, 3.5, 4.0 + seed, SavedScorecard(row, {}, figures, rows))
+
+
+def runs() -> list[Finished]:
+    shares = {"full": 0.9, "half": 0.5, "same": 0.88}
+    return [finished(name, seed, share) for seed in (1, 0) for name, share in shares.items()][:-1]
+
+
+def test_means_and_tests_are_those_of_the_runs() -> None:
+    found = compared(runs(), ["full", "half", "same", "never"], "full", 2, RARE_COLUMNS)
+    assert [row.name for row in found.rows] == ["full", "half", "same"] and found.unfinished == ("never",)
+    assert [row.seeds for row in found.rows] == [(0, 1), (0, 1), (1,)]
+    by_name = {(run.row, run.seed): run.card for run in runs()}
+
+    def draws(name: str, seed: int, rare: bool) -> np.ndarray:
+        sums = condition_sums(outcomes(by_name[name, seed].rows.hypothesis_states, TRUTH), PATIENTS)
+        return macro(sums[:, RARE_COLUMNS])[:, 2] if rare else micro(sums)[:, 2]
+
+    for figure, rare in ((MICRO, False), (RARE, True)):
+        full = (draws("full", 0, rare) + draws("full", 1, rare)) / 2
+        expected = [
+            paired_test(full, (draws("half", 0, rare) + draws("half", 1, rare)) / 2),
+            paired_test(full, draws("same", 1, rare)),
+        ]
+        tests = [row.tests[figure] for row in found.rows[1:]]
+        for test, wanted in zip(tests, expected, strict=True):
+            assert test.test.p_value == wanted.p_value
+            assert test.test.difference.value == pytest.approx(wanted.difference.value)
+            assert test.test.difference.low == pytest.approx(wanted.difference.low)
+        assert [test.adjusted for test in tests] == holm([test.p_value for test in expected])
+        assert tests[0].test.difference.value > 0.2 and tests[0].adjusted < 0.01  # half says less than full
+        assert found.rows[0].figures[figure] == pytest.approx((draws("full", 0, rare)[0], draws("full", 1, rare)[0]))
+    assert found.rows[0].tests == {}
+
+
+def test_the_table_tells_spread_rare_conditions_and_what_is_not_finished(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    found = compared(runs(), ["full", "half", "same", "never"], "full", 2, RARE_COLUMNS)
+    text = save(found, tmp_path)
+    assert text == markdown(found) == (tmp_path / "ablations.md").read_text()
+    low, high = sorted(found.rows[1].figures[MICRO])
+    deviation = (high - low) / np.sqrt(2)
+    assert f"{(low + high) / 2:.3f} ({low:.3f} to {high:.3f}, sd {deviation:.3f})" in text
+    assert "- same: 1 of 2 seeds finished\n- never: no seed finished" in text
+    assert "lung opacity, consolidation" in text and "the patient as the unit" in text
+    assert (tmp_path / "ablations.png").read_bytes()[:4] == b"\x89PNG"
+    lines = tidy(found)
+    assert len(lines) == 1 + 5 * 7 and ("half", 1, "minutes", 5.0) in lines
+
+
+def test_without_the_full_system_or_rare_conditions_there_is_a_table_still(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    others = [run for run in runs() if run.row != "full"]
+    found = compared(others, ["full", "half", "same"], "full", 2, RARE_COLUMNS)
+    assert found.unfinished == ("full",) and all(row.tests == {} for row in found.rows)
+    draw(found, tmp_path / "picture.png")
+    commoner = compared(runs(), ["full", "half", "same"], "full", 2, np.array([], dtype=np.int64))
+    assert "rare macro-F1" not in markdown(commoner) and "training studies: none" in markdown(commoner)
+    draw(commoner, tmp_path / "picture.png")
+
+
+def test_runs_on_other_studies_are_refused() -> None:
+    first, second = runs()[:2]
+    rows = replace(second.card.rows, study_ids=tuple(reversed(second.card.rows.study_ids)))
+    with pytest.raises(WrongUse, match="other studies"):
+        compared([first, replace(second, card=replace(second.card, rows=rows))], ["full"], "full", 1, RARE_COLUMNS)
+
+
+def test_rare_is_what_under_a_twentieth_of_training_studies_state() -> None:
+    states = np.zeros((100, 18), dtype=np.int64)
+    states[:4, 3] = 1
+    states[:50, [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12]] = 1
+    states[:5, 13] = 1
+    states[:, 15] = 1  # none of the 14
+    assert rare_columns(states).tolist() == [3]

@@ -1,0 +1,25 @@
+"""Own and retrieved features become one in each of the three ways."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import layer_norm
+
+from radscribe.models.fusion.consolidation import Consolidation
+
+
+def test_each_way_computes_what_it_says_position_by_position() -> None:
+    torch.manual_seed(0)
+    own, retrieved = torch.randn(2, 3, 6), torch.randn(2, 3, 6)
+    both = torch.cat((own, retrieved), -1)
+    for join in ("add", "concatenate", "gate"):
+        module = Consolidation(6, join)  # type: ignore[arg-type]
+        assert hasattr(module, "project") == (join != "add")
+        if join == "add":
+            expected = own + retrieved
+        else:
+            projected = both @ module.project.weight.T + module.project.bias
+            expected = projected if join == "concatenate" else own + torch.sigmoid(projected) * retrieved
+        torch.testing.assert_close(module(own, retrieved), layer_norm(expected, (6,)))
+        alone = module(own[:, 1:2], retrieved[:, 1:2])
+        torch.testing.assert_close(alone, module(own, retrieved)[:, 1:2])
