@@ -17,8 +17,8 @@ from radscribe.ablation import run as ablation
 from radscribe.ablation.run import ablate, read_rows
 from radscribe.ablation.table import FIGURES
 from radscribe.core.config import RecipeError
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.locks import try_lock
-from radscribe.core.records import RadscribeError, WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.training.train import Options
 

@@ -9,7 +9,7 @@ import pytest
 
 from radscribe.ablation.files import draw, markdown, save, tidy
 from radscribe.ablation.table import MICRO, RARE, Finished, compared, rare_columns
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.evaluation.scorecard.per_study import PerStudy
 from radscribe.evaluation.scorecard.saved import SavedScorecard
 from radscribe.metrics.clinical import condition_sums, macro, micro, outcomes, score_states

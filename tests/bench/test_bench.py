@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from makers import NORMAL, OPACITY, report_xml, write_reports
 from radscribe.bench.rows import SpeedRow, markdown, save, seconds
 from radscribe.cli.main import app
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 
 
 def test_a_row_tells_how_many_times_as_long_the_peer_takes(tmp_path: Path) -> None:

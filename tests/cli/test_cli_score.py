@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from radscribe.cli.main import app
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.evaluation.report_files import read_column, read_reports
 
 REFERENCES = {

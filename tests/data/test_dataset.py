@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from makers import small_table
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.phantom import phantom_source

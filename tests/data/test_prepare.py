@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from makers import NORMAL, OPACITY, small_table, write_film
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.data import assembly, shards
 from radscribe.data import prepare as preparation
 from radscribe.data.dataset import PreparedDataset

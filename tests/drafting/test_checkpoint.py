@@ -15,8 +15,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import radscribe
-from radscribe.core.records import RadscribeError
-from radscribe.drafting.checkpoint import CheckpointError, load_checkpoint, load_index, save_checkpoint
+from radscribe.core.errors import RadscribeError
+from radscribe.drafting.checkpoint import load_checkpoint, save_checkpoint
+from radscribe.drafting.index_files import CheckpointError, load_index
 from radscribe.drafting.reporter import Reporter, load_reporter
 from radscribe.models.knowledge.index import StaleIndexError
 

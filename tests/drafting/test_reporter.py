@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.batch import study_ids
 from radscribe.drafting.checkpoint import save_checkpoint

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from makers import write_film
 from radscribe.cli.main import app
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.drafting.rexrank import read_studies
 from radscribe.evaluation.report_files import read_reports
 

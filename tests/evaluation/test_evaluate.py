@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radscribe.core.records import RadscribeError, Study, View
+from radscribe.core.errors import RadscribeError
+from radscribe.core.records import Study, View
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from radscribe.cli.main import app
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.evaluation.radeval import run_radeval, with_radeval
 from radscribe.evaluation.scorecard.card import score
 

@@ -10,7 +10,7 @@ import torch
 
 from makers import TINY_MCSAM
 from radscribe.core.config import from_mapping
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import load_reporter
 from radscribe.exports.features import film_features, fitting, kin_of, nearest_training_studies

@@ -11,8 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
+from radscribe.core.errors import RadscribeError
 from radscribe.core.files import sha256_of
-from radscribe.core.records import RadscribeError, Study, View
+from radscribe.core.records import Study, View
 from radscribe.data.dataset import PreparedDataset
 from radscribe.exports.folder import Contents, export, film_paths, read_rows, write_films, write_rows
 

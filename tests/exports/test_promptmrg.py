@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.annotations import annotation_source

@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from radscribe.core.records import RadscribeError, Study
+from radscribe.core.errors import RadscribeError
+from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter, load_reporter
 from radscribe.exports.folder import read_rows

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.data.dataset import PreparedDataset
 from radscribe.exports.layout import Layout
 from radscribe.exports.xpronet import ORDERS, binary_labels, ids_of, key_of, read_labels

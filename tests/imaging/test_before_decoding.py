@@ -16,7 +16,8 @@ from radiographs import COLOURS, RAMP, compressed, dicom, framed, lossless_jpeg
 
 from radscribe.imaging import levels, pixel_data
 from radscribe.imaging.dicom import read_dicom
-from radscribe.imaging.film import RefusedFilm, read_film
+from radscribe.imaging.film import read_film
+from radscribe.imaging.refusal import RefusedFilm
 
 FRAME = lossless_jpeg(RAMP, 12)
 LOSSLESS = uid.JPEGLosslessSV1

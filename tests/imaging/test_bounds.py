@@ -16,13 +16,15 @@ from malice import FILES, MALICE
 from mutations import mutated, seeds
 
 from radscribe.imaging.bounded import BoundedFile
-from radscribe.imaging.film import RefusedFilm, read_film
+from radscribe.imaging.film import read_film
+from radscribe.imaging.refusal import RefusedFilm
 
 SECONDS, MEGABYTES = 5, 512
 READER = """
 import json, resource, sys, time
 from pathlib import Path
-from radscribe.imaging.film import RefusedFilm, read_film
+from radscribe.imaging.refusal import RefusedFilm
+from radscribe.imaging.film import read_film
 found = {}
 for path in sorted(Path(sys.argv[1]).iterdir()):
     start = time.process_time()

@@ -15,7 +15,8 @@ from pydicom import Dataset, uid
 from pydicom.encaps import encapsulate
 from radiographs import EIGHT_BITS, RAMP, dicom, pixels_of
 
-from radscribe.imaging.film import Film, RefusedFilm, read_film
+from radscribe.imaging.film import Film, read_film
+from radscribe.imaging.refusal import RefusedFilm
 
 
 def test_monochrome2_keeps_and_monochrome1_inverts_the_levels() -> None:

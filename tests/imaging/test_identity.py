@@ -8,8 +8,8 @@ import pytest
 from malice import nested, small_elements
 from radiographs import dicom
 
-from radscribe.imaging.film import RefusedFilm
 from radscribe.imaging.identity import read_identity
+from radscribe.imaging.refusal import RefusedFilm
 
 KEY = b"the key of the tests"
 FIELDS = {"PatientID": "4711", "StudyInstanceUID": "1.2.3"}

@@ -14,9 +14,10 @@ from pydicom.pixels.processing import apply_modality_lut, apply_windowing
 from radiographs import COLOURS, RAMP, dataset_of, dicom, pixels_of, saved
 
 from radscribe.imaging import levels
-from radscribe.imaging.film import RefusedFilm, read_film
+from radscribe.imaging.film import read_film
 from radscribe.imaging.levels import look_up, stretch, stretch_by_percentiles
 from radscribe.imaging.presentation import grey_levels, grey_of_colours
+from radscribe.imaging.refusal import RefusedFilm
 
 NAN, INFINITE = float("nan"), float("inf")
 SIGNED = {"PixelRepresentation": 1}

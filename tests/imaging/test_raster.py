@@ -13,7 +13,8 @@ from pictures import GRADIENT, encoded, interlaced_png, png
 from PIL import ExifTags, Image, ImageFile
 
 from radscribe.imaging import levels
-from radscribe.imaging.film import Film, RefusedFilm, fit, read_film
+from radscribe.imaging.film import Film, fit, read_film
+from radscribe.imaging.refusal import RefusedFilm
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK"])

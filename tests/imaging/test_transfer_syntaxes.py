@@ -26,7 +26,8 @@ from radiographs import (
     saved,
 )
 
-from radscribe.imaging.film import RefusedFilm, read_film
+from radscribe.imaging.film import read_film
+from radscribe.imaging.refusal import RefusedFilm
 from radscribe.imaging.run_length import unpack_frame
 
 SIXTEEN_BITS = {"BitsStored": 16, "HighBit": 15}

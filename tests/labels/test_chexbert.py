@@ -14,7 +14,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from radscribe.cli.main import app
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.evaluation.scorecard.card import score
 from radscribe.labels.chexbert import CheXbertLabeler, read_chexbert
 from radscribe.labels.conditions import (

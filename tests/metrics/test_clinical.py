@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS
 from radscribe.metrics.clinical import FIVE, Scores, compare_micro_f1, outcomes, score_states
 from radscribe.metrics.significance import Resampling

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.data.sources.iu_reports import read_reports
 from radscribe.metrics import meteor as package
 from radscribe.metrics.meteor import STATISTICS, MeteorScores, corpus_score, meteor

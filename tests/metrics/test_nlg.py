@@ -10,7 +10,7 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge, my_lcs
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.metrics.meteor import meteor
 from radscribe.metrics.nlg import BLEU, METEOR_REASON, longest_common_subsequence, score_language
 from radscribe.metrics.significance import Resampling

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.metrics.protocols import (
     PROTOCOLS,
     clean_iu,

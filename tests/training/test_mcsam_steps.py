@@ -14,7 +14,8 @@ import torch
 
 from makers import TINY_MCSAM
 from radscribe.core.config import from_mapping
-from radscribe.core.records import SPLITS, Study, View, WrongUse
+from radscribe.core.errors import WrongUse
+from radscribe.core.records import SPLITS, Study, View
 from radscribe.core.tensors import read_tensors
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.checkpoint import load_checkpoint

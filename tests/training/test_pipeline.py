@@ -19,9 +19,9 @@ import pytest
 import yaml
 
 from makers import TINY
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.data.dataset import PreparedDataset
-from radscribe.drafting.checkpoint import load_index
+from radscribe.drafting.index_files import load_index
 from radscribe.drafting.reporter import load_reporter
 from radscribe.training.cache import StepCache
 from radscribe.training.recipe import Recipe

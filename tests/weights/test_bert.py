@@ -12,7 +12,7 @@ from published_files import WORDS, bert_file, bert_folder, medclip_file, saved
 from safetensors.torch import save_file
 from transformers import BertConfig, BertLMHeadModel, BertModel
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.models.decoding.decoder import DecoderConfig, ReportDecoder
 from radscribe.models.decoding.tokenizer import ReportTokenizer
 from radscribe.models.encoders.text import TextEncoder, TextEncoderConfig

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from radscribe.core.config import to_mapping
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.labels.chexbert import read_chexbert
 from radscribe.models.classification import ClassificationConfig
 from radscribe.models.decoding.decoder import DecoderConfig

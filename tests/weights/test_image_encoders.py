@@ -25,7 +25,7 @@ from published_files import (
 )
 from safetensors.torch import save_file
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.weights.carry import Extras
 from radscribe.weights.kinds import import_weights

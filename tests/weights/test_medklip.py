@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from radscribe.core.config import from_mapping, to_mapping
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.labels.entities import ENTITIES, PLACES
 from radscribe.models.encoders.entity import EntityModel, EntityModelConfig
 from radscribe.models.encoders.image import ImageEncoderConfig

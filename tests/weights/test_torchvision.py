@@ -13,7 +13,7 @@ from published import GREY, IMAGENET, resnet_forward, torchvision_tensors
 from torch import Tensor
 
 from radscribe.core.config import from_mapping, to_mapping
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.weights.published import load_torchvision_resnet
 from radscribe.weights.starts import Starts

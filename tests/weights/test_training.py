@@ -23,7 +23,7 @@ from published_files import (
 
 from makers import TINY, TINY_MCSAM
 from radscribe.core.config import from_mapping, merged, to_mapping
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.core.tensors import read_tensors
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.checkpoint import load_checkpoint

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from radscribe.ablation.table import MICRO, RARE, AblationTable, AgainstFull, RowFigures
-from radscribe.core.tensors import replaced_together
+from radscribe.core.files import replaced_together
 from radscribe.evaluation.scorecard.tables import table
 
 TITLES = {

@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-import radscribe
 from radscribe.ablation.files import save
 from radscribe.ablation.table import Finished, compared, rare_columns
 from radscribe.core.compute import threads
 from radscribe.core.config import to_mapping
+from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.files import read_json, write_json
 from radscribe.core.locks import lock, try_lock
-from radscribe.core.records import RadscribeError, WrongUse
-from radscribe.core.tensors import read_json, write_json
+from radscribe.core.version import __version__
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter, load_reporter
 from radscribe.evaluation.evaluate import see_and_write
@@ -143,7 +143,7 @@ class _Work:
             "recipe": {**to_mapping(recipe), "name": None},  # what a row is called changes no figure
             "dataset": self.dataset.origin,  # seeds that other machines have run count
             "split": SPLIT,
-            "version": radscribe.__version__,
+            "version": __version__,
             "max_steps": self.options.max_steps,
         }
         key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.evaluation.scorecard.breakdown import frequency_bands
 from radscribe.evaluation.scorecard.saved import SavedScorecard
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from radscribe.bench.rows import SpeedRow, seconds
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.data.sources.iu_reports import read_reports
 from radscribe.labels.rules import label_report
 from radscribe.metrics.meteor import meteor

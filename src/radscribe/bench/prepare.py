@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from radscribe.bench.rows import SpeedRow, seconds
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.data.sources.phantom import phantom_source
 from radscribe.imaging.film import fit, read_film
 from radscribe.imaging.levels import Pixels

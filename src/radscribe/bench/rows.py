@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-import radscribe
+from radscribe.core.version import __version__
 from radscribe.evaluation.scorecard.tables import table
 
 FORMAT = "radscribe-speed/1"
@@ -80,7 +80,7 @@ def save(rows: Sequence[SpeedRow], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "format": FORMAT,
-        "radscribe_version": radscribe.__version__,
+        "radscribe_version": __version__,
         "machine": machine(),
         "rows": [{**asdict(row), "ratio": row.ratio} for row in rows],
     }

@@ -40,7 +40,7 @@ def ablate(
     """
     from radscribe.ablation.run import ablate as run
     from radscribe.ablation.run import read_rows
-    from radscribe.core.allocator import keep_freed_memory
+    from radscribe.core.compute import keep_freed_memory
     from radscribe.data.dataset import PreparedDataset
     from radscribe.training.train import Options
 

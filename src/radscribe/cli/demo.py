@@ -23,8 +23,7 @@ def demo(
     limit: Annotated[int | None, typer.Option(min=10, help="Score only the first test studies.")] = None,
 ) -> None:
     """The whole way from raw data to drafts with evidence, on data that is nobody's."""
-    from radscribe.core.allocator import keep_freed_memory
-    from radscribe.core.compute import threads
+    from radscribe.core.compute import keep_freed_memory, threads
     from radscribe.data.dataset import PreparedDataset
     from radscribe.data.prepare import prepare
     from radscribe.data.sources.phantom import phantom_source

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The reference database of a checkpoint: build, inspect, attach."
@@ -26,7 +26,7 @@ def inspect(checkpoint: Checkpoint = None) -> None:
     Example:
       radscribe index inspect --checkpoint work/revtaf-mini
     """
-    from radscribe.drafting.checkpoint import load_index
+    from radscribe.drafting.index_files import load_index
     from radscribe.drafting.reporter import packaged_checkpoint
 
     folder = checkpoint or packaged_checkpoint()
@@ -57,10 +57,10 @@ def attach(
     Example:
       radscribe index attach --reports NLMCXR_reports.tgz
     """
-    from radscribe.core.tensors import read_json
+    from radscribe.core.files import read_json
     from radscribe.data.dataset import PreparedDataset
     from radscribe.data.sources.iu_reports import read_reports
-    from radscribe.drafting.checkpoint import load_index, save_index
+    from radscribe.drafting.index_files import load_index, save_index
     from radscribe.drafting.reporter import packaged_checkpoint
 
     if (reports is None) == (data is None):

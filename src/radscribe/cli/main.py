@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-import radscribe
 from radscribe.cli.ablate import ablate
 from radscribe.cli.bench import app as bench_app
 from radscribe.cli.compare import compare
@@ -20,7 +19,9 @@ from radscribe.cli.index import app as index_app
 from radscribe.cli.inspect import inspect
 from radscribe.cli.prepare import app as prepare_app
 from radscribe.cli.score import score
-from radscribe.core.records import NOTICE, RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.records import NOTICE
+from radscribe.core.version import __version__
 
 app = typer.Typer(
     name="radscribe",
@@ -43,7 +44,7 @@ app.command("import")(import_file)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"radscribe {radscribe.__version__}")
+        typer.echo(f"radscribe {__version__}")
         raise typer.Exit
 
 
@@ -77,7 +78,7 @@ def train(
     Example:
       radscribe train recipes/revtaf-mini.yaml --data work/phantoms --out work/revtaf-mini
     """
-    from radscribe.core.allocator import keep_freed_memory
+    from radscribe.core.compute import keep_freed_memory
     from radscribe.data.dataset import PreparedDataset
     from radscribe.training.recipe import read_recipe
     from radscribe.training.train import Options
@@ -110,8 +111,7 @@ def generate(
     Example:
       radscribe generate film.dcm --out drafts.jsonl --picture pictures
     """
-    from radscribe.core.allocator import keep_freed_memory
-    from radscribe.core.compute import threads
+    from radscribe.core.compute import keep_freed_memory, threads
     from radscribe.drafting.batch import generate_files
     from radscribe.drafting.reporter import load_reporter
 
@@ -141,8 +141,7 @@ def rexrank(
     Example:
       radscribe rexrank ReXRank_IUXray_test.json predictions.json --images iu_xray/images
     """
-    from radscribe.core.allocator import keep_freed_memory
-    from radscribe.core.compute import threads
+    from radscribe.core.compute import keep_freed_memory, threads
     from radscribe.drafting.reporter import load_reporter
     from radscribe.drafting.rexrank import draft_studies, read_studies
 
@@ -174,8 +173,7 @@ def evaluate(
     Example:
       radscribe evaluate --checkpoint work/revtaf-mini --data work/phantoms --out work/revtaf-mini-test
     """
-    from radscribe.core.allocator import keep_freed_memory
-    from radscribe.core.compute import threads
+    from radscribe.core.compute import keep_freed_memory, threads
     from radscribe.data.dataset import PreparedDataset
     from radscribe.drafting.reporter import load_reporter
     from radscribe.evaluation.controls.proof import proof_of

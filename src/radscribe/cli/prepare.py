@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from radscribe.core.records import SPLITS, WrongUse
+from radscribe.core.errors import WrongUse
+from radscribe.core.records import SPLITS
 from radscribe.data.prepare import prepare
 from radscribe.data.source import Source
 

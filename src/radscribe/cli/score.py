@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 
 if TYPE_CHECKING:
     from radscribe.labels.labeler import Labeler

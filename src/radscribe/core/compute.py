@@ -1,12 +1,17 @@
-"""How many processor threads torch computes with, for as long as a block lasts."""
+"""What torch computes with: processor threads for as long as a block lasts, and memory that stays with the process."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 import torch
+
+# Of malloc.h.
+TRIM_THRESHOLD = -1
+MMAP_MAX = -4
 
 
 def multiplies_bfloat16() -> bool:
@@ -28,3 +33,17 @@ def threads(count: int | Literal["auto"] | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def keep_freed_memory() -> None:
+    """Tells glibc to keep what is freed, for the rest of the process; where there is no glibc, nothing changes.
+
+    Left to itself it maps every large tensor anew and gives it back, and its pages are fetched again with each batch:
+    where that is slow, as on virtual machines, it was seen to take 45 % of the time of drafting and 15 % of training.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another C library: macOS, musl, Windows
+        return
+    mallopt(MMAP_MAX, 0)
+    mallopt(TRIM_THRESHOLD, -1)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 
 Config = TypeVar("Config")
 

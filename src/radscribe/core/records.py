@@ -10,14 +10,6 @@ NOTICE = "Research use only. Not for diagnosis."
 SPLITS = ("train", "validate", "test")
 
 
-class RadscribeError(Exception):
-    """A fault that the user can mend; its message is one line naming the thing, the reason and the mend."""
-
-
-class WrongUse(RadscribeError):
-    """The command, table or option itself is wrong (exit code 2), as against work that failed (exit code 1)."""
-
-
 @dataclass(frozen=True)
 class View:
     """One image of a study: its row in ``pixels.npy``, its projection and the name of the file it came from."""

@@ -1,12 +1,10 @@
-"""Files that appear whole or not at all: JSON and safetensors. Others' pickles are read for their tensors alone."""
+"""Tensors on disk: safetensors to write and read; published pickles are read for their tensors alone."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,42 +13,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from radscribe.core.records import RadscribeError
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes whole or not at all."""
-    temporary = path.with_name(path.name + ".partial")
-    try:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from None
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file of ours; raises ``RadscribeError`` where it is missing, damaged or something else."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RadscribeError(f"{path}: no such file; is the folder whole?") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RadscribeError(f"{path}: damaged ({error}); copy it again or make it anew") from None
-    if not isinstance(content, dict):
-        raise RadscribeError(f"{path}: it holds no JSON object; copy it again or make it anew")
-    return content
+from radscribe.core.errors import RadscribeError
+from radscribe.core.files import replaced, saving
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Writes whole or not at all."""
-    temporary = path.with_name(path.name + ".partial")
-    try:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary)
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from None
+    """Writes safetensors whole or not at all; raises ``RadscribeError`` where the disk refuses."""
+    with saving(path, SafetensorError), replaced(path) as draft:
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, draft)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -109,30 +79,11 @@ def _tensors_of(path: Path, found: Any, wanted: str, mend: str) -> dict[str, Ten
     return dict(pairs)
 
 
-@contextmanager
-def replaced_together(folder: Path) -> Iterator[Path]:
-    """A folder to write files into, which take their places in ``folder`` only when the block ends well.
-
-    A full disk leaves ``folder`` as it was. Each file replaces its namesake, config.json last.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    staging = folder / ".partial"
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        staging.mkdir()
-        yield staging
-        files = sorted(path for path in staging.rglob("*") if path.is_file())
-        for path in sorted(files, key=lambda path: path.name == "config.json"):
-            target = folder / path.relative_to(staging)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)
-    except OSError as error:
-        raise _cannot_write(folder, error) from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _cannot_write(path: Path, error: Exception) -> RadscribeError:
-    return RadscribeError(
-        f"{path}: could not be saved ({error}); free some space or choose another folder, then resume"
-    )
+def fingerprint_of(tensors: dict[str, Tensor], config: dict[str, Any]) -> str:
+    """SHA-256 over every weight's name, shape and bytes, and over the configuration."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.view(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return digest.hexdigest()

@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from radscribe.core.errors import RadscribeError
 from radscribe.core.files import written_whole
-from radscribe.core.records import RadscribeError
-from radscribe.imaging.film import MAXIMUM_FILE_BYTES, RefusedFilm, fit, read_film
+from radscribe.imaging.film import MAXIMUM_FILE_BYTES, fit, read_film
+from radscribe.imaging.refusal import RefusedFilm
 
 
 @dataclass(frozen=True)

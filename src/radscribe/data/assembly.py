@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from radscribe import __version__
+from radscribe.core.errors import RadscribeError
 from radscribe.core.files import json_bytes, sha256_of, written_whole
-from radscribe.core.records import SPLITS, RadscribeError
+from radscribe.core.records import SPLITS
+from radscribe.core.version import __version__
 from radscribe.data.counts import add_counts, label_counts, triplet_counts
 from radscribe.data.leaks import Entry, count_near_twins, count_shared, doubles_to_drop, report_hash
 from radscribe.data.reading import Rejection

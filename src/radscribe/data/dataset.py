@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radscribe.core.records import SPLITS, RadscribeError, Study, View, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.records import SPLITS, Study, View
 from radscribe.data.prepare import PARTIAL
 from radscribe.data.schema import FORMAT
 from radscribe.imaging.levels import Pixels

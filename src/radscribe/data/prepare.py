@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from radscribe import __version__
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.files import json_bytes, written_whole
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.version import __version__
 from radscribe.data.assembly import assemble
 from radscribe.data.leaks import DROPPABLE
 from radscribe.data.shards import write_shards

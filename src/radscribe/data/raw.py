@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from radscribe.imaging.film import Film, RefusedFilm, read_film
+from radscribe.imaging.film import Film, read_film
 from radscribe.imaging.levels import Pixels
+from radscribe.imaging.refusal import RefusedFilm
 
 
 class FilmLoader(Protocol):

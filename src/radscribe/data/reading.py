@@ -12,8 +12,9 @@ from PIL import Image
 
 from radscribe.core.records import Study
 from radscribe.data.raw import RawStudy, StudyTask
-from radscribe.imaging.film import RefusedFilm, fit
+from radscribe.imaging.film import fit
 from radscribe.imaging.levels import Pixels
+from radscribe.imaging.refusal import RefusedFilm
 
 
 @dataclass(frozen=True)

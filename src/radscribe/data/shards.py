@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from radscribe.core.errors import RadscribeError
 from radscribe.core.files import written_whole
-from radscribe.core.records import RadscribeError
 from radscribe.data.raw import StudyTask
 from radscribe.data.reading import ReadStudy, Rejection, read_study
 from radscribe.data.schema import shard_schema

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-import radscribe
-from radscribe.core.records import Draft, RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.records import Draft
+from radscribe.core.version import __version__
 from radscribe.drafting.picture import draw_draft, draw_maps
 from radscribe.drafting.reporter import Reporter
-from radscribe.imaging.film import RefusedFilm
+from radscribe.imaging.refusal import RefusedFilm
 
 DRAFT_FORMAT = "radscribe-draft/1"
 FILM_SUFFIXES = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"}
@@ -26,7 +27,7 @@ FILM_SUFFIXES = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"}
 
 def draft_line(draft: Draft) -> dict[str, Any]:
     """A draft as the JSON object that other programs read."""
-    return {"format": DRAFT_FORMAT, "radscribe_version": radscribe.__version__, **asdict(draft)}
+    return {"format": DRAFT_FORMAT, "radscribe_version": __version__, **asdict(draft)}
 
 
 def generate_files(
@@ -57,7 +58,7 @@ def generate_files(
             except RefusedFilm as refusal:
                 line = {
                     "format": DRAFT_FORMAT,
-                    "radscribe_version": radscribe.__version__,
+                    "radscribe_version": __version__,
                     "source": str(path),
                     "refused": refusal.reason,
                 }

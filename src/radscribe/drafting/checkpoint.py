@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-import torch
 from torch import Tensor, nn
 
-import radscribe
 from radscribe.core.config import RecipeError, from_mapping, to_mapping
-from radscribe.core.records import RadscribeError
-from radscribe.core.tensors import read_json, read_tensors, replaced_together, write_json, write_tensors
+from radscribe.core.files import read_json, replaced_together, write_json
+from radscribe.core.tensors import fingerprint_of, read_tensors, write_tensors
+from radscribe.core.version import __version__
+from radscribe.drafting.index_files import CheckpointError, load_index, save_index
 from radscribe.drafting.system import System, SystemConfig, build_system
 from radscribe.labels.conditions import CONDITIONS, STATES
 from radscribe.labels.entities import ENTITIES, PLACES
@@ -30,30 +25,15 @@ from radscribe.models.mcsam import SlotKnowledge
 from radscribe.models.revtaf import Knowledge, Revtaf
 
 FORMAT = "radscribe-checkpoint/1"
-INDEX_FORMAT = "radscribe-index/1"
 TRIPLETS = "triplets.safetensors"
 MEMORY = "memory.json"
 RECORDS = ("training.jsonl", "curves.png", "MODEL_CARD.md")
-
-
-class CheckpointError(RadscribeError):
-    """A checkpoint folder that is not whole, not of this version, or not of one piece."""
 
 
 def triplet_table(text_encoder: TextEncoder, template: str) -> Tensor:
     """75 x 51 x 2 x d_t: every triplet string through the text encoder, once."""
     vectors = text_encoder.encode(triplet_texts(template), batch_size=512)
     return vectors.view(len(ENTITIES), len(PLACES), 2, -1)
-
-
-def fingerprint_of(tensors: dict[str, Tensor], config: dict[str, Any]) -> str:
-    """SHA-256 over every weight's name, shape and bytes, and over the configuration."""
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for name in sorted(tensors):
-        value = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.view(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
-    return digest.hexdigest()
 
 
 def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: bool, texts: bool) -> str:
@@ -87,7 +67,7 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
             staging / "config.json",
             {
                 "format": FORMAT,
-                "radscribe_version": radscribe.__version__,
+                "radscribe_version": __version__,
                 "fingerprint": fingerprint,
                 "system": model,
                 "labels": {"conditions": list(CONDITIONS), "states": list(STATES)},
@@ -175,71 +155,6 @@ def _check_tensors(path: Path, tensors: dict[str, Tensor], module: nn.Module) ->
     for name, shape in wanted.items():
         if found[name] != shape:
             raise CheckpointError(f"{path}: {name} has shape {found[name]}, config.json asks for {shape}")
-
-
-def save_index(folder: Path, database: ReportDatabase, fingerprint: str, texts: bool) -> None:
-    """The reference database: vectors in half precision, ids, and the model's fingerprint; text where ``texts``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    half = ("sentence_vectors", "features", "ball")
-    vectors = {name: getattr(database, name).half() for name in half}
-    vectors |= {name: getattr(database, name).int() for name in ("groups", "report_of_study", "sentences_of_report")}
-    vectors["labels"] = database.labels
-    write_tensors(folder / "vectors.safetensors", vectors)
-    columns: dict[str, Any] = {"study_id": list(database.study_ids), "report_id": list(database.report_ids)}
-    if texts and database.sentences is not None:
-        columns["report"] = [database.report_text(row) for row in range(len(database))]
-    write_table(folder / "studies.parquet", pa.table(columns))
-    write_json(
-        folder / "index.json",
-        {
-            "format": INDEX_FORMAT,
-            "radscribe_version": radscribe.__version__,
-            "fingerprint": fingerprint,
-            "studies": len(database),
-            "reports": len(database.sentences_of_report),
-            "sentences": len(database.sentence_vectors),
-            "sentence_hashes": list(database.hashes),
-        },
-    )
-
-
-def load_index(folder: Path) -> tuple[ReportDatabase, str]:
-    """The reference database of an ``index/`` folder and the fingerprint of the model that built it."""
-    about = read_json(folder / "index.json")
-    tensors = read_tensors(folder / "vectors.safetensors")
-    try:
-        table = pq.read_table(folder / "studies.parquet")
-    except (OSError, pa.ArrowException):
-        raise CheckpointError(f"{folder / 'studies.parquet'}: missing or damaged; copy the whole checkpoint") from None
-    if about.get("format") != INDEX_FORMAT or table.num_rows != len(tensors.get("groups", ())):
-        raise CheckpointError(f"{folder}: its files do not belong together; copy the whole checkpoint folder again")
-    database = ReportDatabase(
-        study_ids=tuple(table["study_id"].to_pylist()),
-        report_ids=tuple(table["report_id"].to_pylist()),
-        groups=tensors["groups"].long(),
-        labels=tensors["labels"],
-        report_of_study=tensors["report_of_study"].long(),
-        sentences_of_report=tensors["sentences_of_report"].long(),
-        sentence_vectors=tensors["sentence_vectors"].float(),
-        features=tensors["features"].float(),
-        ball=tensors["ball"].float(),
-        hashes=tuple(about["sentence_hashes"]),
-    )
-    if "report" in table.column_names:
-        database = database.with_reports(dict(zip(database.report_ids, table["report"].to_pylist(), strict=True)))
-    return database, str(about["fingerprint"])
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    temporary = path.with_name(path.name + ".partial")
-    try:
-        pq.write_table(table, temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise CheckpointError(
-            f"{path}: could not be saved ({error}); free some space or choose another folder"
-        ) from None
 
 
 def copy_records(source: Path, target: Path) -> None:

@@ -14,8 +14,10 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from numpy.typing import NDArray
 from torch import Tensor
 
-from radscribe.core.records import Draft, DraftSentence, Finding, Reference, ReferenceSentence, WrongUse
-from radscribe.drafting.checkpoint import CheckpointError, copy_records, load_checkpoint, save_checkpoint
+from radscribe.core.errors import WrongUse
+from radscribe.core.records import Draft, DraftSentence, Finding, Reference, ReferenceSentence
+from radscribe.drafting.checkpoint import copy_records, load_checkpoint, save_checkpoint
+from radscribe.drafting.index_files import CheckpointError
 from radscribe.drafting.system import System
 from radscribe.imaging.crop import centre_crop
 from radscribe.imaging.film import Film, fit, read_film

@@ -11,9 +11,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.drafting.reporter import Reporter
-from radscribe.imaging.film import RefusedFilm
+from radscribe.imaging.refusal import RefusedFilm
 
 PREDICTION = "model_prediction"
 SAVED_EVERY = 50

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.imaging.crop import FilmConfig
 from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.decoding.tokenizer import ReportTokenizer

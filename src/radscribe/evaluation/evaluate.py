@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from radscribe.core.records import RadscribeError, Study
+from radscribe.core.errors import RadscribeError
+from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.controls.pixels_baseline import nearest_by_pixels, pool, predict

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.data.sources.iu_reports import IuReport, read_reports
 from radscribe.evaluation.scorecard.tables import table
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, NO_FINDING, POSITIVE, SUPPORT_DEVICES, UNCERTAIN

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.evaluation.scorecard.card import Scorecard
 from radscribe.metrics.significance import Floats, interval
 

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 
 Side = Literal["hypotheses", "references"]
 
@@ -78,7 +78,14 @@ def read_column(path: Path, column: str) -> dict[str, str]:
 
 
 def _of_csv(path: Path, text: str, column: str = "report") -> dict[str, str]:
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a report may be longer than the module allows for
+    limit = csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a report may be longer than it allows for
+    try:
+        return _rows_of(path, text, column)
+    finally:
+        csv.field_size_limit(limit)  # the limit is of the whole process
+
+
+def _rows_of(path: Path, text: str, column: str) -> dict[str, str]:
     rows = csv.DictReader(text.splitlines(keepends=True))
     missing = [name for name in ("study_id", column) if name not in (rows.fieldnames or ())]
     if missing:

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from radscribe.core.records import RadscribeError, Study
+from radscribe.core.errors import RadscribeError
+from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.features import BATCH, entities_of
 from radscribe.drafting.films import Films

@@ -17,10 +17,10 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-import radscribe
-from radscribe.core.files import sha256_of, written_whole
-from radscribe.core.records import RadscribeError, Study, View
-from radscribe.core.tensors import read_json
+from radscribe.core.errors import RadscribeError
+from radscribe.core.files import read_json, sha256_of, written_whole
+from radscribe.core.records import Study, View
+from radscribe.core.version import __version__
 from radscribe.data.dataset import PreparedDataset
 
 FORMAT = "radscribe-export/1"
@@ -56,7 +56,7 @@ def export(
     """
     about = {
         "format": FORMAT,
-        "radscribe_version": radscribe.__version__,
+        "radscribe_version": __version__,
         "kind": kind,
         "dataset": {
             "fingerprint": dataset.fingerprint,

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radscribe.core.records import RadscribeError, Study
+from radscribe.core.errors import RadscribeError
+from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
 from radscribe.exports.annotation import ANNOTATION, entry_of, lists_of, section_of, write_images

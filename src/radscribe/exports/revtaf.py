@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from radscribe.core.records import RadscribeError, Study, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
 from radscribe.exports.annotation import lists_of, write_images

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from radscribe.core.records import RadscribeError
-from radscribe.core.tensors import read_json
+from radscribe.core.errors import RadscribeError
+from radscribe.core.files import read_json
 from radscribe.data.dataset import PreparedDataset
 from radscribe.exports.annotation import ANNOTATION, entry_of, lists_of, section_of, write_images
 from radscribe.exports.folder import Contents, write_json

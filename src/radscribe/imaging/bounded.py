@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
-from radscribe.imaging.levels import RefusedFilm
+from radscribe.imaging.refusal import RefusedFilm
 
 HEADER_BYTES = 32 * 2**20
 # A header of a radiograph takes some hundred reads; a parser of Python makes this many in a second.

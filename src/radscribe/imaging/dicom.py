@@ -11,11 +11,12 @@ from typing import BinaryIO
 from pydicom import Dataset, uid
 
 from radscribe.imaging.header import read_header
-from radscribe.imaging.levels import Pixels, RefusedFilm, check_size
+from radscribe.imaging.levels import Pixels, check_size
 from radscribe.imaging.orientation import upright
 from radscribe.imaging.pixel_data import decode_pixels, find_pixels
 from radscribe.imaging.presentation import grey_levels, grey_of_colours
 from radscribe.imaging.quiet import quiet
+from radscribe.imaging.refusal import RefusedFilm
 
 TAGS_READ = [
     "Modality",

@@ -11,10 +11,9 @@ import numpy as np
 from PIL import Image
 
 from radscribe.imaging.dicom import read_dicom
-from radscribe.imaging.levels import Pixels, RefusedFilm, check_content
+from radscribe.imaging.levels import Pixels, check_content
 from radscribe.imaging.raster import read_picture
-
-__all__ = ["Film", "RefusedFilm", "fit", "read_film"]
+from radscribe.imaging.refusal import RefusedFilm
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"

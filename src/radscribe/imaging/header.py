@@ -12,7 +12,7 @@ from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from radscribe.imaging.bounded import BoundedFile
-from radscribe.imaging.levels import RefusedFilm
+from radscribe.imaging.refusal import RefusedFilm
 
 # A lookup table has at most 65,536 entries of two bytes; no other field that is read comes near it.
 FIELD_BYTES = 2**20

@@ -11,8 +11,8 @@ from pathlib import Path
 from pydicom import Dataset
 
 from radscribe.imaging.header import read_header
-from radscribe.imaging.levels import RefusedFilm
 from radscribe.imaging.quiet import quiet
+from radscribe.imaging.refusal import RefusedFilm
 
 TAGS_READ = [
     "StudyInstanceUID",

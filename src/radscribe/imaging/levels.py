@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from radscribe.core.records import RadscribeError
+from radscribe.imaging.refusal import RefusedFilm
 
 Levels = npt.NDArray[Any]
 Pixels = npt.NDArray[np.uint8]
@@ -24,18 +24,6 @@ BLACK_AND_WHITE_PERCENT = (0.5, 99.5)
 PERCENTILE_SAMPLE = 1_000_000
 # What is worked on at a time where a whole film would take eight times its size.
 BAND_PIXELS = 2**20
-
-
-class RefusedFilm(RadscribeError):
-    """A file that is not read as a chest radiograph; ``reason`` is the part of the message without the file's name."""
-
-    def __init__(self, source: str, reason: str) -> None:
-        super().__init__(f"{source}: {reason}")
-        self.source = source
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type[RefusedFilm], tuple[str, str]]:
-        return type(self), (self.source, self.reason)  # it travels between the processes of a pool
 
 
 def check_size(rows: int, columns: int, source: str, pixel_bytes: int = 1) -> None:

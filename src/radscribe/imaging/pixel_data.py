@@ -15,7 +15,8 @@ from pydicom.uid import UID
 
 from radscribe.imaging.bounded import BoundedFile
 from radscribe.imaging.codestream import agrees
-from radscribe.imaging.levels import Levels, RefusedFilm
+from radscribe.imaging.levels import Levels
+from radscribe.imaging.refusal import RefusedFilm
 from radscribe.imaging.run_length import unpack_frame
 
 NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)

@@ -10,8 +10,9 @@ from PIL import Image, ImageOps
 
 from radscribe.imaging.bounded import BoundedFile
 from radscribe.imaging.codestream import MOST_SCANS, SCAN
-from radscribe.imaging.levels import Pixels, RefusedFilm, bands, check_size, stretch_by_percentiles
+from radscribe.imaging.levels import Pixels, bands, check_size, stretch_by_percentiles
 from radscribe.imaging.quiet import quiet
+from radscribe.imaging.refusal import RefusedFilm
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")

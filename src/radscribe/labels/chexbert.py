@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import BertConfig, BertModel
 
-from radscribe.core.records import RadscribeError
-from radscribe.core.tensors import read_json, read_pickled_tensors, read_tensors
+from radscribe.core.errors import RadscribeError
+from radscribe.core.files import read_json
+from radscribe.core.tensors import read_pickled_tensors, read_tensors
 from radscribe.labels.conditions import BLANK, CHEXBERT_COUNT, NEGATIVE, NO_FINDING, POSITIVE, UNCERTAIN
 
 # The classes of a head; the last one, of "no finding", has the first two only.

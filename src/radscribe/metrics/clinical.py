@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, CHEXBERT_COUNT, FIVE_CONDITIONS, POSITIVE, UNCERTAIN
 from radscribe.metrics.significance import (
     Additive,

@@ -11,7 +11,7 @@ from itertools import chain
 
 import numpy as np
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.metrics.meteor import TextTooLong, corpus_score, meteor
 from radscribe.metrics.ngrams import Integers, Order, count_orders, number_words
 from radscribe.metrics.significance import Additive, Figure, Floats, Resampling, mean_of

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _DROPPED = str.maketrans("", "", "\"/\\'")

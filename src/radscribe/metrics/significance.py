@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 
 Floats = NDArray[np.float64]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import radscribe
+from radscribe.core.files import read_json, write_json
 from radscribe.core.locks import lock
-from radscribe.core.tensors import read_json, write_json
+from radscribe.core.version import __version__
 
 # Part of every key: raised when a step computes something else from the same configuration.
 STEPS_VERSION = 2
@@ -34,9 +34,7 @@ class StepCache:
 
     def step(self, name: str, inputs: Mapping[str, Any], build: Callable[[Path], Mapping[str, Any]]) -> Step:
         """The finished step for these inputs: found, or built by ``build(folder)``, which returns its summary."""
-        content = json.dumps(
-            {"step": name, "version": [radscribe.__version__, STEPS_VERSION], **inputs}, sort_keys=True
-        )
+        content = json.dumps({"step": name, "version": [__version__, STEPS_VERSION], **inputs}, sort_keys=True)
         key = hashlib.sha256(content.encode()).hexdigest()[:16]
         folder = self.folder / f"{name}-{key}"
         done = folder / "done.json"

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from radscribe.core.config import to_mapping
-from radscribe.core.tensors import read_json, read_tensors, write_json, write_tensors
-from radscribe.drafting.checkpoint import fingerprint_of
+from radscribe.core.files import read_json, write_json
+from radscribe.core.tensors import fingerprint_of, read_tensors, write_tensors
 from radscribe.drafting.system import System
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
 from radscribe.models.encoders.entity import EntityModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.checkpoint import copy_records, load_networks, save_checkpoint, triplet_table
 from radscribe.drafting.features import entities_of

@@ -16,10 +16,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from radscribe.core.config import to_mapping
-from radscribe.core.records import RadscribeError, Study, WrongUse
-from radscribe.core.tensors import read_tensors, write_tensors
+from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.records import Study
+from radscribe.core.tensors import fingerprint_of, read_tensors, write_tensors
 from radscribe.data.dataset import PreparedDataset
-from radscribe.drafting.checkpoint import fingerprint_of
 from radscribe.drafting.films import Films, FilmSource, Views
 from radscribe.models.decoding.tokenizer import ReportTokenizer, read_tokenizer, train_word_pieces
 from radscribe.models.encoders.descriptions import DESCRIPTIONS

@@ -7,8 +7,8 @@ from typing import Any
 
 from transformers import BertConfig, BertModel
 
-from radscribe.core.records import RadscribeError
-from radscribe.core.tensors import read_json
+from radscribe.core.errors import RadscribeError
+from radscribe.core.files import read_json
 from radscribe.weights.carry import Link, Plan, Source, shapes_of
 from radscribe.weights.vocabulary import has_vocabulary, read_vocabulary
 

@@ -9,10 +9,10 @@ from typing import Any
 from tokenizers import Tokenizer
 from torch import Tensor
 
-import radscribe
-from radscribe.core.files import sha256_of
-from radscribe.core.records import RadscribeError, WrongUse
-from radscribe.core.tensors import read_json, read_tensors, replaced_together, write_json, write_tensors
+from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.files import read_json, replaced_together, sha256_of, write_json
+from radscribe.core.tensors import read_tensors, write_tensors
+from radscribe.core.version import __version__
 from radscribe.models.decoding.tokenizer import read_tokenizer
 from radscribe.weights.carry import Carried, Plan, Source
 
@@ -78,7 +78,7 @@ def write_import(folder: Path, kind: str, source: Source, plan: Plan, carried: C
     """Writes the folder, whole or not at all, and returns its record."""
     about = {
         "format": FORMAT,
-        "radscribe_version": radscribe.__version__,
+        "radscribe_version": __version__,
         "kind": kind,
         "source": source.path.name,
         "sha256": sha256_of(source.path),

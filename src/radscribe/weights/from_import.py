@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from radscribe.core.config import to_mapping
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.models.encoders.entity import EntityModel
 from radscribe.models.encoders.image import ImageEncoder
 from radscribe.models.encoders.text import TextEncoder, TextEncoderConfig

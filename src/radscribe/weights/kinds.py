@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.weights import bert, chexbert, decoder, medclip, medklip, promptmrg, r2gen, resnet
 from radscribe.weights.carry import Extras, Plan, Source, carry, read_source
 from radscribe.weights.folder import check_target, write_import

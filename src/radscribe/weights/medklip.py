@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from radscribe.core.config import from_mapping
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.labels.entities import ENTITIES, PLACES
 from radscribe.models.encoders.entity import EntityModel, EntityModelConfig
 from radscribe.models.encoders.text import TextEncoder, TextEncoderConfig

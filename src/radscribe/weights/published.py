@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoTokenizer, BertModel, ResNetModel
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.core.tensors import read_pickled_tensors
 from radscribe.models.encoders.image import ImageEncoder
 from radscribe.models.encoders.text import TextEncoder, TextEncoderConfig

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from transformers import ResNetModel
 
+from radscribe.core.errors import RadscribeError
 from radscribe.core.files import sha256_of
-from radscribe.core.records import RadscribeError
-from radscribe.drafting.checkpoint import fingerprint_of
+from radscribe.core.tensors import fingerprint_of
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig, blocks_in_common
 from radscribe.models.encoders.text import TextEncoder, TextEncoderConfig
 from radscribe.weights.folder import Imported, is_import, open_import

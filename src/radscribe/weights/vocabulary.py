@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 
-from radscribe.core.records import RadscribeError
-from radscribe.core.tensors import read_json
+from radscribe.core.errors import RadscribeError
+from radscribe.core.files import read_json
 from radscribe.models.decoding.tokenizer import SPECIAL
 
 WHOLE, WORDS = "tokenizer.json", "vocab.txt"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from makers import NORMAL, OPACITY, write_film
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.annotations import annotation_source

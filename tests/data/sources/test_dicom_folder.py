@@ -14,7 +14,7 @@ import pytest
 from dicom_films import dicom_film
 
 from makers import NORMAL, OPACITY
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.data import prepare as preparation
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from makers import NORMAL, write_film, write_table
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.source import Source

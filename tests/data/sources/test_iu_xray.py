@@ -11,7 +11,8 @@ import pytest
 from dicom_films import dicom_film
 
 from makers import NORMAL, report_xml, write_archive, write_film, write_reports, write_table
-from radscribe.core.records import RadscribeError, Study, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.iu_reports import read_reports

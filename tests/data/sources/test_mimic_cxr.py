@@ -16,7 +16,7 @@ from dicom_films import dicom_film
 from mimic_tree import MiniStudy, lines, phantom_films, write_films, write_tables, write_tree
 
 from makers import TINY
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.phantom import generate
 from radscribe.data.prepare import prepare

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from makers import NORMAL, OPACITY, report_xml, write_film, write_reports, write_table
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.labelled_images import labelled_images, patient_of, positive_conditions

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from makers import NORMAL, OPACITY
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.evaluation.compare.compare import Comparison, compare
 from radscribe.evaluation.compare.differences import Difference
 from radscribe.evaluation.scorecard.card import Scorecard, score

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.evaluation.scorecard.breakdown import agreement, agreement_by_group, by_frequency, by_severity, mentions
 from radscribe.labels.conditions import CONDITIONS
 from radscribe.metrics.clinical import score_states

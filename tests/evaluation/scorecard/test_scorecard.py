@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.evaluation.scorecard.breakdown import by_frequency, by_severity
 from radscribe.evaluation.scorecard.card import Scorecard, majority_report, score
 from radscribe.evaluation.scorecard.tables import markdown

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.models.decoding.tokenizer import START, STATE_TOKENS, ReportTokenizer, read_tokenizer, train_word_pieces
 
 REPORTS = ["The heart size is normal. A 5.2 cm mass (left) is seen, well-defined. No effusion."] * 3

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.models.fusion.alignment import LARGEST_SCALE, AlignmentConfig, SemanticAlignment, contrastive_loss
 
 SCALE = torch.tensor(1 / 0.07)

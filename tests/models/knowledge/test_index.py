@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.models.geometry import poincare
 from radscribe.models.knowledge.index import IndexConfig, IndexConfigError, ReferenceIndex, StaleIndexError
 

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.models.geometry.sinkhorn import ConvergenceError, solve_transport
 from radscribe.models.knowledge import slots as slots_module
 from radscribe.models.knowledge.nearest import nearest

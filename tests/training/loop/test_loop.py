@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from radscribe.core.compute import threads
 from radscribe.core.config import RecipeError, from_mapping
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.training.loop.fit import Run, epoch_order, fit
 from radscribe.training.loop.schedule import TrainingConfig, learning_rate, parameter_groups
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from radscribe.core.errors import WrongUse
 from radscribe.core.files import listing_hash, sha256_of
-from radscribe.core.records import WrongUse
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.table import SPLIT_NAMES

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.files import listing_hash
-from radscribe.core.records import RadscribeError, WrongUse
 from radscribe.data.prepare import PARTIAL
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.listing import image_files
 from radscribe.data.sources.report_sections import SECTIONS, cut_sections
 from radscribe.imaging.identity import Identity, read_identity
-from radscribe.imaging.levels import RefusedFilm
+from radscribe.imaging.refusal import RefusedFilm
 
 SUFFIXES = (".dcm", ".dicom")
 STUDY_REPORT = "report.txt"

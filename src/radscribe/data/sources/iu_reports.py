@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 
 MAXIMUM_REPORT_BYTES = 2**20
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from radscribe.core.errors import RadscribeError
 from radscribe.core.files import listing_hash, sha256_of
-from radscribe.core.records import RadscribeError
 from radscribe.data.archive import fit_archive
 from radscribe.data.raw import FilmFile, FilmLoader, FilmRefused, RawFilm, RawStudy
 from radscribe.data.source import Source

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.data.sources.listing import image_files, read_rows, view_of
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, NO_FINDING, SUPPORT_DEVICES
 

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
 FRONTAL_NAMES = ("frontal", "pa", "ap")

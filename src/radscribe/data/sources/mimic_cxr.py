@@ -9,8 +9,8 @@ from typing import Any, overload
 
 import pyarrow as pa
 
+from radscribe.core.errors import WrongUse
 from radscribe.core.files import sha256_of
-from radscribe.core.records import WrongUse
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.listing import view_of

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from zipfile import BadZipFile, ZipFile
 
-from radscribe.core.records import RadscribeError, WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.data.sources.mimic_listed import LISTED_SECTIONS, LISTED_SPANS
 from radscribe.data.sources.report_sections import cut_sections
 

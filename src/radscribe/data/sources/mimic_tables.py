@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from radscribe.core.records import SPLITS, WrongUse
+from radscribe.core.errors import WrongUse
+from radscribe.core.records import SPLITS
 from radscribe.labels.conditions import BLANK, CHEXBERT_CONDITIONS, NEGATIVE, POSITIVE, UNCERTAIN
 
 CHEXPERT_COLUMNS = tuple(condition.title() for condition in CHEXBERT_CONDITIONS)

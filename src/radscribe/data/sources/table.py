@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from radscribe.core.errors import WrongUse
 from radscribe.core.files import listing_hash, sha256_of
-from radscribe.core.records import WrongUse
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.listing import read_rows, view_of

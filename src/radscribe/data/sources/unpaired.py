@@ -14,8 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.files import listing_hash, sha256_of
-from radscribe.core.records import SPLITS, RadscribeError, WrongUse
+from radscribe.core.records import SPLITS
 from radscribe.data.pairing import Conditions, Pair, pair
 from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
 from radscribe.data.source import Source

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 from tqdm import tqdm
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.evaluation.compare.differences import SAME, Difference, adopted, find_differences
 from radscribe.evaluation.compare.rescoring import Rescored, Rescorer
 from radscribe.evaluation.scorecard.saved import SavedScorecard

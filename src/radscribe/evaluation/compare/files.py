@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from radscribe.core.tensors import replaced_together
+from radscribe.core.files import replaced_together
 from radscribe.evaluation.compare.compare import Comparison
 from radscribe.evaluation.compare.tables import TITLES, csv_tables, markdown
 from radscribe.metrics.significance import Figure

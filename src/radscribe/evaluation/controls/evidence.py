@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 
 Side = Literal["left", "right", "midline"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, CHEXBERT_COUNT, CONDITIONS, POSITIVE, UNCERTAIN
 from radscribe.metrics.clinical import condition_sums, macro, micro, outcomes
 from radscribe.metrics.significance import Figure, Resampling, balanced_accuracy, interval, ratio

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-import radscribe
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
+from radscribe.core.version import __version__
 from radscribe.evaluation.scorecard.breakdown import FrequencyBand, SeverityBand
 from radscribe.evaluation.scorecard.per_study import PerStudy, States, content_hash, rows_path
 from radscribe.labels.conditions import CHEXBERT_COUNT
@@ -103,7 +103,7 @@ class Scorecard:
         for optional in OPTIONAL:
             if not fields[optional]:
                 del fields[optional]
-        return {"format": FORMAT, "radscribe_version": radscribe.__version__, **fields}
+        return {"format": FORMAT, "radscribe_version": __version__, **fields}
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -207,7 +207,7 @@ def score(
             "bootstrap": {"unit": "study" if patients is None else "patient", "resamples": resamples, "seed": seed},
             "software": {
                 "python": platform.python_version(),
-                "radscribe": radscribe.__version__,
+                "radscribe": __version__,
                 "numpy": np.__version__,
             },
             "hashes": {

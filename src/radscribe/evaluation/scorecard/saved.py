@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.evaluation.scorecard.card import FORMAT
 from radscribe.evaluation.scorecard.per_study import STATES, PerStudy, content_hash, rows_path
 from radscribe.metrics.clinical import AVERAGES, Uncertain

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from radscribe.core.records import WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.metrics.meteor.counts import count
 from radscribe.metrics.meteor.lexicon import read_lexicon
 from radscribe.metrics.meteor.normalize import words_of

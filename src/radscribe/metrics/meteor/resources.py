@@ -15,7 +15,7 @@ from zipfile import BadZipFile, ZipFile
 import pyarrow as pa
 from pyarrow import compute, csv
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 
 LISTS = (
     "nonbreaking/english.prefixes",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.metrics.meteor.events import NOTHING, NOWHERE, Events, Options, find_events
 from radscribe.metrics.meteor.matches import Integers, Matches
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 
 # BERT's five, then the decoder's start and the four states in the order of labels.conditions.STATES.
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 
 LARGEST_SCALE = 100.0
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 
 # Kernels whose entries span less than exp(60) leave room, in float32, for the scalings and for their products.
 _KERNEL_SPAN = 60.0

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radscribe.core.records import RadscribeError, Study
+from radscribe.core.errors import RadscribeError
+from radscribe.core.records import Study
 from radscribe.labels.entities import ENTITIES
 from radscribe.models.encoders.text import TextEncoder
 from radscribe.models.knowledge.nearest import nearest

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.labels.conditions import STATES
 from radscribe.models.geometry import poincare
 from radscribe.models.knowledge.related import of_kin

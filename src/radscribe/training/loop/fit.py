@@ -20,7 +20,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from radscribe.core.compute import multiplies_bfloat16, threads
-from radscribe.core.records import RadscribeError
+from radscribe.core.errors import RadscribeError
 from radscribe.core.tensors import read_tensors, write_tensors
 from radscribe.drafting.films import ahead
 from radscribe.training.loop.schedule import TrainingConfig, learning_rate, parameter_groups, set_learning_rate

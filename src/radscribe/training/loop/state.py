@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from radscribe.core.tensors import read_json, read_tensors, write_json, write_tensors
+from radscribe.core.files import read_json, write_json
+from radscribe.core.tensors import read_tensors, write_tensors
 
 
 class ResumePoint:

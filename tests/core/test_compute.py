@@ -11,7 +11,7 @@ import pytest
 PROGRAM = """
 import sys
 import numpy as np
-from radscribe.core.allocator import keep_freed_memory
+from radscribe.core.compute import keep_freed_memory
 
 def resident():
     with open("/proc/self/statm") as file:
