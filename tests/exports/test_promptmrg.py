@@ -19,7 +19,7 @@ from radscribe.drafting.reporter import load_reporter
 from radscribe.exports.folder import read_rows
 from radscribe.exports.promptmrg import read_rates
 from radscribe.labels.conditions import CONDITIONS
-from radscribe.models.knowledge.prompts import split_sentences
+from radscribe.models.knowledge.prompts import report_sentences
 
 Run = Callable[..., tuple[int, str, str]]
 LISTS = {"train": "train", "val": "validate", "test": "test"}
@@ -80,7 +80,7 @@ def test_text_features_are_the_training_reports_by_the_checkpoints_text_encoder(
     reporter = load_reporter(checkpoint)
     encoder = reporter.system.text_encoder
     first, second = (
-        encoder.encode(split_sentences(content["train"][row]["report"])).half().float().mean(0) for row in (0, 5)
+        encoder.encode(report_sentences(content["train"][row]["report"])).half().float().mean(0) for row in (0, 5)
     )
     expected = float(torch.cosine_similarity(first, second, dim=0))
     assert float(features[0] @ features[5]) == pytest.approx(expected, abs=1e-3)

@@ -19,8 +19,8 @@ from radscribe.exports.folder import read_rows
 from radscribe.exports.layout import Layout
 from radscribe.exports.promptmrg import read_rates
 from radscribe.exports.revtaf import label_distances, read_distances, read_embedding, write_revtaf
-from radscribe.models.knowledge.prompts import split_sentences
-from radscribe.models.revtaf import Knowledge
+from radscribe.models.knowledge.prompts import report_sentences
+from radscribe.models.revtaf import RevtafKnowledge
 
 Run = Callable[..., tuple[int, str, str]]
 LISTS = {"train": "train", "val": "validate", "test": "test"}
@@ -42,7 +42,7 @@ def test_each_film_has_its_scores_its_neighbours_and_its_triplets(
     folder: Path, phantoms: PreparedDataset, reporter: Reporter
 ) -> None:
     knowledge = reporter.system.knowledge
-    assert isinstance(knowledge, Knowledge)
+    assert isinstance(knowledge, RevtafKnowledge)
     content = json.loads((folder / "mimic_annotation_promptmrg.json").read_text())
     for name, split in LISTS.items():
         studies = phantoms.split(split)
@@ -79,8 +79,8 @@ def test_each_training_report_has_its_sentences_and_its_vector(folder: Path, rep
         for entry in content
     ]
     # A batch is stacked: all have as many rows as the longest report has sentences, zeros behind the end.
-    assert {len(rows) for rows in found} == {max(len(split_sentences(entry["report"])) for entry in content)}
-    sentences = split_sentences(content[0]["report"])
+    assert {len(rows) for rows in found} == {max(len(report_sentences(entry["report"])) for entry in content)}
+    sentences = report_sentences(content[0]["report"])
     own = reporter.system.text_encoder.encode(sentences)
     assert np.allclose(found[0][: len(sentences), : own.shape[1]], own.numpy(), atol=2e-2)
     assert not found[0][len(sentences) :].any() and found[0][0].any()

@@ -21,7 +21,7 @@ from radscribe.training.recipe import Recipe, read_recipe
 ABLATIONS = Path(__file__).parents[2] / "recipes" / "ablations"
 RECIPES = ABLATIONS.parent
 FILES = sorted((ABLATIONS / "revtaf").glob("*.yaml"))
-RUNS = sorted((RECIPES.parent / "docs" / "results" / "ablations").glob("*.tar.xz"))
+RUNS = RECIPES.parent / "docs" / "results" / "ablations" / "runs.tar.xz"
 # What each recipe's model lacks, and what else of the model's parameters differs from the full one's.
 OFF = {
     "without-retrieval": {"retrieval"},
@@ -111,7 +111,7 @@ def test_what_a_recipe_switches_off_has_no_parameters_and_is_never_called(path: 
     assert called | {"decoder"} == {name.split(".")[0] for name in model.state_dict()}  # which is called by its parts
     assert not called & off
     called.clear()
-    sight = model.eval().see(one.films, one.entities, knowledge)
+    sight = model.eval().evidence_of(one.films, one.entities, knowledge)
     model.write(sight, system.config.search)
     assert not called & off
 
@@ -129,13 +129,14 @@ def test_the_recipes_without_a_part_of_their_own_change_what_they_say() -> None:
     assert shares == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("archive", RUNS, ids=lambda path: path.name.split(".")[0])
-def test_the_runs_behind_the_tables_are_of_the_recipes_beside_them(archive: Path) -> None:
-    system = archive.name.partition("-")[0]
-    with tarfile.open(archive) as runs:
-        records = {name: json.load(runs.extractfile(name)) for name in runs.getnames() if name.endswith("/run.json")}  # type: ignore[arg-type]
-    assert {name.split("/")[0] for name in records} == {path.stem for path in (ABLATIONS / system).glob("*.yaml")}
+@pytest.mark.parametrize("system_name", ["revtaf", "mcsam"])
+def test_the_runs_behind_the_tables_are_of_the_recipes_beside_them(system_name: str) -> None:
+    with tarfile.open(RUNS) as runs:
+        names = [name for name in runs.getnames() if name.startswith(f"ablations-{system_name}/")]
+        records = {name: json.load(runs.extractfile(name)) for name in names if name.endswith("/run.json")}  # type: ignore[arg-type]
+    recipes = {path.stem for path in (ABLATIONS / system_name).glob("*.yaml")}
+    assert {tuple(name.split("/")[1:3]) for name in records} == {(row, seed) for row in recipes for seed in "012"}
     for name, record in records.items():
-        row, seed, _ = name.split("/")
-        recipe = read_recipe(ABLATIONS / system / f"{row}.yaml")
+        _, row, seed, _ = name.split("/")
+        recipe = read_recipe(ABLATIONS / system_name / f"{row}.yaml")
         assert record["recipe"] == to_mapping(replace(recipe, generator=replace(recipe.generator, seed=int(seed))))

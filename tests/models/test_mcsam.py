@@ -11,12 +11,12 @@ from torch import Tensor
 
 from makers import TINY_MCSAM
 from radscribe.core.config import RecipeError, from_mapping
-from radscribe.models.augmentation import Loans
+from radscribe.models.augmentation import PatchSwap
 from radscribe.models.decoding.decoder import ReportDecoder
 from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.decoding.tokenizer import ReportTokenizer, train_word_pieces
 from radscribe.models.fusion.alignment import AlignmentConfig
-from radscribe.models.mcsam import Mcsam, McsamBatch, McsamConfig, McsamSight
+from radscribe.models.mcsam import Mcsam, McsamBatch, McsamConfig, McsamEvidence
 
 FULL = from_mapping(McsamConfig, TINY_MCSAM["model"])
 BASE = replace(FULL, memory=None, alignment=None, decoder=replace(FULL.decoder, memory_tokens=0))
@@ -93,13 +93,13 @@ def test_borrowed_patches_are_healthy_ones_at_their_own_place_and_only_in_traini
     values = torch.arange(4.0)[:, None, None] + torch.arange(50.0)[None, :, None] / 100
     healthy = torch.tensor([False, True, False, False])
     torch.manual_seed(0)
-    mixed = Loans((4, 50), healthy, 1.0).applied(values)
+    mixed = PatchSwap((4, 50), healthy, 1.0).applied(values)
     borrowed = mixed != values
     assert torch.equal(mixed[borrowed], values[1].expand(4, -1, -1)[borrowed])
     shares = borrowed.float().mean((1, 2))
     assert shares[1] == 0 and 0 < shares[0] < 1 and len(shares.unique()) == 4
     for share, nobody in ((0.0, healthy), (1.0, torch.zeros(4, dtype=torch.bool))):
-        assert torch.equal(Loans((4, 50), nobody, share).applied(values), values)
+        assert torch.equal(PatchSwap((4, 50), nobody, share).applied(values), values)
     config = replace(FULL, healthy_patches=1.0)
     model, one = model_of(config, tokenizer), batch(config, tokenizer)
     losses = [float(model(one)["task"].detach()) for _ in range(2)]
@@ -231,10 +231,10 @@ def test_each_part_of_a_sight_exchanged_alone_reaches_the_decoder(tokenizer: Rep
         exchanged = sight.with_part_of(part, other)
         assert torch.equal(getattr(exchanged, part), getattr(other, part))
         assert not torch.allclose(model.memory(exchanged), model.memory(sight), atol=1e-4), part
-    joined = McsamSight.joined([sight.rows(torch.tensor([0])), sight.rows(torch.tensor([1, 2, 3]))])
+    joined = McsamEvidence.joined([sight.rows(torch.tensor([0])), sight.rows(torch.tensor([1, 2, 3]))])
     assert torch.equal(joined.patches, sight.patches) and torch.equal(joined.slot_weights, sight.slot_weights)
     base = model_of(BASE, tokenizer).see(batch(BASE, tokenizer).films)
-    assert base.parts == ("patches",) and McsamSight.joined([base, base]).retrieved is None
+    assert base.parts == ("patches",) and McsamEvidence.joined([base, base]).retrieved is None
 
 
 @torch.no_grad()

@@ -10,9 +10,9 @@ from torch import nn
 
 from radscribe.drafting.reporter import Reporter, load_reporter
 from radscribe.drafting.system import System
-from radscribe.labels.conditions import CONDITIONS
-from radscribe.models.revtaf import Batch, FilmEntities, Knowledge, Ranking, Revtaf
-from radscribe.training.revtaf_generator import build_index
+from radscribe.models.encoders.entity import FilmEntities
+from radscribe.models.revtaf import Ranking, Revtaf, RevtafBatch, RevtafKnowledge
+from radscribe.training.revtaf import build_index
 
 PARTS = {"retrieval": ("retrieval",), "fusion": ("global_branch", "local_branch")}
 SETTINGS = {"baseline": (), "LRE only": ("retrieval",), "FVTAF only": ("fusion",), "both": ("retrieval", "fusion")}
@@ -29,7 +29,7 @@ def model_with(system: System, parts: tuple[str, ...]) -> Revtaf:
     return Revtaf(replace(system.config.model, **off), system.text_encoder.width, system.model.tokenizer)
 
 
-def batch(system: System, size: int = 6) -> Batch:
+def batch(system: System, size: int = 6) -> RevtafBatch:
     random = torch.Generator().manual_seed(0)
     count = len(system.knowledge.database)
     words = torch.randint(20, 40, (size, 9), generator=random)
@@ -41,7 +41,7 @@ def batch(system: System, size: int = 6) -> Batch:
         torch.randn(size, 8, generator=random),
     )
     labels = torch.randint(0, 4, (size, 18), generator=random)
-    return Batch(
+    return RevtafBatch(
         films=torch.rand(size, 1, 64, 64, generator=random),
         entities=entities,
         labels=labels,
@@ -52,7 +52,7 @@ def batch(system: System, size: int = 6) -> Batch:
     )
 
 
-def knowledge_of(model: Revtaf, system: System) -> Knowledge:
+def knowledge_of(model: Revtaf, system: System) -> RevtafKnowledge:
     presence = torch.rand(len(system.knowledge.database), 75, generator=torch.Generator().manual_seed(1))
     return build_index(model, replace(system.knowledge, index=None), presence, "")
 
@@ -93,56 +93,6 @@ def test_padding_words_change_no_loss(system: System) -> None:
     memory = torch.randn(6, 16, 16)
     found = model.task_loss(memory, first.labels, first.tokens)
     torch.testing.assert_close(model.task_loss(memory, first.labels, longer), found)
-
-
-def test_doubtful_states_are_true_predicted_and_borrowed_in_their_shares(system: System) -> None:
-    config = replace(system.config.model, predicted_states=0.3, borrowed_states=0.2)
-    model = Revtaf(config, system.text_encoder.width, system.model.tokenizer)
-    true = torch.tensor([0, 1]).repeat(500)[:, None].expand(-1, 18)  # its neighbour's states are the other ones
-    predicted = torch.nn.functional.one_hot(torch.full((1000, 18), 3), 4).float()
-    torch.manual_seed(0)
-    found = model.doubtful_states(true, predicted)
-    shares = [float((found == state).float().mean()) for state in (true, 3 * torch.ones_like(true), 1 - true)]
-    assert shares == pytest.approx([0.5, 0.3, 0.2], abs=0.02)
-    certain = Revtaf(replace(config, predicted_states=0.0, borrowed_states=0.0), 16, system.model.tokenizer)
-    assert torch.equal(certain.doubtful_states(true, predicted), true)
-    with pytest.raises(ValueError, match="at most 1 together"):
-        replace(config, predicted_states=0.9)
-
-
-def test_borrowed_entities_are_whole_and_another_studys(system: System) -> None:
-    model = Revtaf(replace(system.config.model, borrowed_local=0.5), system.text_encoder.width, system.model.tokenizer)
-    count = 400
-    own = FilmEntities(torch.rand(count, 75), torch.randint(0, 51, (count, 75)), torch.rand(count, 8))
-    found = model.doubtful_entities(own)
-    lent = [(theirs != ours).any(1) for theirs, ours in zip(found, own, strict=True)]
-    assert torch.equal(lent[0], lent[1]) and torch.equal(lent[0], lent[2])
-    assert float(lent[0].float().mean()) == pytest.approx(0.5, abs=0.1)
-    assert torch.equal(found.presence[lent[0]], own.presence.roll(2, 0)[lent[0]])
-    off = Revtaf(replace(system.config.model, borrowed_local=0.0), system.text_encoder.width, system.model.tokenizer)
-    assert off.doubtful_entities(own) is own
-
-
-def test_diluted_patches_are_the_own_ones_or_a_healthy_studys_at_the_same_place(system: System) -> None:
-    config = replace(system.config.model, healthy_patches=1.0)
-    model = Revtaf(config, system.text_encoder.width, system.model.tokenizer)
-    patches = torch.randn(400, 16, 8)
-    states = torch.zeros(400, 18, dtype=torch.long)
-    states[[3, 7], CONDITIONS.index("no finding")] = 1
-    torch.manual_seed(0)
-    found = model.diluted(patches, states)
-    own = (found == patches).all(-1)
-    lent = (found == patches[3]).all(-1) | (found == patches[7]).all(-1)
-    assert bool((own | lent).all())
-    shares = 1 - own.float().mean(1)  # between none and all of a study's patches, one half on average
-    assert (
-        float(shares.min()) < 0.1 and float(shares.max()) > 0.9 and float(shares.mean()) == pytest.approx(0.5, abs=0.05)
-    )
-    assert torch.equal(model.diluted(patches, torch.zeros_like(states)), patches)  # nobody to lend
-    off = Revtaf(replace(config, healthy_patches=0.0), system.text_encoder.width, system.model.tokenizer)
-    assert torch.equal(off.diluted(patches, states), patches)
-    with pytest.raises(ValueError, match="no share"):
-        replace(config, healthy_patches=1.5)
 
 
 def test_the_first_word_is_a_target_and_the_states_are_not(system: System) -> None:

@@ -23,11 +23,13 @@ from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.evaluate import evaluate
 from radscribe.models.geometry.sinkhorn import ConvergenceError
 from radscribe.models.mcsam import Mcsam, McsamConfig, SlotKnowledge
+from radscribe.training.alignment import AlignmentStep, BankStep
+from radscribe.training.entity_model import entity_model
 from radscribe.training.generator import Split
-from radscribe.training.mcsam import McsamSteps
-from radscribe.training.mcsam_generator import McsamObjective
+from radscribe.training.mcsam import McsamObjective
 from radscribe.training.recipe import Recipe
-from radscribe.training.steps import Steps
+from radscribe.training.steps import Training
+from radscribe.training.text_encoder import text_encoder
 from radscribe.training.train import Options, train
 
 
@@ -121,15 +123,18 @@ def test_the_memory_is_the_same_whatever_the_other_splits_hold(
     column = phantoms.table.column_names.index("findings")
     table = phantoms.table.set_column(column, "findings", pa.array(findings))
     emptied = PreparedDataset(phantoms.folder, phantoms.manifest, table, pixels)
-    whole = McsamSteps(recipe, phantoms, options)
-    text_step, text_encoder, film_encoder = whole.text_encoder()
-    entity_step, entity_model = whole.entity_model(text_step, text_encoder, film_encoder)
+    whole = Training(recipe, phantoms, options)
+    text = text_encoder(whole)
+    entity_step, entities = entity_model(whole, text)
+    memory_config = recipe.model.memory
 
     def memory(dataset: PreparedDataset, cache: Path) -> tuple[torch.Tensor, ...]:
         long = replace(options, cache=cache, max_steps=8)
-        steps = McsamSteps(recipe, dataset, long)
-        step, images, texts = steps.alignment(entity_step, text_encoder, film_encoder, entity_model)
-        bank = steps.bank(step, images, texts)
+        training = Training(recipe, dataset, long)
+        step = training.cache.step(AlignmentStep(training, text, entity_step, entities, memory_config.slot_width))
+        places = read_tensors(step.folder / "places.safetensors")
+        images, texts = places["images"], places["texts"]
+        bank = training.cache.step(BankStep(training, step, images, texts, memory_config.start))
         return images, texts, read_tensors(bank.folder / "slots.safetensors")["slots"]
 
     for one, other in zip(memory(phantoms, tmp_path / "a"), memory(emptied, tmp_path / "b"), strict=True):
@@ -163,7 +168,7 @@ def test_two_views_are_read_where_a_study_has_them(
     recipe: Recipe, phantoms: PreparedDataset, options: Options, tmp_path: Path
 ) -> None:
     both = changed(recipe, views=2)
-    steps = Steps(both, phantoms, options)
+    steps = Training(both, phantoms, options)
     films = steps.films("train").plain(range(len(steps.studies("train"))))
     assert films.shape[1:] == (2, 1, 64, 64)
     for study, pair in zip(steps.studies("train"), films, strict=True):
@@ -190,7 +195,7 @@ def test_studies_of_one_report_are_marked_as_the_same(recipe: Recipe, phantoms: 
     model = load_reporter(folder).system.model
     assert isinstance(model, Mcsam)
     reports = ["The lungs are clear.", "Effusion.", "The lungs are clear.", "Edema."]
-    steps = Steps(recipe, phantoms, Options(Path("unused")))
+    steps = Training(recipe, phantoms, Options(Path("unused")))
     split = Split(steps.films("train"), torch.zeros(4, 18), reports)
     objective = McsamObjective(model, split, split, recipe.generator, recipe.search, 0)
     same = objective.load([0, 1, 2, 3], 0).reports

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow.parquet as pq
 import pytest
@@ -80,11 +81,15 @@ def test_a_step_that_another_makes_is_waited_for_and_not_made_twice(tmp_path: Pa
     made: list[Path] = []
     begun, go_on = threading.Event(), threading.Event()
 
-    def build(folder: Path) -> dict[str, int]:
-        made.append(folder)
-        begun.set()
-        assert go_on.wait(60)
-        return {"figure": 7}
+    class Slow:
+        name: ClassVar[str] = "slow"
+        inputs: ClassVar[dict[str, int]] = {"input": 1}
+
+        def build(self, folder: Path) -> dict[str, int]:
+            made.append(folder)
+            begun.set()
+            assert go_on.wait(60)
+            return {"figure": 7}
 
     def say(line: str) -> None:
         said.append(line)
@@ -93,9 +98,9 @@ def test_a_step_that_another_makes_is_waited_for_and_not_made_twice(tmp_path: Pa
 
     cache = StepCache(tmp_path, True, say)
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(cache.step, "slow", {"input": 1}, build)
+        first = threads.submit(cache.step, Slow())
         assert begun.wait(60)
-        second = threads.submit(cache.step, "slow", {"input": 1}, build)
+        second = threads.submit(cache.step, Slow())
         assert first.result() == second.result()
     assert len(made) == 1 and first.result().summary["figure"] == 7
     assert [line for line in said if "waiting" in line] and any("cached" in line for line in said)

@@ -12,9 +12,10 @@ from radscribe.drafting.films import Films
 from radscribe.drafting.reporter import load_reporter
 from radscribe.drafting.system import System
 from radscribe.labels.entities import ENTITIES
-from radscribe.models.revtaf import FilmEntities, Revtaf
-from radscribe.training.generator import GeneratorConfig
-from radscribe.training.revtaf_generator import RevtafObjective, RevtafSplit, indexed_presence
+from radscribe.models.encoders.entity import FilmEntities
+from radscribe.models.revtaf import Revtaf
+from radscribe.training.recipe import GeneratorConfig
+from radscribe.training.revtaf import RevtafObjective, RevtafSplit, indexed_presence
 
 
 def objective(  # type: ignore[no-untyped-def]

@@ -30,11 +30,12 @@ from radscribe.labels.chexbert import read_chexbert
 from radscribe.models.classification import ClassificationConfig
 from radscribe.models.decoding.decoder import DecoderConfig
 from radscribe.models.decoding.tokenizer import ReportTokenizer
+from radscribe.models.fusion.transport_attention import FusionConfig
 from radscribe.models.knowledge.memory import MemoryBank, MemoryConfig
 from radscribe.models.knowledge.retrieval import RetrievalConfig
 from radscribe.models.knowledge.slots import SlotsConfig
 from radscribe.models.mcsam import EncoderConfig, Mcsam, McsamConfig
-from radscribe.models.revtaf import FusionConfig, Revtaf, RevtafConfig
+from radscribe.models.revtaf import Revtaf, RevtafConfig
 from radscribe.weights.carry import Extras
 from radscribe.weights.folder import open_import
 from radscribe.weights.from_import import start_generator

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -19,6 +21,11 @@ Config = TypeVar("Config")
 LATER = {"later": True}
 
 
+def one_of(kinds: Callable[[], Iterable[Any]]) -> dict[str, Callable[[], Iterable[Any]]]:
+    """Metadata of a field that holds one of the dataclasses ``kinds()``, told apart by their ``method``."""
+    return {"kinds": kinds}
+
+
 class RecipeError(RadscribeError):
     """A recipe that cannot be read: names the key, what stands there and what may stand there."""
 
@@ -29,8 +36,11 @@ def from_mapping(kind: type[Config], mapping: Mapping[str, Any], path: str = "")
     Raises ``RecipeError`` for an unknown key, a missing key or a value of the wrong type; what a dataclass refuses in
     its own ``__post_init__`` (``ValueError``) is told with the path of the key.
     """
-    hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(kind)
+    for name, field in fields.items():
+        if "kinds" in field.metadata:
+            hints[name] = functools.reduce(operator.or_, field.metadata["kinds"]())
     unknown = sorted(set(mapping) - set(fields))
     if unknown:
         raise RecipeError(f"{path or 'recipe'}: unknown key '{unknown[0]}'; it may be one of {', '.join(fields)}")

@@ -15,25 +15,12 @@ from radscribe.core.version import __version__
 from radscribe.drafting.index_files import CheckpointError, load_index, save_index
 from radscribe.drafting.system import System, SystemConfig, build_system
 from radscribe.labels.conditions import CONDITIONS, STATES
-from radscribe.labels.entities import ENTITIES, PLACES
 from radscribe.models.decoding.tokenizer import ReportTokenizer, read_tokenizer
-from radscribe.models.encoders.text import TextEncoder
-from radscribe.models.knowledge.database import ReportDatabase
-from radscribe.models.knowledge.index import IndexConfig, ReferenceIndex, StaleIndexError
-from radscribe.models.knowledge.prompts import triplet_texts
-from radscribe.models.mcsam import SlotKnowledge
-from radscribe.models.revtaf import Knowledge, Revtaf
+from radscribe.models.knowledge.index import StaleIndexError
+from radscribe.models.systems import SYSTEMS
 
 FORMAT = "radscribe-checkpoint/1"
-TRIPLETS = "triplets.safetensors"
-MEMORY = "memory.json"
 RECORDS = ("training.jsonl", "curves.png", "MODEL_CARD.md")
-
-
-def triplet_table(text_encoder: TextEncoder, template: str) -> Tensor:
-    """75 x 51 x 2 x d_t: every triplet string through the text encoder, once."""
-    vectors = text_encoder.encode(triplet_texts(template), batch_size=512)
-    return vectors.view(len(ENTITIES), len(PLACES), 2, -1)
 
 
 def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: bool, texts: bool) -> str:
@@ -54,15 +41,17 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
     }
     if tokenizers["tokenizer.json"] == tokenizers["text_tokenizer.json"]:
         del tokenizers["text_tokenizer.json"]
+    knowledge = system.model.save_knowledge(system.knowledge)
     with replaced_together(folder) as staging:
         write_tensors(staging / "model.safetensors", tensors)
         for name, content in tokenizers.items():
             (staging / name).write_text(content, encoding="utf-8")
         save_index(staging / "index", system.knowledge.database, fingerprint, texts)
-        if isinstance(system.knowledge, Knowledge):
-            write_tensors(staging / "index" / TRIPLETS, {"table": system.knowledge.table.half()})
-        elif system.knowledge.start is not None:
-            write_json(staging / MEMORY, system.knowledge.start)
+        for name, kept in knowledge.items():
+            if name.endswith(".safetensors"):
+                write_tensors(staging / name, dict(kept))
+            else:
+                write_json(staging / name, kept)
         write_json(
             staging / "config.json",
             {
@@ -75,9 +64,8 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
                 **about,
             },
         )
-    own = {*tokenizers, *([MEMORY] if isinstance(system.knowledge, SlotKnowledge) and system.knowledge.start else [])}
-    own |= {f"index/{TRIPLETS}"} if isinstance(system.knowledge, Knowledge) else set()
-    for name in {"text_tokenizer.json", MEMORY, f"index/{TRIPLETS}"} - own:  # an older checkpoint's
+    every = {"text_tokenizer.json", *(name for kind in SYSTEMS.values() for name in kind.model.knowledge_files)}
+    for name in every - {*tokenizers, *knowledge}:  # an older checkpoint's
         (folder / name).unlink(missing_ok=True)
     return fingerprint
 
@@ -122,22 +110,13 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> tuple[System, dict[str
         )
     system.to(device)
     database = database.to(next(system.parameters()).device)
-    if isinstance(system.model, Revtaf):
-        table = read_tensors(folder / "index" / TRIPLETS)["table"].float()
-        system.knowledge = _knowledge(system.model, database, table, fingerprint)
-    else:
-        start = read_json(folder / MEMORY) if system.model.config.memory else None
-        system.knowledge = SlotKnowledge(database, start)
+    files = {name: _read_knowledge(folder / name) for name in system.model.stored_files}
+    system.knowledge = system.model.load_knowledge(database, files, fingerprint)
     return system, about
 
 
-def _knowledge(model: Revtaf, database: ReportDatabase, table: Tensor, fingerprint: str) -> Knowledge:
-    """The knowledge of a loaded model, on its device: database, triplet table and the index in the ball."""
-    index = None
-    if model.config.retrieval is not None:
-        curvature = float(model.retrieval.curvature)
-        index = ReferenceIndex(database.ball, curvature, fingerprint, database.kin, IndexConfig())
-    return Knowledge(database, table.to(database.features.device), database.report_vectors, index)
+def _read_knowledge(path: Path) -> dict[str, Any]:
+    return dict(read_tensors(path)) if path.suffix == ".safetensors" else read_json(path)
 
 
 def _full_precision(value: Tensor) -> Tensor:

@@ -18,10 +18,10 @@ Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
 
 
-def to_tensor(crops: Sequence[NDArray[np.uint8]]) -> Tensor:
-    """B x 1 x crop x crop in [0, 1]."""
+def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """Grey levels (... x H x W, uint8) as the networks read them: ... x 1 x H x W, float32 in [0, 1]."""
     # By NumPy: what torch shares out to threads here, in a loading thread, would slow the training one down.
-    return torch.from_numpy(np.stack(crops)[:, None].astype(np.float32) / np.float32(255))
+    return torch.from_numpy(np.expand_dims(pixels, -3).astype(np.float32) / np.float32(255))
 
 
 class FilmSource(Protocol):
@@ -42,7 +42,7 @@ class Films:
     seed: int = 0
 
     def plain(self, indices: Sequence[int]) -> Tensor:
-        return to_tensor([centre_crop(self.pixels[self.rows[index]], self.config) for index in indices])
+        return to_tensor(np.stack([centre_crop(self.pixels[self.rows[index]], self.config) for index in indices]))
 
     def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:
         """Each film's augmentation depends on seed, epoch and film alone: an interrupted run repeats it exactly."""
@@ -50,7 +50,7 @@ class Films:
         for index in indices:
             random = np.random.default_rng((self.seed, epoch, index))
             crops.append(augmented(self.pixels[self.rows[index]], self.config, random))
-        return to_tensor(crops)
+        return to_tensor(np.stack(crops))
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,15 @@ from torch import Tensor
 from radscribe.core.errors import WrongUse
 from radscribe.core.records import Draft, DraftSentence, Finding, Reference, ReferenceSentence
 from radscribe.drafting.checkpoint import copy_records, load_checkpoint, save_checkpoint
+from radscribe.drafting.films import to_tensor
 from radscribe.drafting.index_files import CheckpointError
 from radscribe.drafting.system import System
 from radscribe.imaging.crop import centre_crop
 from radscribe.imaging.film import Film, fit, read_film
 from radscribe.labels.conditions import BLANK, CONDITIONS, STATES
 from radscribe.labels.rules import label_report, label_sentence
-from radscribe.models.evidence import ReportModel, Sight
-from radscribe.models.mcsam import Mcsam, SlotKnowledge
-from radscribe.models.revtaf import Revtaf, RevtafSight
+from radscribe.models.evidence import FilmEvidence
+from radscribe.models.report_model import References
 
 Pixels = NDArray[np.uint8]
 
@@ -93,53 +93,55 @@ class Reporter(
         config = self.system.config.film
         return centre_crop(fit(pixels, config.resize), config)
 
-    def see(self, views: Sequence[Pixels] | Pixels) -> Sight:
-        """All that the model takes from B studies before it writes: each one view (crop x crop, uint8), or several
-        (views x crop x crop), the frontal first."""
+    def see(self, views: Sequence[Pixels] | Pixels) -> FilmEvidence:
+        """All evidence that the model takes from B studies before it writes.
+
+        ``views``: for each study one view (crop x crop, uint8), or several (views x crop x crop), the frontal first.
+        Raises ``WrongUse`` for more views than the system reads.
+        """
         count = self.system.config.views
         studies = [view if view.ndim == 3 else view[None] for view in views]
         if any(len(study) > count for study in studies):
             raise WrongUse(f"{self.system.config.name} reads {count} film(s) of a study; give it no more")
         # A study with one film gives it twice, as in training.
         stacked = np.stack([np.concatenate((study, *[study[-1:]] * (count - len(study)))) for study in studies])
-        films = torch.from_numpy(stacked).unsqueeze(2).float().to(self.device) / 255.0
+        films = to_tensor(stacked).to(self.device)
         return self.system.see(films[:, 0] if count == 1 else films)
 
-    def write(self, sight: Sight) -> list[str]:
+    def write(self, evidence: FilmEvidence) -> list[str]:
         """The reports alone, for scoring."""
-        model: ReportModel = self.system.model
-        return [model.tokenizer.decode(row) for row in model.write(sight, self.system.config.search)]
+        model = self.system.model
+        return [model.tokenizer.decode(row) for row in model.write(evidence, self.system.config.search)]
 
     def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
         """Drafts with evidence for B studies, as ``see`` takes them."""
-        sight = self.see(views)
-        model: ReportModel = self.system.model
-        tokens = model.write(sight, self.system.config.search)
+        evidence, model = self.see(views), self.system.model
+        tokens = model.write(evidence, self.system.config.search)
+        states, references = model.findings(evidence), model.references(evidence)
         drafts = []
         for row, (study_id, words) in enumerate(zip(study_ids, tokens, strict=True)):
-            sentences = self._sentences(words, sight.rows(torch.tensor([row], device=self.device)))
-            retrieved = sight if isinstance(sight, RevtafSight) else None
+            sentences = self._sentences(words, evidence.rows(torch.tensor([row], device=self.device)))
             drafts.append(
                 Draft(
                     study_id=study_id,
                     report=" ".join(sentence.text for sentence in sentences),
                     sentences=tuple(sentences),
-                    findings=self._findings(retrieved, row, sentences),
-                    reference=self._reference(retrieved, row) if retrieved else None,
+                    findings=findings_stated(sentences) if states is None else findings_of(states[row]),
+                    reference=None if references is None else self._reference(references, row),
                     model={"name": self.system.config.name, "fingerprint": self.fingerprint},
                 )
             )
         return drafts
 
-    def _sentences(self, words: list[int], sight: Sight) -> list[DraftSentence]:
+    def _sentences(self, words: list[int], evidence: FilmEvidence) -> list[DraftSentence]:
         """Each sentence with its confidence, its attention map, the nearest sentence of the training reports and the
         memory slots it used."""
-        model: ReportModel = self.system.model
+        model = self.system.model
         database = self.system.knowledge.database
         spans = model.tokenizer.sentences(words)
         if not spans:
             return []
-        probabilities, attention, slots = model.explain(words, sight)
+        probabilities, attention, slots = model.explain(words, evidence)
         side = round(attention.shape[1] ** 0.5)
         vectors = self.system.text_encoder.encode([text for text, _, _ in spans]).to(self.device)
         nearest, similarity = database.nearest_sentence(vectors)
@@ -171,26 +173,18 @@ class Reporter(
 
     def _slots(self, weights: Tensor) -> tuple[dict[str, Any], ...]:
         """The slots of the largest ``weights`` (N_m), each with its nearest training studies."""
-        model, knowledge = self.system.model, self.system.knowledge
-        assert isinstance(model, Mcsam) and isinstance(knowledge, SlotKnowledge)
         top = weights.topk(min(SLOTS_SHOWN, len(weights)))
-        studies = knowledge.studies_near(model.bank.slots[top.indices], STUDIES_SHOWN)
+        studies = self.system.model.slot_studies(top.indices, self.system.knowledge, STUDIES_SHOWN)
         return tuple(
             {"slot": slot, "weight": round(weight, 4), "studies": near}
             for slot, weight, near in zip(top.indices.tolist(), top.values.tolist(), studies, strict=True)
         )
 
-    def _findings(self, sight: RevtafSight | None, row: int, sentences: Sequence[DraftSentence]) -> tuple[Finding, ...]:
-        model = self.system.model
-        if sight is None or not isinstance(model, Revtaf):
-            return findings_told(sentences)
-        return findings_of(model.classification.probabilities(sight.state_logits[row]))
-
-    def _reference(self, sight: RevtafSight, row: int) -> Reference | None:
-        if sight.references is None or int(sight.references[row]) < 0:
+    def _reference(self, references: References, row: int) -> Reference | None:
+        study, database = int(references.rows[row]), self.system.knowledge.database
+        if study < 0:
             return None
-        study, database = int(sight.references[row]), self.system.knowledge.database
-        distance = None if sight.distances is None else float(sight.distances[row])
+        distance = None if references.distances is None else float(references.distances[row])
         return Reference(database.report_ids[study], distance, database.report_text(study))
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -259,7 +253,7 @@ def findings_of(probabilities: Tensor) -> tuple[Finding, ...]:
     )
 
 
-def findings_told(sentences: Sequence[DraftSentence]) -> tuple[Finding, ...]:
+def findings_stated(sentences: Sequence[DraftSentence]) -> tuple[Finding, ...]:
     """The conditions that a draft states, for a system that has no other word on them.
 
     The probability is the confidence of the surest sentence that states the condition so.

@@ -13,7 +13,7 @@ from radscribe.exports.annotation import section_of
 from radscribe.exports.folder import Contents
 from radscribe.labels.conditions import CONDITIONS, POSITIVE, STATES
 from radscribe.labels.entities import ENTITIES, PLACES
-from radscribe.models.knowledge.prompts import split_sentences
+from radscribe.models.knowledge.prompts import report_sentences
 
 
 def write_derived(folder: Path, dataset: PreparedDataset) -> Contents:
@@ -35,7 +35,9 @@ def write_derived(folder: Path, dataset: PreparedDataset) -> Contents:
         (name, count, round(count / max(1, len(training)), 6)) for name, count in zip(CONDITIONS, positive, strict=True)
     ]
     section = section_of(dataset)
-    held = Counter(sentence for study in training for sentence in dict.fromkeys(split_sentences(study.report(section))))
+    held = Counter(
+        sentence for study in training for sentence in dict.fromkeys(report_sentences(study.report(section)))
+    )
     rows = {
         "labels.csv": _write(folder / "labels.csv", ("study_id", "split", *CONDITIONS), labels),
         "class_rates.csv": _write(folder / "class_rates.csv", ("condition", "positive", "rate"), rates),

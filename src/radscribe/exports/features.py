@@ -14,12 +14,10 @@ from tqdm import tqdm
 from radscribe.core.errors import RadscribeError
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
-from radscribe.drafting.features import BATCH, entities_of
-from radscribe.drafting.films import Films
+from radscribe.drafting.features import BATCH, entities_of_films
 from radscribe.drafting.reporter import Reporter, batches
 from radscribe.evaluation.controls.pixels_baseline import FILMS_PER_BLOCK, pool
 from radscribe.models.knowledge.nearest import nearest
-from radscribe.models.revtaf import FilmEntities
 
 
 def film_features(dataset: PreparedDataset, studies: Sequence[Study], reporter: Reporter | None) -> Tensor:
@@ -31,22 +29,13 @@ def film_features(dataset: PreparedDataset, studies: Sequence[Study], reporter: 
     if reporter is None:
         return _pixels(dataset, studies)
     if reporter.system.entity_model is not None:
-        return entities_of_films(dataset, studies, reporter).features
+        return entities_of_films(dataset, studies, reporter.system).features
     views = reporter.system.config.views
     parts = []
     for batch in batches(tqdm(studies, unit="film", desc="looking at films", disable=None), BATCH):
         films = [np.stack([reporter.view(film) for film in dataset.films(study, views)]) for study in batch]
         parts.append(reporter.see(films).patches.mean(1).float().cpu())
     return torch.cat(parts) if parts else torch.zeros(0, 0)
-
-
-def entities_of_films(dataset: PreparedDataset, studies: Sequence[Study], reporter: Reporter) -> FilmEntities:
-    """What a REVTAF model's entity model says of the frontal films of ``studies``."""
-    system = reporter.system
-    assert system.entity_model is not None
-    rows = [study.frontal.image_index for study in studies]
-    films = Films(dataset.pixels, rows, system.config.film)
-    return entities_of(system.entity_model, films, len(rows), reporter.device)
 
 
 def _pixels(dataset: PreparedDataset, studies: Sequence[Study]) -> Tensor:

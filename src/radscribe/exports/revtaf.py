@@ -22,9 +22,10 @@ from tqdm import tqdm
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.features import entities_of_films
 from radscribe.drafting.reporter import Reporter
 from radscribe.exports.annotation import lists_of, write_images
-from radscribe.exports.features import entities_of_films, fitting, kin_of, nearest_training_studies
+from radscribe.exports.features import fitting, kin_of, nearest_training_studies
 from radscribe.exports.folder import Contents, film_paths, write_json, write_rows
 from radscribe.exports.layout import Layout
 from radscribe.exports.promptmrg import (
@@ -37,9 +38,10 @@ from radscribe.exports.promptmrg import (
     write_rates,
 )
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, STATES
+from radscribe.models.encoders.entity import FilmEntities
 from radscribe.models.knowledge.nearest import nearest
 from radscribe.models.knowledge.prompts import local_prompts
-from radscribe.models.revtaf import FilmEntities, Knowledge
+from radscribe.models.revtaf import RevtafKnowledge
 
 ANNOTATIONS = {Layout.MIMIC: "mimic_annotation_promptmrg.json", Layout.IU: "iu_annotation_promptmrg.json"}
 # The loaders make a film's .npy from its name by taking this suffix off.
@@ -69,14 +71,15 @@ def write_revtaf(
         WrongUse: for a model without an entity model.
     """
     knowledge = reporter.system.knowledge
-    if not isinstance(knowledge, Knowledge):
+    if not isinstance(knowledge, RevtafKnowledge):
         raise WrongUse(f"{reporter.system.config.name}: it has no entity model; give the checkpoint of a REVTAF model")
     training = training_studies(database)
     suffix = SUFFIXES[layout]
     lists = lists_of(dataset) if layout is Layout.MIMIC else {"test": list(dataset.studies)}
-    entities = {name: entities_of_films(dataset, studies, reporter) for name, studies in lists.items() if studies}
+    system = reporter.system
+    entities = {name: entities_of_films(dataset, studies, system) for name, studies in lists.items() if studies}
     own_database = layout is Layout.MIMIC and database.fingerprint == dataset.fingerprint
-    keys = (entities["train"] if own_database else entities_of_films(database, training, reporter)).features
+    keys = (entities["train"] if own_database else entities_of_films(database, training, system)).features
     *own, other = kin_of([*((dataset, lists[name]) for name in entities), (database, training)])
     queries = {name: found.features for name, found in entities.items()}
     near = nearest_training_studies(queries, keys, (dict(zip(entities, own, strict=True)), other), neighbours)

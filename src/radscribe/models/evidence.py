@@ -1,22 +1,19 @@
-"""What a model takes from films before it writes, and what it tells of a report: the same for every system."""
+"""The evidence that a model takes from films before it writes, and its explanation of a report."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-from radscribe.models.decoding.search import SearchConfig
-from radscribe.models.decoding.tokenizer import ReportTokenizer
-
-Kind = TypeVar("Kind", bound="Sight")
+Kind = TypeVar("Kind", bound="FilmEvidence")
 
 
 @dataclass(frozen=True)
-class Sight:
+class FilmEvidence:
     """All that reaches the decoder about B films, part by part, so that a control can exchange one part alone.
 
     Fields are tensors whose first axis is B, named tuples of such, or None for what a configuration lacks. ``PARTS``
@@ -37,17 +34,17 @@ class Sight:
         return tuple(part for part, names in self.PARTS.items() if getattr(self, names[0]) is not None)
 
     def with_part_of(self, part: str, other: Self) -> Self:
-        """This sight with one part of ``other``."""
+        """This evidence with one part of ``other``."""
         return replace(self, **{name: getattr(other, name) for name in self.PARTS[part]})
 
     def rows(self, indices: Tensor) -> Self:
-        """The sight of the films at ``indices``."""
+        """The evidence of the films at ``indices``."""
         return _each(lambda values: values[0][indices], [self])
 
     @classmethod
-    def joined(cls, sights: Sequence[Self]) -> Self:
-        """One sight of all films."""
-        return _each(torch.cat, sights)
+    def joined(cls, pieces: Sequence[Self]) -> Self:
+        """One evidence of all films."""
+        return _each(torch.cat, pieces)
 
 
 def seeds_of(films: Tensor) -> Tensor:
@@ -56,16 +53,16 @@ def seeds_of(films: Tensor) -> Tensor:
     return (levels * torch.arange(1, levels.shape[1] + 1, device=levels.device)).sum(1)
 
 
-def _each(combine: Callable[[list[Tensor]], Tensor], sights: Sequence[Kind]) -> Kind:
-    """``combine`` of the same tensor of each sight, for all tensors."""
+def _each(combine: Callable[[list[Tensor]], Tensor], pieces: Sequence[Kind]) -> Kind:
+    """``combine`` of the same tensor of each part, for all tensors."""
 
     def of(values: list[Any]) -> Any:
         if isinstance(values[0], tuple):
             return type(values[0])(*(of(list(column)) for column in zip(*values, strict=True)))
         return None if values[0] is None else combine(values)
 
-    columns = {entry.name: of([getattr(sight, entry.name) for sight in sights]) for entry in fields(sights[0])}
-    return type(sights[0])(**columns)
+    columns = {entry.name: of([getattr(piece, entry.name) for piece in pieces]) for entry in fields(pieces[0])}
+    return type(pieces[0])(**columns)
 
 
 class Explanation(NamedTuple):
@@ -75,15 +72,3 @@ class Explanation(NamedTuple):
     probabilities: Tensor
     attention: Tensor
     slots: Tensor | None = None
-
-
-class ReportModel(Protocol):
-    """What drafting and scoring ask of any system."""
-
-    tokenizer: ReportTokenizer
-
-    def write(self, sight: Any, config: SearchConfig) -> list[list[int]]:
-        """Report tokens for each film seen."""
-
-    def explain(self, tokens: Sequence[int], sight: Any) -> Explanation:
-        """The report ``tokens`` as this model would have written it for the one film of ``sight``."""

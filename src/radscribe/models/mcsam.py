@@ -9,24 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radscribe.models.augmentation import Loans
+from radscribe.models.augmentation import PatchSwap
 from radscribe.models.decoding.decoder import DecoderConfig, ReportDecoder
 from radscribe.models.decoding.search import SearchConfig, search
 from radscribe.models.decoding.tokenizer import ReportTokenizer
 from radscribe.models.encoders.attention import trainable_attention
+from radscribe.models.encoders.entity import EntityModel
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.models.encoders.positions import grid_positions
-from radscribe.models.evidence import Explanation, Sight, seeds_of
+from radscribe.models.evidence import Explanation, FilmEvidence, seeds_of
 from radscribe.models.fusion.alignment import AlignmentConfig, SemanticAlignment
 from radscribe.models.fusion.consolidation import Consolidation, Join
 from radscribe.models.knowledge.database import ReportDatabase
 from radscribe.models.knowledge.memory import MemoryBank, MemoryConfig
+from radscribe.models.report_model import KnowledgeFiles, ReportModel
+
+MEMORY = "memory.json"
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class McsamConfig:
     healthy_patches: float = 0.0
     patch_positions: bool = False
 
+    prompt_tokens: ClassVar[int] = 1  # [DEC]
+    reads_entities: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         if self.decoder.width != self.width:
             raise ValueError(f"decoder.width {self.decoder.width} must be the model's width {self.width}")
@@ -84,7 +91,7 @@ class McsamConfig:
         if self.memory and not (self.image_consolidation or self.text_consolidation or self.alignment):
             raise ValueError("nothing reads the memory: write memory: null, or switch a consolidation or alignment on")
         if not 0 <= self.healthy_patches <= 1:
-            raise ValueError(f"healthy_patches {self.healthy_patches} is no share")
+            raise ValueError(f"healthy_patches must be between 0 and 1, not {self.healthy_patches}")
         if self.patch_positions and self.width % 4:
             raise ValueError(f"patch_positions: width {self.width} is no multiple of 4")
 
@@ -99,7 +106,7 @@ class McsamBatch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class McsamSight(Sight):
+class McsamEvidence(FilmEvidence):
     """What the decoder reads of B films; ``patches`` of both views stand one behind the other."""
 
     PARTS: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -129,10 +136,14 @@ class SlotKnowledge:
         return [[self.database.study_ids[row] for row in rows if row >= 0] for rows in nearest]
 
 
-class Mcsam(nn.Module):
+class Mcsam(ReportModel):
+    paper = "MCSAM model (Tao et al., arXiv 2404.00588"
+    knowledge_files = (MEMORY,)
+
     def __init__(self, config: McsamConfig, tokenizer: ReportTokenizer) -> None:
         super().__init__()
-        self.config, self.tokenizer = config, tokenizer
+        self.config: McsamConfig = config
+        self.tokenizer = tokenizer
         self.image_encoder = ImageEncoder(config.image_encoder, config.image_stage)
         self.project = nn.Linear(self.image_encoder.width, config.width)
         if config.memory:
@@ -149,23 +160,29 @@ class Mcsam(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, config.encoder.layers, enable_nested_tensor=False)
         self.decoder = ReportDecoder(config.decoder, len(tokenizer), config.width)
 
+    @classmethod
+    def build(cls, config: McsamConfig, text_width: int, tokenizer: ReportTokenizer) -> Self:
+        return cls(config, tokenizer)
+
     def forward(self, batch: McsamBatch) -> dict[str, Tensor]:
         """The losses of one training batch, their weighted sum under "loss": L = L_gen + lambda L_align."""
         weights, losses = self.config.losses, dict[str, Tensor]()
-        sight, image = self.look(batch.films)  # V, R(V), s_v and z_v
+        evidence, image = self.look(batch.films)  # V, R(V), s_v and z_v
         start = batch.tokens.new_full((len(batch.tokens), 1), self.tokenizer.start)
         embedded = self.decoder.embed(torch.cat((start, batch.tokens), 1)[:, :-1])  # E
         found = self.retrieve(embedded) if self.reads_text or self.config.alignment else None  # R(E)
         written = batch.tokens != self.tokenizer.padding
-        loans = Loans((sight.patches.shape[0], sight.patches.shape[1]), batch.healthy, self.config.healthy_patches)
-        retrieved = None if sight.retrieved is None else loans.applied(sight.retrieved)
-        seen = replace(sight, patches=loans.applied(sight.patches), retrieved=retrieved)
+        swap = PatchSwap(
+            (evidence.patches.shape[0], evidence.patches.shape[1]), batch.healthy, self.config.healthy_patches
+        )
+        retrieved = None if evidence.retrieved is None else swap.applied(evidence.retrieved)
+        seen = replace(evidence, patches=swap.applied(evidence.patches), retrieved=retrieved)
         if self.config.alignment and image is not None and found is not None:
             # Input i holds target i - 1: a word wherever target i is written, too. The start tells nothing.
             words = torch.cat((torch.zeros_like(written[:, :1]), written[:, 1:]), 1)
             text = self.alignment.text(found, words)  # z_t
             losses["alignment"] = self.alignment.loss(image, text, batch.reports[:, None] == batch.reports)
-        read = self.read_words(embedded, sight.semantic, found)
+        read = self.read_words(embedded, evidence.semantic, found)
         hidden = self.decoder.hidden(read, self.memory(seen), written.sum(1))
         logits = self.decoder.head(hidden[written]).float()
         smoothing = weights.label_smoothing
@@ -180,8 +197,8 @@ class Mcsam(nn.Module):
         """Whether words are consolidated with what the bank holds for them."""
         return self.config.memory is not None and self.config.text_consolidation
 
-    def look(self, films: Tensor) -> tuple[McsamSight, Tensor | None]:
-        """The sight of B films (B x 1 x H x W, or B x views x 1 x H x W), and z_v (B x 256) where there is a SAM."""
+    def look(self, films: Tensor) -> tuple[McsamEvidence, Tensor | None]:
+        """The evidence of B films (B x 1 x H x W, or B x views x 1 x H x W), and z_v (B x 256) where there is a SAM."""
         views = films.shape[1] if films.dim() == 5 else 1
         if views != self.config.views:
             raise ValueError(f"films of {views} view(s) for a model of {self.config.views}")
@@ -199,23 +216,23 @@ class Mcsam(nn.Module):
             if aligned.semantic != "none":
                 semantic = self.alignment.embed(image.to(patches.dtype))  # s_v
         values, weights = found if found and self.config.image_consolidation else (None, None)
-        return McsamSight(patches, values, weights, semantic), image
+        return McsamEvidence(patches, values, weights, semantic), image
 
     def retrieve(self, embedded: Tensor) -> Tensor:
         """R(E), or E itself where there is no bank: B x L x width."""
         values: Tensor = self.bank(embedded).values if self.config.memory else embedded
         return values
 
-    def memory(self, sight: McsamSight) -> Tensor:
+    def memory(self, evidence: McsamEvidence) -> Tensor:
         """What cross-attention reads, [s_v; H_v]: B x (1 + N_I) x width."""
-        own = sight.patches
+        own = evidence.patches
         if self.config.memory and self.config.image_consolidation:
-            own = self.consolidate_image(own, sight.retrieved)
+            own = self.consolidate_image(own, evidence.retrieved)
         with trainable_attention(own.device):
             memory: Tensor = self.encoder(own)  # H_v
         if self.semantic_token:
-            assert sight.semantic is not None
-            memory = torch.cat((sight.semantic.to(memory.dtype), memory), 1)
+            assert evidence.semantic is not None
+            memory = torch.cat((evidence.semantic.to(memory.dtype), memory), 1)
         return memory
 
     @property
@@ -231,43 +248,56 @@ class Mcsam(nn.Module):
         return embedded
 
     @torch.no_grad()
-    def see(self, films: Tensor) -> McsamSight:
-        """Everything that B films tell, by themselves: no report of theirs can reach this."""
+    def see(self, films: Tensor, knowledge: Any = None, entity_model: EntityModel | None = None) -> McsamEvidence:
+        """All evidence in B films; knowledge and an entity model are read by other systems."""
         return replace(self.look(films)[0], seeds=seeds_of(films))
 
     @torch.no_grad()
-    def write(self, sight: McsamSight, config: SearchConfig) -> list[list[int]]:
+    def write(self, evidence: McsamEvidence, config: SearchConfig) -> list[list[int]]:
         """Report tokens for each film seen."""
-        prompt = torch.full((len(sight), 1), self.tokenizer.start, device=sight.patches.device)
+        prompt = torch.full((len(evidence), 1), self.tokenizer.start, device=evidence.patches.device)
         return search(
             self.decoder,
-            self.memory(sight),
+            self.memory(evidence),
             prompt,
             config,
             self.tokenizer.end,
             self.tokenizer.banned,
             lambda embedded, studies: self.read_words(
-                embedded, None if sight.semantic is None else sight.semantic[studies]
+                embedded, None if evidence.semantic is None else evidence.semantic[studies]
             ),
-            sight.seeds,
+            evidence.seeds,
         )
 
     @torch.no_grad()
-    def explain(self, tokens: Sequence[int], sight: McsamSight) -> Explanation:
-        """The report ``tokens`` as this model would have written it for the one film of ``sight``.
+    def explain(self, tokens: Sequence[int], evidence: McsamEvidence) -> Explanation:
+        """The report ``tokens`` as this model would have written it for the one film of ``evidence``.
 
         The slots of a word are those that it retrieved itself, and those that the patches it looked at did.
         """
-        words = torch.tensor([[self.tokenizer.start, *tokens]], device=sight.patches.device)
+        words = torch.tensor([[self.tokenizer.start, *tokens]], device=evidence.patches.device)
         embedded = self.decoder.embed(words)
         every, embedded = embedded, embedded[:, :-1]
-        logits, weights = self.decoder.explain(self.read_words(embedded, sight.semantic), self.memory(sight))
+        logits, weights = self.decoder.explain(self.read_words(embedded, evidence.semantic), self.memory(evidence))
         attention = weights[0, :, int(self.semantic_token) :].float()  # L x N_I
         used = []
         if self.reads_text:
             used.append(self.bank(every[:, 1:]).weights[0])
-        if self.config.memory and self.config.image_consolidation and sight.slot_weights is not None:
-            used.append(attention / attention.sum(-1, keepdim=True).clamp(min=1e-9) @ sight.slot_weights[0])
-        frontal = attention[:, : sight.patches.shape[1] // self.config.views]
+        if self.config.memory and self.config.image_consolidation and evidence.slot_weights is not None:
+            used.append(attention / attention.sum(-1, keepdim=True).clamp(min=1e-9) @ evidence.slot_weights[0])
+        frontal = attention[:, : evidence.patches.shape[1] // self.config.views]
         probabilities = logits[0].float().softmax(-1).gather(1, words[0, 1:, None])[:, 0]
         return Explanation(probabilities, frontal, torch.stack(used).mean(0) if used else None)
+
+    @property
+    def stored_files(self) -> tuple[str, ...]:
+        return self.knowledge_files if self.config.memory else ()
+
+    def save_knowledge(self, knowledge: SlotKnowledge) -> KnowledgeFiles:
+        return {} if knowledge.start is None else {MEMORY: knowledge.start}
+
+    def load_knowledge(self, database: ReportDatabase, files: KnowledgeFiles, fingerprint: str) -> SlotKnowledge:
+        return SlotKnowledge(database, files.get(MEMORY))
+
+    def slot_studies(self, slots: Tensor, knowledge: SlotKnowledge, count: int) -> list[list[str]]:
+        return knowledge.studies_near(self.bank.slots[slots], count)

@@ -1,61 +1,44 @@
 """REVTAF (arXiv 2507.07568): learnable hyperbolic retrieval, transport-attention fusion, and a prompted decoder.
 
-Read ``Revtaf.forward`` for training and ``Revtaf.see`` with ``Revtaf.write`` for inference; the paper's figure is the
-order of their lines. A part that the configuration leaves out has no parameters and is never called.
+Read ``Revtaf.forward`` for training and ``Revtaf.evidence_of`` with ``Revtaf.write`` for inference; the order of their
+lines is the paper's figure. A part that the configuration leaves out has no parameters and is never called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from radscribe.labels.conditions import CONDITIONS, POSITIVE
-from radscribe.models.augmentation import Loans
+from radscribe.core.records import Study
+from radscribe.labels.conditions import CONDITIONS
+from radscribe.models.augmentation import augmented
 from radscribe.models.classification import ClassificationBranch, ClassificationConfig
 from radscribe.models.decoding.decoder import DecoderConfig, ReportDecoder
 from radscribe.models.decoding.search import SearchConfig, search
 from radscribe.models.decoding.tokenizer import ReportTokenizer
-from radscribe.models.encoders.entity import EntityOutput
+from radscribe.models.encoders.entity import EntityModel, FilmEntities
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.models.encoders.positions import grid_positions
-from radscribe.models.evidence import Explanation, Sight, seeds_of
+from radscribe.models.evidence import Explanation, FilmEvidence, seeds_of
 from radscribe.models.fusion.consistency import consistency_loss
-from radscribe.models.fusion.transport_attention import TransportAttention, TransportAttentionConfig
-from radscribe.models.knowledge.database import ReportDatabase
-from radscribe.models.knowledge.index import ReferenceIndex
+from radscribe.models.fusion.transport_attention import FusionConfig, TransportAttention
+from radscribe.models.knowledge.database import ReportDatabase, stated_presence
+from radscribe.models.knowledge.index import IndexConfig, ReferenceIndex
 from radscribe.models.knowledge.prompts import local_prompts
 from radscribe.models.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, noisy, ranking_loss
+from radscribe.models.report_model import KnowledgeFiles, References, ReportModel
 
-
-@dataclass(frozen=True)
-class FusionConfig:
-    """FVTAF. ``local_marginal`` "presence" gives absent entities less mass; ``references`` joins several reports;
-    ``farthest_reference`` (ball distance) calls nothing near enough beyond it: options of ours, off by default."""
-
-    heads: int = 8
-    epsilon: float = 0.05
-    iterations: int = 20
-    mode: Literal["full", "degenerate"] = "full"
-    projection: Literal["linear", "block"] = "linear"
-    unbalanced: float | None = None
-    consistency: Literal["soft", "hard"] = "soft"
-    local_marginal: Literal["uniform", "presence"] = "uniform"
-    references: int = 1
-    farthest_reference: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.references < 1:
-            raise ValueError(f"references must be at least 1, not {self.references}")
+TRIPLETS = "index/triplets.safetensors"
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """L = L_task + 4 L_cls + 2 L_rank + 0.5 L_fcc (Eq. 15 with the classification term its baseline carries)."""
+    """L = L_task + 4 L_cls + 2 L_rank + 0.5 L_fcc (Eq. 15, and the classification term that its baseline carries)."""
 
     classification: float = 4.0
     rank: float = 2.0
@@ -65,36 +48,39 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class RevtafConfig:
-    """The paper's sizes by default; ``retrieval`` or ``fusion`` None is the part switched off (Table 3).
-
-    ``predicted_states`` is the share of state tokens that training takes from the branch instead of the truth, so that
-    the decoder learns to check them against the film; ``borrowed_states`` is the share that it takes from another study
-    of the batch, whose errors go either way, rare conditions included; up to ``healthy_patches`` of the patches (a
-    share drawn for each study) come to the fusion from a study without finding, so that a finding is told by where it
-    is and not by where healthy lung is left, and by the prompts where the patches do not show it; ``borrowed_local`` is
-    the share of studies whose local prompt is another's, which leaves the global one to tell: all 0 in the paper.
-    ``patch_positions`` adds to each patch where it is, which a small network does not tell by itself.
-    """
+    """The paper's sizes by default."""
 
     method: Literal["revtaf"] = "revtaf"
+    # Width of the fused patches that each branch hands to the decoder (d).
     width: int = 768
     image_encoder: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
+    # None switches learnable retrieval off (Table 3).
     retrieval: RetrievalConfig | None = field(default_factory=RetrievalConfig)
+    # None switches fusion and consistency off (Table 3).
     fusion: FusionConfig | None = field(default_factory=FusionConfig)
     classification: ClassificationConfig = field(default_factory=ClassificationConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     losses: LossConfig = field(default_factory=LossConfig)
+    # Ours, training only: share of state tokens taken from the branch, so that the decoder checks them on the film.
     predicted_states: float = 0.0
+    # Ours, training only: share of state tokens taken from another study, which errs either way.
     borrowed_states: float = 0.0
+    # Ours, training only: up to this share of a study's patches comes from a study without finding.
     healthy_patches: float = 0.0
+    # Ours, training only: share of studies whose local prompt is another study's, so that the global one is read.
     borrowed_local: float = 0.0
+    # Ours: adds to each patch where it is, which a small network does not learn by itself.
     patch_positions: bool = False
+
+    views: ClassVar[int] = 1
+    prompt_tokens: ClassVar[int] = 1 + len(CONDITIONS)  # [DEC] and a state token for each condition
+    reads_entities: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         shares = (self.predicted_states, self.borrowed_states)
         if min(shares) < 0 or sum(shares) > 1:
             raise ValueError("predicted_states and borrowed_states are shares of the states, at most 1 together")
-        if self.fusion and (self.fusion.heads < 1 or self.image_encoder.width % self.fusion.heads):
+        if self.fusion and self.image_encoder.width % self.fusion.heads:
             raise ValueError(
                 f"patches of width {self.image_encoder.width} cannot be split into {self.fusion.heads} heads"
             )
@@ -102,29 +88,27 @@ class RevtafConfig:
             raise ValueError(f"patch_positions: width {self.image_encoder.width} is no multiple of 4")
         for name in ("healthy_patches", "borrowed_local"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} {getattr(self, name)} is no share")
-
-
-class FilmEntities(NamedTuple):
-    """What the frozen entity model says of B films; computed once a film and kept."""
-
-    presence: Tensor  # B x 75 probabilities
-    positions: Tensor  # B x 75 place indices
-    features: Tensor  # B x w pooled film features
-
-    @classmethod
-    def of(cls, output: EntityOutput) -> FilmEntities:
-        return cls(output.presence, output.position_logits.argmax(-1), output.pooled.float())
+                raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class RevtafKnowledge:
     """What the model looks things up in: the reference database, its index in the ball, the table of triplets."""
 
     database: ReportDatabase
-    table: Tensor
-    report_vectors: Tensor
+    table: Tensor  # 75 x 51 x 2 x d_t, every triplet as a text vector
+    report_vectors: Tensor  # R x d_t
     index: ReferenceIndex | None = None
+
+    def with_ball(self, ball: Tensor, curvature: float, fingerprint: str) -> RevtafKnowledge:
+        """The same knowledge with an index over the ball embeddings (N x d_h) of its studies."""
+        database = self.database.with_ball(ball)
+        index = ReferenceIndex(ball, curvature, fingerprint, database.kin.to(ball.device), IndexConfig())
+        return RevtafKnowledge(database, self.table, self.report_vectors, index)
+
+    def to(self, device: torch.device) -> RevtafKnowledge:
+        """The same knowledge, not indexed yet, with its tensors on ``device``."""
+        return RevtafKnowledge(self.database.to(device), self.table.to(device), self.report_vectors.to(device))
 
 
 class Ranking(NamedTuple):
@@ -136,7 +120,7 @@ class Ranking(NamedTuple):
     groups: Tensor  # R x 2, patients and reports
 
 
-class Batch(NamedTuple):
+class RevtafBatch(NamedTuple):
     """One training batch; ``references`` B x k and ``neighbours`` B x 21 index the database, -1 for none."""
 
     films: Tensor  # B x 1 x H x W
@@ -149,7 +133,7 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RevtafSight(Sight):
+class RevtafEvidence(FilmEvidence):
     """What the decoder reads of B films; ``patches`` are F_v."""
 
     PARTS: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -169,85 +153,64 @@ class RevtafSight(Sight):
     distances: Tensor | None  # B, in the ball
 
 
-class Revtaf(nn.Module):
+class Revtaf(ReportModel):
+    paper = "REVTAF model (Zhou et al., arXiv 2507.07568"
+    knowledge_files = (TRIPLETS,)
+
     def __init__(self, config: RevtafConfig, text_width: int, tokenizer: ReportTokenizer) -> None:
         super().__init__()
-        self.config, self.tokenizer = config, tokenizer
+        self.config: RevtafConfig = config
+        self.tokenizer = tokenizer
         self.image_encoder = ImageEncoder(config.image_encoder)
         visual = self.image_encoder.width
         if config.retrieval:
             self.retrieval = HyperbolicNetwork(config.retrieval)
         if config.fusion:
-            attention = TransportAttentionConfig(
-                visual_width=visual,
-                text_width=text_width,
-                output_width=config.width,
-                heads=config.fusion.heads,
-                epsilon=config.fusion.epsilon,
-                iterations=config.fusion.iterations,
-                mode=config.fusion.mode,
-                projection=config.fusion.projection,
-                unbalanced=config.fusion.unbalanced,
-            )
-            self.global_branch = TransportAttention(attention)
-            self.local_branch = TransportAttention(attention)
+            self.global_branch = TransportAttention(config.fusion, visual, text_width, config.width)
+            self.local_branch = TransportAttention(config.fusion, visual, text_width, config.width)
         else:
             self.project = nn.Linear(visual, config.width)
         self.classification = ClassificationBranch(config.classification, visual, text_width)
         memory_width = 2 * config.width if config.fusion else config.width
         self.decoder = ReportDecoder(config.decoder, len(tokenizer), memory_width)
 
-    def forward(self, batch: Batch, knowledge: Knowledge) -> dict[str, Tensor]:
+    @classmethod
+    def build(cls, config: RevtafConfig, text_width: int, tokenizer: ReportTokenizer) -> Self:
+        return cls(config, text_width, tokenizer)
+
+    def forward(self, batch: RevtafBatch, knowledge: RevtafKnowledge) -> dict[str, Tensor]:
         """The losses of one training batch, their weighted sum under "loss" (Eq. 15)."""
-        weights = self.config.losses
+        weights, losses = self.config.losses, dict[str, Tensor]()
         patches = self.look(batch.films)  # F_v
         reports = knowledge.database.neighbour_vectors(batch.neighbours, knowledge.report_vectors)
         state_logits = self.classification(patches.mean(1), reports)
-        losses = {"classification": self.classification.loss(state_logits, batch.labels)}
+        losses["classification"] = self.classification.loss(state_logits, batch.labels)
         total = weights.classification * losses["classification"]
         if self.config.retrieval:
-            presence, indexed, labels, groups = batch.ranking
-            config, curvature = self.config.retrieval, self.retrieval.curvature
-            embeddings = self.retrieval(noisy(presence, config.noise))  # H = HNN(F_logit)
-            placed = self.retrieval(indexed) if config.indexed == "reports" else embeddings
-            losses["rank"] = ranking_loss(embeddings, placed, labels, groups, config, curvature)
+            losses["rank"] = self.rank(batch.ranking, self.config.retrieval)
             total = total + weights.rank * losses["rank"]
-        global_text, global_mask = knowledge.database.global_prompts(batch.references)
-        entities = self.doubtful_entities(batch.entities)
-        local_text = local_prompts(knowledge.table, entities.presence, entities.positions)
-        seen = self.diluted(patches, batch.labels)
-        memory, consistency = self.fuse(seen, global_text, global_mask, local_text, entities.presence)
+        global_text, global_mask = knowledge.database.global_prompts(batch.references)  # F_g
+        read = augmented(self.config, batch.entities, patches, batch.labels, state_logits)
+        local_text = local_prompts(knowledge.table, read.entities.presence, read.entities.positions)  # F_l
+        memory, consistency = self.fuse(read.patches, global_text, global_mask, local_text, read.entities.presence)
         if consistency is not None:
             losses["consistency"], losses["mean_iou"] = consistency
             total = total + weights.consistency * losses["consistency"]
-        losses["task"] = self.task_loss(memory, self.doubtful_states(batch.labels, state_logits), batch.tokens)
-        losses["loss"] = total + losses["task"]
+        losses["task"] = self.task_loss(memory, read.states, batch.tokens)
+        losses["loss"] = total + losses["task"]  # Eq. 15
         return losses
-
-    def doubtful_states(self, states: Tensor, state_logits: Tensor) -> Tensor:
-        """True states (B x 18) with the configured shares of predicted and of borrowed ones: B x 18."""
-        draw = torch.rand(states.shape, device=states.device)
-        borrowed = self.config.borrowed_states
-        states = torch.where(draw < borrowed, states.roll(1, 0), states)
-        return torch.where(draw >= 1 - self.config.predicted_states, state_logits.argmax(-1), states)
-
-    def doubtful_entities(self, entities: FilmEntities) -> FilmEntities:
-        """What the local prompt is made of: for the configured share of studies that of another one of the batch."""
-        if not self.config.borrowed_local:
-            return entities
-        drawn = torch.rand(len(entities.presence), 1, device=entities.presence.device) < self.config.borrowed_local
-        # Not the study that lends its states: the two kinds of doubt are not to agree.
-        return FilmEntities(*(torch.where(drawn, part.roll(2, 0), part) for part in entities))
-
-    def diluted(self, patches: Tensor, states: Tensor) -> Tensor:
-        """Patches (B x P x d_v), up to the configured share from studies without finding, each at its own place."""
-        healthy = states[:, CONDITIONS.index("no finding")] == POSITIVE
-        return Loans((patches.shape[0], patches.shape[1]), healthy, self.config.healthy_patches).applied(patches)
 
     def look(self, films: Tensor) -> Tensor:
         """F_v: B x P x d_v."""
         patches: Tensor = self.image_encoder(films)
         return patches + grid_positions(patches) if self.config.patch_positions else patches
+
+    def rank(self, studies: Ranking, config: RetrievalConfig) -> Tensor:
+        """L_rank of R studies (Eq. 5 to 7): a scalar."""
+        presence, indexed, labels, groups = studies
+        embeddings = self.retrieval(noisy(presence, config.noise))  # H = HNN(F_logit)
+        placed = self.retrieval(indexed) if config.indexed == "reports" else embeddings
+        return ranking_loss(embeddings, placed, labels, groups, config, self.retrieval.curvature)
 
     def task_loss(self, memory: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Eq. 2 with label smoothing: [DEC] and the 18 states are given, every word and [SEP] is a target."""
@@ -257,7 +220,8 @@ class Revtaf(nn.Module):
         hidden = self.decoder.hidden(given, memory, prompt.shape[1] - 1 + written.sum(1))
         hidden = hidden[:, prompt.shape[1] - 1 :]
         logits = self.decoder.head(hidden[written]).float()
-        return functional.cross_entropy(logits, words[written], label_smoothing=self.config.losses.label_smoothing)
+        smoothing = self.config.losses.label_smoothing
+        return functional.cross_entropy(logits, words[written], label_smoothing=smoothing)  # Eq. 2
 
     def prompt(self, states: Tensor) -> Tensor:
         """[DEC] and 18 state tokens, B x 19."""
@@ -283,7 +247,7 @@ class Revtaf(nn.Module):
         return torch.cat((with_reports.fused, with_entities.fused), -1), consistency
 
     def recall(
-        self, entities: FilmEntities, knowledge: Knowledge, groups: Tensor | None = None
+        self, entities: FilmEntities, knowledge: RevtafKnowledge, groups: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """References (B x k), neighbours (B x 21) and the references' ball distances, found from the film alone.
 
@@ -305,15 +269,20 @@ class Revtaf(nn.Module):
         return found, neighbours, distances
 
     @torch.no_grad()
-    def see(self, films: Tensor, entities: FilmEntities, knowledge: Knowledge) -> RevtafSight:
-        """Everything that B films tell, by themselves: no label and no report of theirs can reach this."""
+    def see(self, films: Tensor, knowledge: RevtafKnowledge, entity_model: EntityModel | None) -> RevtafEvidence:
+        assert entity_model is not None, "a REVTAF system has an entity model"
+        return self.evidence_of(films, FilmEntities.of(entity_model(films)), knowledge)
+
+    @torch.no_grad()
+    def evidence_of(self, films: Tensor, entities: FilmEntities, knowledge: RevtafKnowledge) -> RevtafEvidence:
+        """All evidence in B films (B x 1 x H x W): no label and no report of theirs can reach this."""
         patches = self.look(films)
         references, neighbours, distances = self.recall(entities, knowledge)
         reports = knowledge.database.neighbour_vectors(neighbours, knowledge.report_vectors)
         state_logits = self.classification(patches.mean(1), reports)
         global_text, global_mask = knowledge.database.global_prompts(references)
         local_text = local_prompts(knowledge.table, entities.presence, entities.positions)
-        return RevtafSight(
+        return RevtafEvidence(
             patches=patches,
             state_logits=state_logits,
             states=state_logits.argmax(-1),
@@ -326,24 +295,54 @@ class Revtaf(nn.Module):
             seeds=seeds_of(films),
         )
 
-    def memory(self, sight: RevtafSight) -> Tensor:
+    def memory(self, evidence: RevtafEvidence) -> Tensor:
         """What cross-attention reads: F_c, B x P x 2d."""
-        text = (sight.global_text, sight.global_mask, sight.local_text)
-        return self.fuse(sight.patches, *text, sight.entities.presence)[0]
+        text = (evidence.global_text, evidence.global_mask, evidence.local_text)
+        return self.fuse(evidence.patches, *text, evidence.entities.presence)[0]
 
     @torch.no_grad()
-    def write(self, sight: RevtafSight, config: SearchConfig) -> list[list[int]]:
+    def write(self, evidence: RevtafEvidence, config: SearchConfig) -> list[list[int]]:
         """Report tokens for each film seen."""
         banned: Sequence[int] = self.tokenizer.banned
-        memory, prompt = self.memory(sight), self.prompt(sight.states)
-        return search(self.decoder, memory, prompt, config, self.tokenizer.end, banned, seeds=sight.seeds)
+        memory, prompt = self.memory(evidence), self.prompt(evidence.states)
+        return search(self.decoder, memory, prompt, config, self.tokenizer.end, banned, seeds=evidence.seeds)
 
     @torch.no_grad()
-    def explain(self, tokens: Sequence[int], sight: RevtafSight) -> Explanation:
-        """The report ``tokens`` as this model would have written it for the one film of ``sight``."""
-        words = torch.tensor([list(tokens)], device=sight.patches.device)
-        embedded = self.decoder.embed(torch.cat((self.prompt(sight.states), words), 1)[:, :-1])
-        logits, weights = self.decoder.explain(embedded, self.memory(sight))
+    def explain(self, tokens: Sequence[int], evidence: RevtafEvidence) -> Explanation:
+        """The report ``tokens`` as this model would have written it for the one film of ``evidence``."""
+        words = torch.tensor([list(tokens)], device=evidence.patches.device)
+        embedded = self.decoder.embed(torch.cat((self.prompt(evidence.states), words), 1)[:, :-1])
+        logits, weights = self.decoder.explain(embedded, self.memory(evidence))
         written = slice(len(CONDITIONS), None)  # position 18 predicts the first word
         probabilities = logits[0, written].float().softmax(-1)
         return Explanation(probabilities.gather(1, words[0][:, None])[:, 0], weights[0, written].float())
+
+    def findings(self, evidence: RevtafEvidence) -> Tensor:
+        return self.classification.probabilities(evidence.state_logits)
+
+    def references(self, evidence: RevtafEvidence) -> References | None:
+        return None if evidence.references is None else References(evidence.references, evidence.distances)
+
+    @torch.no_grad()
+    def untrained_references(
+        self, evidence: RevtafEvidence, studies: Sequence[Study], presence: Callable[[], Tensor]
+    ) -> Tensor | None:
+        if not self.config.retrieval:
+            return None
+        searching = evidence.entities.presence
+        torch.manual_seed(0)
+        untrained = HyperbolicNetwork(self.config.retrieval).to(searching.device)
+        by_reports = self.config.retrieval.indexed == "reports"
+        indexed = stated_presence(studies).to(searching.device) if by_reports else presence()
+        index = ReferenceIndex(untrained(indexed), float(untrained.curvature), "")
+        return index.search(untrained(searching))[1][:, 0]
+
+    def save_knowledge(self, knowledge: RevtafKnowledge) -> KnowledgeFiles:
+        return {TRIPLETS: {"table": knowledge.table.half()}}
+
+    def load_knowledge(self, database: ReportDatabase, files: KnowledgeFiles, fingerprint: str) -> RevtafKnowledge:
+        table = files[TRIPLETS]["table"].float().to(database.features.device)
+        knowledge = RevtafKnowledge(database, table, database.report_vectors)
+        if not self.config.retrieval:
+            return knowledge
+        return knowledge.with_ball(database.ball, float(self.retrieval.curvature), fingerprint)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -12,13 +16,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from radscribe.core.config import to_mapping
+from radscribe.core.files import write_json
+from radscribe.core.tensors import fingerprint_of, read_tensors, write_tensors
+from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
+from radscribe.models.encoders.entity import EntityModel
+from radscribe.models.encoders.image import ImageEncoder
 from radscribe.models.encoders.text import TextEncoder
 from radscribe.models.fusion.alignment import LARGEST_SCALE, contrastive_loss
 from radscribe.models.knowledge.prompts import sentence_table
+from radscribe.models.knowledge.slots import SlotsConfig, initial_slots
+from radscribe.training.cache import Step
+from radscribe.training.loop.fit import fit
+from radscribe.training.steps import Training
+from radscribe.training.text_encoder import TrainedText, film_features
 
 # What the lineage starts its contrast from.
 TEMPERATURE = 0.07
 DROPOUT = 0.2
+BATCH = 64
 
 
 class PairFeatures(NamedTuple):
@@ -108,3 +124,139 @@ def report_features(text_encoder: TextEncoder, reports: Sequence[str]) -> tuple[
     number = {text: position for position, text in enumerate(distinct)}
     numbers = torch.tensor([number[text] for text in reports])
     return means[numbers], numbers
+
+
+@dataclass(frozen=True)
+class AlignmentStep:
+    """v and t (N x ``width`` each, unit rows): the training films and reports in one space.
+
+    Features by the frozen encoders of films (the entity model where there is one) and of reports are brought together
+    by two heads; v is made of the mean over a study's views.
+    """
+
+    name: ClassVar[str] = "alignment"
+    training: Training
+    text: TrainedText
+    last_step: Step
+    entity_model: EntityModel | None
+    width: int
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        recipe = self.training.recipe
+        return {
+            "before": self.last_step.key,
+            "views": recipe.views,
+            "width": self.width,
+            **self.training.inputs(recipe.alignment_training, recipe.entity_model.image_encoder),
+        }
+
+    def build(self, folder: Path) -> dict[str, Any]:
+        training, recipe = self.training, self.training.recipe
+        torch.manual_seed(recipe.seed)
+        features_of = self.film_features()
+        found = {
+            split: PairFeatures(
+                self.features_of_split(split, features_of),
+                *report_features(self.text.encoder, training.reports(split)),
+            )
+            for split in ("train", "validate")
+        }
+        heads = AlignmentHeads(found["train"], self.width)
+        objective = AlignmentObjective(heads, found["train"], found["validate"])
+        summary = fit(objective, recipe.alignment_training, training.run(folder, recipe.alignment_training))
+        heads.cpu()
+        with torch.no_grad():
+            places = {"images": heads.films(found["train"].films), "texts": heads.texts(found["train"].texts)}
+        write_tensors(folder / "places.safetensors", places)
+        write_tensors(folder / "heads.safetensors", dict(heads.state_dict()))
+        return summary
+
+    @property
+    def device(self) -> torch.device:
+        return self.training.fabric(self.training.recipe.alignment_training).device
+
+    def film_features(self) -> Callable[[Tensor], Tensor]:
+        """The features of a film for its head, B x 1 x H x W -> B x d_v: those of the entity model where there is one,
+        else of the film encoder that was trained beside the text encoder, else of the image encoder as it starts."""
+        training = self.training
+        if self.entity_model is not None:
+            return EntityFeatures(self.entity_model.to(self.device).eval())
+        if self.text.film_encoder is not None:
+            return partial(film_features, self.text.film_encoder.to(self.device).eval())
+        config = training.recipe.entity_model.image_encoder
+        encoder = training.starts.begin(ImageEncoder(config), None).to(self.device).eval()
+        return lambda films: encoder(films).mean(1)
+
+    @torch.no_grad()
+    def features_of_split(self, split: str, features_of: Callable[[Tensor], Tensor]) -> Tensor:
+        """``features_of`` each study of a split, the mean over its views: N x d_v, on the CPU."""
+        training, device, parts = self.training, self.device, []
+        count = len(training.studies(split))
+        views = [training.view(split, number) for number in range(training.recipe.views)]
+        for first in range(0, count, BATCH):
+            rows = range(first, min(first + BATCH, count))
+            seen = [features_of(view.plain(rows).to(device)) for view in views]
+            parts.append(torch.stack(seen).mean(0).float().cpu())
+        return torch.cat(parts)
+
+
+@dataclass(frozen=True)
+class EntityFeatures:
+    """What an entity model predicts of films, as features: presence of 75 entities, then its pooled patches."""
+
+    model: EntityModel
+
+    def __call__(self, films: Tensor) -> Tensor:
+        """``B x 1 x H x W -> B x (75 + w)``."""
+        output = self.model(films)
+        present = output.presence_logits[..., 1] - output.presence_logits[..., 0]
+        return torch.cat((present.float(), output.pooled.float()), -1)
+
+
+@dataclass(frozen=True)
+class BankStep:
+    """The memory as it starts, with its marginal errors and the use of its slots; a plan that is not met ends the run.
+
+    ``images`` and ``texts`` are v and t of the training studies (N x D_M each).
+    """
+
+    name: ClassVar[str] = "bank"
+    training: Training
+    alignment_step: Step
+    images: Tensor
+    texts: Tensor
+    start: SlotsConfig
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return {
+            "alignment": self.alignment_step.key,
+            "start": to_mapping(self.start),
+            "seed": self.training.recipe.seed,
+        }
+
+    def build(self, folder: Path) -> dict[str, Any]:
+        training = self.training
+        device = training.fabric(training.recipe.alignment_training).device
+        places = (self.images.to(device), self.texts.to(device))
+        slots = initial_slots(*places, self.start, training.recipe.seed, self.rarest_conditions().to(device))
+        measured = {name: value for name, value in slots._asdict().items() if not isinstance(value, Tensor)}
+        ids = [study.study_id for study in training.studies("train")]
+        start = {
+            "mode": self.start.mode,
+            **measured,
+            "usage": [round(share, 6) for share in slots.usage.tolist()],
+            "encoders": fingerprint_of(read_tensors(self.alignment_step.folder / "heads.safetensors"), {}),
+            "training_ids": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
+        }
+        write_tensors(folder / "slots.safetensors", {"slots": slots.vectors})
+        write_json(folder / "memory.json", start)
+        return measured
+
+    def rarest_conditions(self) -> Tensor:
+        """Of each training study the rarest positive condition (N), by which a subset of a large split is drawn."""
+        labels = torch.tensor([study.labels for study in self.training.studies("train")])
+        positive = labels[:, :CHEXBERT_COUNT] == POSITIVE
+        rarity = positive.float().mean(0).clamp(min=1e-9).reciprocal()
+        return torch.where(positive.any(1), (positive * rarity).argmax(1), CHEXBERT_COUNT)

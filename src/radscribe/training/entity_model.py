@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -11,9 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from radscribe.core.config import to_mapping
+from radscribe.core.tensors import write_tensors
 from radscribe.drafting.films import FilmSource
 from radscribe.labels.entities import ENTITIES
+from radscribe.models.encoders.descriptions import DESCRIPTIONS
 from radscribe.models.encoders.entity import EntityModel
+from radscribe.models.knowledge.prompts import place_texts
+from radscribe.training.cache import Step
+from radscribe.training.loop.fit import fit
+from radscribe.training.steps import Training, load
+from radscribe.training.text_encoder import TrainedText
+from radscribe.weights.folder import Imported
+from radscribe.weights.from_import import start_entity_model
 
 IGNORED = -100
 # A rarer class never counts more than this against the commoner one.
@@ -137,3 +149,55 @@ def mean_area(scores: Tensor, truth: Tensor) -> float:
             level = (score[positive][:, None] == score[~positive]).double().mean()
             areas.append(float(above + level / 2))
     return sum(areas) / len(areas) if areas else 0.5
+
+
+@dataclass(frozen=True)
+class EntityModelStep:
+    """Trained on the triplets of the training split, or taken whole from the recipe's ``entity_weights``."""
+
+    name: ClassVar[str] = "entity-model"
+    training: Training
+    text: TrainedText
+    imported: Imported | None
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        recipe = self.training.recipe
+        inputs: dict[str, Any] = {"text": self.text.step.key, "entity_model": to_mapping(recipe.entity_model)}
+        if self.imported:
+            return {**inputs, "imported": self.imported.content}
+        return inputs | self.training.inputs(recipe.entity_training, recipe.entity_model.image_encoder)
+
+    def build(self, folder: Path) -> dict[str, Any]:
+        training, recipe = self.training, self.training.recipe
+        torch.manual_seed(recipe.seed)
+        model = EntityModel(recipe.entity_model, self.text.encoder.width)
+        if not (self.imported and start_entity_model(self.imported, model)):
+            model.descriptions.copy_(self.text.encoder.encode(list(DESCRIPTIONS.values())))
+            model.places.copy_(self.text.encoder.encode(place_texts()))
+        if self.imported:
+            write_tensors(folder / "entity_model.safetensors", dict(model.state_dict()))
+            return {"source": recipe.entity_weights}
+        training.starts.begin(model.image_encoder, self.text.film_encoder)
+        triplets = {name: [study.triplets for study in training.studies(name)] for name in ("train", "validate")}
+        objective = EntityObjective(
+            model,
+            training.view("train"),
+            triplets["train"],
+            training.view("validate"),
+            triplets["validate"],
+            training.strata(),
+        )
+        summary = fit(objective, recipe.entity_training, training.run(folder, recipe.entity_training))
+        write_tensors(folder / "entity_model.safetensors", dict(model.state_dict()))
+        return summary
+
+
+def entity_model(training: Training, text: TrainedText) -> tuple[Step, EntityModel]:
+    """The entity model of a training, frozen."""
+    recipe = training.recipe
+    imported = training.starts.imported(recipe.entity_weights, "entity_weights") if recipe.entity_weights else None
+    step = training.cache.step(EntityModelStep(training, text, imported))
+    model = EntityModel(recipe.entity_model, text.encoder.width)
+    load(model, step.folder / "entity_model.safetensors")
+    return step, model.eval().requires_grad_(False)

@@ -13,8 +13,10 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
+from radscribe.core.config import to_mapping
 from radscribe.drafting.films import Films
-from radscribe.models.encoders.image import ImageEncoder
+from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.weights.starts import Starts
 
 BATCH = 64
 
@@ -41,6 +43,36 @@ class FrozenFilms:
             down, across = np.random.default_rng((self.seed, epoch, index)).integers(0, room).tolist()
             crops.append(self.wide_features[index, :, down : down + height, across : across + width])
         return torch.from_numpy(np.stack(crops)).float()
+
+
+@dataclass(frozen=True)
+class FrozenFilmsStep:
+    """The films of one ``split`` (of one view, ``number``) behind the frozen blocks of ``encoder``."""
+
+    split: str
+    number: int
+    films: Films
+    dataset_fingerprint: str
+    encoder: ImageEncoderConfig
+    starts: Starts
+
+    @property
+    def name(self) -> str:
+        return f"frozen-{self.split}"
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset_fingerprint,
+            "film": to_mapping(self.films.config),
+            "image_encoder": to_mapping(self.encoder),
+            "weights": self.starts.content(self.encoder),
+        } | ({"view": self.number} if self.number else {})
+
+    def build(self, folder: Path) -> dict[str, Any]:
+        encoder = self.starts.begin(ImageEncoder(self.encoder), None).eval()
+        write_frozen(encoder, self.films, folder, self.split, wide=self.split == "train")
+        return {}
 
 
 def write_frozen(encoder: ImageEncoder, films: Films, folder: Path, name: str, wide: bool) -> None:

@@ -6,43 +6,28 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from radscribe.core.config import to_mapping
+from radscribe.core.tensors import write_tensors
 from radscribe.drafting.films import FilmSource
 from radscribe.labels.rules import label_report
 from radscribe.metrics.clinical import micro, outcomes
 from radscribe.models.decoding.search import SearchConfig
-from radscribe.models.evidence import ReportModel, Sight
+from radscribe.models.evidence import FilmEvidence
+from radscribe.models.report_model import ReportModel
+from radscribe.training.cache import Step
+from radscribe.training.loop.fit import fit
+from radscribe.training.recipe import GeneratorConfig
+from radscribe.training.steps import Training, load
 
 VALIDATION_BATCH = 64
-
-
-@dataclass(frozen=True)
-class GeneratorConfig:
-    """``references``: where training takes the reference report from, nearest by "labels" (the paper), in the "ball" as
-    inference does, or from "both", drawn anew for each film and epoch (REVTAF alone has references).
-    ``validation_studies`` bounds the reports written after each epoch; an epoch whose commonest report is more than
-    ``commonest`` of them has collapsed and is chosen only where all have. ``seed``: another seed for the generator
-    alone, in place of the recipe's; runs that differ in it share the cached steps before it.
-    """
-
-    references: Literal["labels", "ball", "both"] = "labels"
-    max_words: int = 150
-    validation_studies: int = 300
-    validation_beams: int = 1
-    commonest: float = 1.0
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.seed is not None and self.seed < 0:
-            raise ValueError(f"seed {self.seed} must not be negative")
-        if not 0 < self.commonest <= 1:
-            raise ValueError(f"commonest {self.commonest} is no share")
 
 
 @dataclass(frozen=True)
@@ -91,24 +76,28 @@ class ReportObjective(ABC):
         return torch.tensor([row + [tokenizer.padding] * (longest - len(row)) for row in words])
 
     @abstractmethod
+    def load(self, indices: list[int], epoch: int) -> Any:
+        """The batch of these training studies."""
+
+    @abstractmethod
     def begin_epoch(self, epoch: int) -> None:
         """What is brought up to date before each epoch."""
 
     @abstractmethod
-    def see(self, indices: list[int]) -> Sight:
-        """The sight of these validation studies."""
+    def see(self, indices: list[int]) -> FilmEvidence:
+        """The evidence in the films of these validation studies."""
 
     def validate(self) -> dict[str, float]:
         return self.written()[0]
 
     @torch.no_grad()
-    def written(self) -> tuple[dict[str, float], list[Sight]]:
+    def written(self) -> tuple[dict[str, float], list[FilmEvidence]]:
         """Figures of the reports written for the validation studies, and what they were written from."""
         truth = self.validation_split.labels[: self.config.validation_studies]
-        reports, sights = [], []
+        reports, seen = [], []
         for first in range(0, len(truth), VALIDATION_BATCH):
-            sights.append(self.see(list(range(first, min(first + VALIDATION_BATCH, len(truth))))))
-            written = self.writer.write(sights[-1], self.search)
+            seen.append(self.see(list(range(first, min(first + VALIDATION_BATCH, len(truth))))))
+            written = self.writer.write(seen[-1], self.search)
             reports += [self.writer.tokenizer.decode(tokens) for tokens in written]
         stated = np.array([label_report(report) for report in reports])
         micro_f1 = float(micro(outcomes(stated, truth.numpy()).sum(0))[2])
@@ -120,4 +109,62 @@ class ReportObjective(ABC):
             "distinct": len(set(reports)) / count,
             "commonest": commonest,
         }
-        return figures, sights
+        return figures, seen
+
+
+@dataclass(frozen=True)
+class GeneratorStep(ABC):
+    """The last step of a training: the generator of one kind of system."""
+
+    name: ClassVar[str] = "generator"
+    training: Training
+
+    @property
+    @abstractmethod
+    def before(self) -> dict[str, Any]:
+        """The keys of the steps that the generator rests on."""
+
+    @abstractmethod
+    def new_model(self) -> ReportModel:
+        """The untrained network; its weights are those of another one before it is used."""
+
+    @abstractmethod
+    def begin(self, model: Any) -> None:
+        """Gives a new network what it starts from."""
+
+    @abstractmethod
+    def objective(self, model: Any, device: torch.device) -> ReportObjective:
+        """What trains the network."""
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        recipe = self.training.recipe
+        inputs = {
+            **self.before,
+            "model": to_mapping(recipe.model),
+            "generator": to_mapping(recipe.generator),
+            "search": to_mapping(replace(recipe.search, beams=recipe.generator.validation_beams)),
+            **self.training.inputs(recipe.training, recipe.model.image_encoder),
+        }
+        if imported := self.training.generator_start:
+            inputs |= {"imported": imported.content, "decoder_alone": bool(recipe.decoder_weights)}
+        return inputs
+
+    def build(self, folder: Path) -> dict[str, Any]:
+        training, config = self.training, self.training.recipe.training
+        torch.manual_seed(training.generator_seed)
+        model = self.new_model()
+        self.begin(model)
+        run = training.run(folder, config, training.generator_seed)
+        summary = fit(self.objective(model, run.fabric.device), config, run)
+        write_tensors(folder / "generator.safetensors", dict(model.state_dict()))
+        return summary
+
+    def trained(self) -> tuple[Step, Any]:
+        """The step and the trained network, frozen; cached where the options keep generators."""
+        training = self.training
+        folder = training.options.generator_cache or training.cache.folder
+        step = replace(training.cache, folder=folder).step(self)
+        model = self.new_model()
+        load(model, step.folder / "generator.safetensors")
+        return step, model.eval().requires_grad_(False)

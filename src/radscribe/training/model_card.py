@@ -10,12 +10,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from radscribe.core.records import NOTICE
+from radscribe.models.systems import SYSTEMS
 from radscribe.training.cache import Step
-
-PAPERS = {
-    "revtaf": "REVTAF model (Zhou et al., arXiv 2507.07568",
-    "mcsam": "MCSAM model (Tao et al., arXiv 2404.00588",
-}
 
 
 def write_training_report(out: Path, steps: Sequence[Step], about: dict[str, Any]) -> None:
@@ -61,6 +57,7 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
 def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     """Markdown from the configuration and the measured figures alone."""
     recipe, dataset = about["recipe"], about["dataset"]
+    paper = SYSTEMS[recipe["model"].get("method", "revtaf")].model.paper
     paired = (
         "Films and reports are weakly paired: they come from different patients. " if dataset["weakly_paired"] else ""
     )
@@ -70,7 +67,7 @@ def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
         "",
         f"**{NOTICE}**",
         "",
-        f"A {PAPERS[recipe['model'].get('method', 'revtaf')]}, independent reimplementation) that drafts chest X-ray "
+        f"A {paper}, independent reimplementation) that drafts chest X-ray "
         "reports, trained by radscribe.",
         "",
         f"- Data: {studies} studies; dataset {dataset['fingerprint'][:16]}. {paired}".rstrip(),

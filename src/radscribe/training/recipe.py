@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Literal
 
 from radscribe.core.config import LATER, RecipeError, from_mapping, read_yaml
 from radscribe.drafting.system import SystemConfig
-from radscribe.labels.conditions import CONDITIONS
 from radscribe.models.knowledge.prompts import triplet_text
-from radscribe.models.mcsam import McsamConfig
-from radscribe.training.generator import GeneratorConfig
 from radscribe.training.loop.schedule import TrainingConfig
 
 
@@ -19,26 +17,51 @@ def _alignment_training() -> TrainingConfig:
     return TrainingConfig(epochs=40, batch_size=256, learning_rate=1e-3, final_learning_rate=1e-5, warmup_steps=40)
 
 
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """How a generator is trained and its epoch chosen."""
+
+    # Where training finds the reference report: nearest by "labels" (the paper), in the "ball" as inference does, or
+    # "both", drawn anew for each film and epoch. Only REVTAF has references.
+    references: Literal["labels", "ball", "both"] = "labels"
+    # Tokens of a report that training reads.
+    max_words: int = 150
+    # Reports written for validation after each epoch.
+    validation_studies: int = 300
+    validation_beams: int = 1
+    # An epoch whose commonest report is a larger share of them has collapsed; it is chosen only where all have.
+    commonest: float = 1.0
+    # Another seed for the generator alone; runs that differ in it share the cached steps before it.
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.seed is not None and self.seed < 0:
+            raise ValueError(f"seed {self.seed} must not be negative")
+        if not 0 < self.commonest <= 1:
+            raise ValueError(f"commonest must be above 0 and at most 1, not {self.commonest}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe(SystemConfig):
-    """``half_precision`` stores the checkpoint's weights in 16 bits; ``store_reports`` its reference reports as text
-    (for data whose licence allows it); ``balance_sources`` draws each image source equally often;
-    ``cache_frozen_blocks`` computes the frozen blocks of the image encoders once a film (all encoders must freeze the
-    same blocks of the same weights) and shifts their features instead of augmenting the films; ``entity_start`` trains
-    an entity model first, whose image encoder an MCSAM generator starts from (a mini recipe's shortcut).
-
-    Folders that `radscribe import` made: ``entity_weights`` is the entity model, which then needs no training;
-    ``decoder_weights`` is what the report decoder starts from, and whose words it writes; ``generator_weights`` starts
-    every part of the generator that the folder holds."""
+    """A system, and how each step of its training is done."""
 
     seed: int = 0
+    # Stores the checkpoint's weights in 16 bits.
     half_precision: bool = False
+    # Stores the reference reports as text, for data whose licence allows it.
     store_reports: bool = False
+    # Draws each image source equally often.
     balance_sources: bool = False
+    # Computes the frozen blocks of the image encoders once a film and shifts their features instead of augmenting
+    # films; all encoders must freeze the same blocks of the same weights.
     cache_frozen_blocks: bool = False
+    # Trains an entity model first, whose image encoder an MCSAM generator starts from (a mini recipe's shortcut).
     entity_start: bool = False
+    # Folder made by `radscribe import` that is the entity model, which then needs no training.
     entity_weights: str | None = field(default=None, metadata=LATER)
+    # Imported folder that the report decoder starts from, and whose words it writes.
     decoder_weights: str | None = field(default=None, metadata=LATER)
+    # Imported folder from which every part of the generator starts that it holds.
     generator_weights: str | None = field(default=None, metadata=LATER)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     text_training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -50,12 +73,11 @@ class Recipe(SystemConfig):
         if self.seed < 0:
             raise ValueError(f"seed {self.seed} must not be negative")
         model = self.model
-        prompt = 1 if isinstance(model, McsamConfig) else 1 + len(CONDITIONS)
         longest = max(self.generator.max_words, self.search.max_new_tokens)
-        if prompt + longest > self.model.decoder.max_positions:
+        if model.prompt_tokens + longest > model.decoder.max_positions:
             raise ValueError(
-                f"reports of {longest} tokens behind a prompt of {prompt} do not fit into the decoder's "
-                f"max_positions {self.model.decoder.max_positions}"
+                f"reports of {longest} tokens behind a prompt of {model.prompt_tokens} do not fit into the decoder's "
+                f"max_positions {model.decoder.max_positions}"
             )
         try:
             triplet_text(0, 0, 0, self.triplet_template)
@@ -63,9 +85,9 @@ class Recipe(SystemConfig):
             raise ValueError(
                 f"triplet_template {self.triplet_template!r} may name {{entity}}, {{place}} and {{existence}} only"
             ) from None
-        if self.entity_start and not (isinstance(model, McsamConfig) and model.image_encoder.start == "previous"):
+        if self.entity_start and (model.reads_entities or model.image_encoder.start != "previous"):
             raise ValueError("entity_start is for an MCSAM model whose image_encoder.start is previous")
-        if self.entity_weights and isinstance(model, McsamConfig) and not self.entity_start:
+        if self.entity_weights and not (model.reads_entities or self.entity_start):
             raise ValueError("entity_weights: an MCSAM model reads an entity model with entity_start alone")
         if self.decoder_weights and self.generator_weights:
             raise ValueError("decoder_weights and generator_weights both start the decoder: leave one out")
@@ -81,7 +103,7 @@ class Recipe(SystemConfig):
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a YAML file. Raises ``RecipeError`` naming file, key and mend."""
+    """The recipe in a YAML file. Raises ``RecipeError`` naming file, key and fix."""
     try:
         return from_mapping(Recipe, read_yaml(path))
     except RecipeError as error:

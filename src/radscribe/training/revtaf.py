@@ -1,130 +1,302 @@
-"""The steps of a REVTAF training: what the entity model says of each film, the table of triplets, the generator."""
+"""REVTAF's training: entity predictions, the table of triplets, and a generator whose index moves with the ball."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from radscribe.core.records import Study
 from radscribe.core.tensors import read_tensors, write_tensors
-from radscribe.drafting.checkpoint import triplet_table
-from radscribe.drafting.features import entities_of
+from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.features import entities_of, entities_of_films
 from radscribe.drafting.system import System
-from radscribe.models.classification import class_rates
-from radscribe.models.encoders.entity import EntityModel
-from radscribe.models.encoders.image import ImageEncoder
-from radscribe.models.encoders.text import TextEncoder
-from radscribe.models.revtaf import FilmEntities, Knowledge, Revtaf, RevtafConfig
+from radscribe.models.classification import class_rates, refreshed_rates
+from radscribe.models.decoding.search import SearchConfig
+from radscribe.models.encoders.entity import EntityModel, FilmEntities
+from radscribe.models.knowledge.database import build_database, stated_presence, triplet_table
+from radscribe.models.knowledge.retrieval import RetrievalConfig, choose_references
+from radscribe.models.revtaf import (
+    Ranking,
+    Revtaf,
+    RevtafBatch,
+    RevtafConfig,
+    RevtafEvidence,
+    RevtafKnowledge,
+)
 from radscribe.training.cache import Step
-from radscribe.training.loop.fit import fit
-from radscribe.training.revtaf_generator import RevtafObjective, RevtafSplit, build_index, indexed_presence
-from radscribe.training.steps import Steps, load
+from radscribe.training.database import reference_database
+from radscribe.training.entity_model import entity_model
+from radscribe.training.generator import GeneratorStep, ReportObjective, Split
+from radscribe.training.recipe import GeneratorConfig
+from radscribe.training.steps import SystemTraining, Training
 from radscribe.training.targets import writable
+from radscribe.training.text_encoder import TrainedText, text_encoder
+
+SPLITS = ("train", "validate")
 
 
-class RevtafSteps(Steps):
-    def train(self) -> tuple[list[Step], System]:
-        """All steps in order: those that were trained, and the trained system."""
-        text_step, text_encoder, film_encoder = self.text_encoder()
-        entity_step, entity_model = self.entity_model(text_step, text_encoder, film_encoder)
-        features_step, features = self.features(entity_step, entity_model)
-        database = self.database(text_step, text_encoder, features["train"].features)
-        knowledge = Knowledge(database, self.triplets(text_step, text_encoder), database.report_vectors)
-        generator_step, system = self.generator(
-            features_step, text_encoder, entity_model, film_encoder, knowledge, features
+@dataclass(frozen=True)
+class RevtafSplit(Split):
+    """A split with entity predictions for its films."""
+
+    entities: FilmEntities
+    indexed: Tensor  # N x 75, the presence of entities by which the database places the studies
+
+    def entities_of(self, indices: Sequence[int]) -> FilmEntities:
+        return FilmEntities(*(part[list(indices)] for part in self.entities))
+
+
+class ModelWithKnowledge(nn.Module):
+    """Revtaf and what it looks things up in, as one module for the loop; knowledge is no parameter."""
+
+    def __init__(self, model: Revtaf, knowledge: RevtafKnowledge) -> None:
+        super().__init__()
+        self.model, self.knowledge = model, knowledge
+
+    def forward(self, batch: RevtafBatch) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = self.model(batch, self.knowledge)
+        return losses
+
+
+def indexed_presence(config: RetrievalConfig | None, entities: FilmEntities, studies: Sequence[Study]) -> Tensor:
+    """By which entities the database places its studies in the ball: N x 75."""
+    return stated_presence(studies) if config and config.indexed == "reports" else entities.presence
+
+
+def build_index(model: Revtaf, knowledge: RevtafKnowledge, presence: Tensor, fingerprint: str) -> RevtafKnowledge:
+    """``knowledge`` with the training studies (``indexed_presence``, N x 75) where the model now puts them in the ball.
+
+    Kept in half precision, so that a stored index ranks as this one does.
+    """
+    if model.config.retrieval is None:
+        return knowledge
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        ball = model.retrieval(presence.to(device)).half().float()
+    return knowledge.with_ball(ball, float(model.retrieval.curvature), fingerprint)
+
+
+class RevtafObjective(ReportObjective):
+    """Trains ``Revtaf`` beside its knowledge."""
+
+    def __init__(
+        self,
+        model: Revtaf,
+        knowledge: RevtafKnowledge,
+        training: RevtafSplit,
+        validation: RevtafSplit,
+        config: GeneratorConfig,
+        search: SearchConfig,
+        seed: int,
+        strata: NDArray[np.int64] | None = None,
+    ) -> None:
+        module = ModelWithKnowledge(model, knowledge)
+        super().__init__(module, model, training, validation, config, search, seed, strata)
+        self.model, self.training, self.validation = model, training, validation
+        self.kin = knowledge.database.kin.cpu()
+        self.neighbours = knowledge.database.nearest_films(
+            training.entities.features, self.kin, model.config.classification.neighbours
         )
-        return [text_step, entity_step, generator_step], system
+        self.references: Tensor | None = None
 
     @property
-    def model_config(self) -> RevtafConfig:
-        assert isinstance(self.recipe.model, RevtafConfig)
-        return self.recipe.model
+    def searches_ball(self) -> bool:
+        """Whether training itself searches the ball, which then is rebuilt every epoch."""
+        config = self.model.config
+        return config.retrieval is not None and (config.fusion is None or self.config.references != "labels")
 
-    def features(self, entity_step: Step, model: EntityModel) -> tuple[Step, dict[str, FilmEntities]]:
-        """What the entity model says of every film of the training and validation splits."""
-        splits = ("train", "validate")
+    @property
+    def saves_within_epoch(self) -> bool:  # type: ignore[override]
+        return not self.searches_ball
 
-        def build(folder: Path) -> dict[str, Any]:
-            device = self.fabric(self.recipe.entity_training).device
-            model.to(device)
-            for split in splits:
-                entities = entities_of(model, self.films(split), len(self.studies(split)), device)
-                write_tensors(folder / f"{split}.safetensors", entities._asdict())
-            model.cpu()
-            return {}
+    def begin_epoch(self, epoch: int) -> None:
+        config = self.model.config
+        self.references = self.neighbours[:, : config.fusion.references] if config.fusion else self.neighbours[:, :1]
+        if self.searches_ball:
+            self.rebuild_index()
+            self.model.eval()
+            with torch.no_grad():
+                entities = FilmEntities(*(part.to(self.device) for part in self.training.entities))
+                knowledge = self.module.knowledge
+                references, neighbours, _ = self.model.recall(entities, knowledge, self.kin.to(self.device))
+            self.references, self.neighbours = references.cpu(), neighbours.cpu()
+        elif config.retrieval is not None:
+            self.references = None  # chosen by labels, batch by batch
 
-        step = self.cache.step("features", {"entity_model": entity_step.key}, build)
-        return step, {split: FilmEntities(**read_tensors(step.folder / f"{split}.safetensors")) for split in splits}
+    def load(self, indices: list[int], epoch: int) -> RevtafBatch:
+        key = np.random.SeedSequence((self.seed, epoch, indices[0])).generate_state(1)
+        generator = torch.Generator().manual_seed(int(key[0]))
+        references = self.references_of(indices, generator)
+        return RevtafBatch(
+            films=self.training.films.augmented(indices, epoch),
+            entities=self.training.entities_of(indices),
+            labels=self.training.labels[indices],
+            ranking=self.ranking(indices, generator),
+            references=references,
+            neighbours=self.neighbours[indices],
+            tokens=self.words(indices),
+        )
 
-    def triplets(self, text_step: Step, text_encoder: TextEncoder) -> torch.Tensor:
-        """The table of all triplets as text vectors."""
+    def references_of(self, indices: list[int], generator: torch.Generator) -> Tensor:
+        """B x k database rows; draws with ``generator``."""
+        config, database = self.model.config, self.module.knowledge.database
+        by_ball = None if self.references is None else self.references[indices]
+        if by_ball is not None and (self.config.references != "both" or not config.fusion):
+            return by_ball
+        labels, known = self.training.labels[indices], database.labels.cpu()
+        wanted = config.fusion.references if config.fusion else 1
+        draws = [choose_references(labels, self.kin[indices], known, self.kin, generator) for _ in range(wanted)]
+        by_labels = torch.stack(draws, 1)
+        if by_ball is None:
+            return by_labels
+        return torch.where(torch.rand(len(indices), 1, generator=generator) < 0.5, by_labels, by_ball)
 
-        def build(folder: Path) -> dict[str, Any]:
-            table = triplet_table(text_encoder, self.recipe.triplet_template)
-            write_tensors(folder / "table.safetensors", {"table": table.half()})
-            return {}
+    def ranking(self, indices: list[int], generator: torch.Generator) -> Ranking:
+        """The studies of a batch and the configured pool of others, drawn with ``generator``."""
+        retrieval = self.model.config.retrieval
+        rows = torch.tensor(indices)
+        if retrieval and retrieval.pool:
+            order = torch.randperm(self.count, generator=generator)
+            rows = torch.cat((rows, order[~torch.isin(order, rows)][: retrieval.pool]))
+        training = self.training
+        return Ranking(training.entities.presence[rows], training.indexed[rows], training.labels[rows], self.kin[rows])
 
-        inputs = {"text": text_step.key, "template": self.recipe.triplet_template}
-        step = self.cache.step("triplets", inputs, build)
-        return read_tensors(step.folder / "table.safetensors")["table"].float()
+    def rebuild_index(self, fingerprint: str = "") -> None:
+        self.module.knowledge = build_index(self.model, self.module.knowledge, self.training.indexed, fingerprint)
 
-    def generator(
-        self,
-        features_step: Step,
-        text_encoder: TextEncoder,
-        entity_model: EntityModel,
-        film_encoder: ImageEncoder | None,
-        knowledge: Knowledge,
-        features: dict[str, FilmEntities],
-    ) -> tuple[Step, System]:
-        recipe, config = self.recipe, self.model_config
-        tokenizer = self.report_tokenizer(text_encoder)
-        inputs = {"features": features_step.key, "template": recipe.triplet_template}
-        splits = {
-            name: RevtafSplit(
-                films=self.films(name),
-                labels=torch.tensor([study.labels for study in self.studies(name)]),
-                reports=[writable(report) for report in self.reports(name)],
-                entities=features[name],
-                indexed=indexed_presence(config.retrieval, features[name], self.studies(name)),
-            )
-            for name in ("train", "validate")
-        }
+    def see(self, indices: list[int]) -> RevtafEvidence:
+        entities = FilmEntities(*(part.to(self.device) for part in self.validation.entities_of(indices)))
+        films = self.validation.films.plain(indices).to(self.device)
+        return self.model.evidence_of(films, entities, self.module.knowledge)
 
-        def build(folder: Path) -> dict[str, Any]:
-            torch.manual_seed(self.generator_seed)
-            model = Revtaf(config, text_encoder.width, tokenizer)
-            self.starts.begin(model.image_encoder, film_encoder, entity_model.image_encoder)
-            self.start_generator(model)
-            model.classification.positive_rates.copy_(class_rates(splits["train"].labels))
-            run = self.run_of(folder, recipe.training, self.generator_seed)
-            on_device = replace(
-                knowledge,
-                database=knowledge.database.to(run.fabric.device),
-                table=knowledge.table.to(run.fabric.device),
-                report_vectors=knowledge.report_vectors.to(run.fabric.device),
-            )
-            objective = RevtafObjective(
-                model,
-                on_device,
-                splits["train"],
-                splits["validate"],
-                recipe.generator,
-                recipe.search,
-                self.generator_seed,
-                self.strata(),
-            )
-            summary = fit(objective, recipe.training, run)
-            write_tensors(folder / "generator.safetensors", dict(model.state_dict()))
-            return summary
+    def validate(self) -> dict[str, float]:
+        """The figures of the reports; brings the index and the rates of the classes up to date."""
+        self.rebuild_index()
+        figures, seen = self.written()
+        logits = torch.cat([evidence.state_logits for evidence in seen if isinstance(evidence, RevtafEvidence)])
+        rates = self.model.classification.positive_rates
+        truth = self.validation.labels[: len(logits)]
+        rates.copy_(refreshed_rates(logits.softmax(-1)[..., 1].cpu(), truth, rates.cpu()))
+        return figures
 
-        step = self.generator_step(inputs, build)
-        model = Revtaf(config, text_encoder.width, tokenizer)
-        load(model, step.folder / "generator.safetensors")
-        system = System(recipe.system(), text_encoder, model.eval().requires_grad_(False), entity_model, knowledge)
+
+@dataclass(frozen=True)
+class EntityPredictionsStep:
+    """Entity predictions for every film of the training and validation splits."""
+
+    name: ClassVar[str] = "features"
+    training: Training
+    entity_step: Step
+    model: EntityModel
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return {"entity_model": self.entity_step.key}
+
+    def build(self, folder: Path) -> dict[str, Any]:
+        training = self.training
+        device = training.fabric(training.recipe.entity_training).device
+        self.model.to(device)
+        for split in SPLITS:
+            entities = entities_of(self.model, training.films(split), len(training.studies(split)), device)
+            write_tensors(folder / f"{split}.safetensors", entities._asdict())
+        self.model.cpu()
+        return {}
+
+
+@dataclass(frozen=True)
+class TripletsStep:
+    """The table of all triplets as text vectors."""
+
+    name: ClassVar[str] = "triplets"
+    text: TrainedText
+    template: str
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return {"text": self.text.step.key, "template": self.template}
+
+    def build(self, folder: Path) -> dict[str, Any]:
+        table = triplet_table(self.text.encoder, self.template)
+        write_tensors(folder / "table.safetensors", {"table": table.half()})
+        return {}
+
+
+@dataclass(frozen=True)
+class RevtafGeneratorStep(GeneratorStep):
+    """The generator, trained beside its knowledge."""
+
+    text: TrainedText
+    entity_model: EntityModel
+    predictions_step: Step
+    splits: Mapping[str, RevtafSplit]
+    knowledge: RevtafKnowledge
+    config: RevtafConfig
+
+    @property
+    def before(self) -> dict[str, Any]:
+        return {"features": self.predictions_step.key, "template": self.training.recipe.triplet_template}
+
+    def new_model(self) -> Revtaf:
+        return Revtaf(self.config, self.text.encoder.width, self.training.report_tokenizer(self.text.encoder))
+
+    def begin(self, model: Revtaf) -> None:
+        self.training.starts.begin(model.image_encoder, self.text.film_encoder, self.entity_model.image_encoder)
+        self.training.start_generator(model)
+        model.classification.positive_rates.copy_(class_rates(self.splits["train"].labels))
+
+    def objective(self, model: Revtaf, device: torch.device) -> RevtafObjective:
+        recipe, seed = self.training.recipe, self.training.generator_seed
+        splits, strata = (self.splits["train"], self.splits["validate"]), self.training.strata()
+        return RevtafObjective(model, self.knowledge.to(device), *splits, recipe.generator, recipe.search, seed, strata)
+
+
+class RevtafTraining(SystemTraining):
+    def train(self) -> tuple[list[Step], System]:
+        training, recipe = self.training, self.training.recipe
+        assert isinstance(recipe.model, RevtafConfig)
+        text = text_encoder(training)
+        entity_step, entities = entity_model(training, text)
+        predictions_step = training.cache.step(EntityPredictionsStep(training, entity_step, entities))
+        splits = {name: self._split(name, predictions_step, recipe.model) for name in SPLITS}
+        database = reference_database(training, text, splits["train"].entities.features)
+        triplets_step = training.cache.step(TripletsStep(text, recipe.triplet_template))
+        table = read_tensors(triplets_step.folder / "table.safetensors")["table"].float()
+        knowledge = RevtafKnowledge(database, table, database.report_vectors)
+        last = RevtafGeneratorStep(training, text, entities, predictions_step, splits, knowledge, recipe.model)
+        generator_step, model = last.trained()
+        system = System(recipe.system(), text.encoder, model, entities, knowledge)
         if recipe.half_precision:  # what is shipped is what is indexed
             system.half().float()
         system.knowledge = build_index(model, knowledge, splits["train"].indexed, "")
-        return step, system
+        return [text.step, entity_step, generator_step], system
+
+    def _split(self, name: str, predictions_step: Step, config: RevtafConfig) -> RevtafSplit:
+        studies = self.training.studies(name)
+        entities = FilmEntities(**read_tensors(predictions_step.folder / f"{name}.safetensors"))
+        return RevtafSplit(
+            films=self.training.films(name),
+            labels=torch.tensor([study.labels for study in studies]),
+            reports=[writable(report) for report in self.training.reports(name)],
+            entities=entities,
+            indexed=indexed_presence(config.retrieval, entities, studies),
+        )
+
+    @classmethod
+    def knowledge_of(cls, system: System, dataset: PreparedDataset, fingerprint: str) -> RevtafKnowledge:
+        studies, model, section = dataset.split("train"), system.model, system.config.section
+        assert isinstance(model, Revtaf)
+        entities = entities_of_films(dataset, studies, system)
+        ids = dataset.column("report_id") if "report_id" in dataset.table.column_names else None
+        report_ids = [ids[study.study_id] for study in studies] if ids else None
+        database = build_database(studies, section, entities.features, system.text_encoder, report_ids)
+        table = triplet_table(system.text_encoder, system.config.triplet_template)
+        knowledge = RevtafKnowledge(database, table, database.report_vectors)
+        return build_index(model, knowledge, indexed_presence(model.config.retrieval, entities, studies), fingerprint)

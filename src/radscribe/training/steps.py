@@ -1,42 +1,38 @@
-"""The cached steps that trainings of any system share: films, text encoder, entity model, sentence vectors."""
+"""What the cached steps of a training share: its recipe, its data, what networks start from, and the cache."""
 
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import nn
 
 from radscribe.core.config import to_mapping
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.records import Study
-from radscribe.core.tensors import fingerprint_of, read_tensors, write_tensors
+from radscribe.core.tensors import read_tensors
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.films import Films, FilmSource, Views
-from radscribe.models.decoding.tokenizer import ReportTokenizer, read_tokenizer, train_word_pieces
-from radscribe.models.encoders.descriptions import DESCRIPTIONS
-from radscribe.models.encoders.entity import EntityModel
-from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.drafting.system import System
+from radscribe.models.decoding.tokenizer import ReportTokenizer
+from radscribe.models.encoders.image import ImageEncoderConfig
 from radscribe.models.encoders.text import TextEncoder
-from radscribe.models.knowledge.database import ReportDatabase, build_database
-from radscribe.models.knowledge.prompts import place_texts, sentence_table
+from radscribe.models.report_model import Knowledge
 from radscribe.training.cache import Step, StepCache
-from radscribe.training.entity_model import EntityObjective
-from radscribe.training.frozen import read_frozen, write_frozen
-from radscribe.training.loop.fit import Run, best_precision, fit
+from radscribe.training.frozen import FrozenFilmsStep, read_frozen
+from radscribe.training.loop.fit import Run, best_precision
 from radscribe.training.loop.schedule import TrainingConfig
 from radscribe.training.recipe import Recipe
-from radscribe.training.text_encoder import SentenceFilmModel, TextEncoderObjective
 from radscribe.weights.folder import Imported
-from radscribe.weights.from_import import start_entity_model, start_generator
+from radscribe.weights.from_import import start_generator
 from radscribe.weights.starts import Starts
 
 
@@ -57,8 +53,8 @@ class Options:
     generator_cache: Path | None = None
 
 
-class Steps:
-    """Each method is one cached step, and returns what later ones read."""
+class Training:
+    """One training: the recipe, the prepared dataset and the options that its steps read."""
 
     def __init__(self, recipe: Recipe, dataset: PreparedDataset, options: Options) -> None:
         if options.max_steps is not None:  # a trial: the reports written for validation are bounded too
@@ -70,15 +66,18 @@ class Steps:
         self.cache = StepCache(options.cache, options.resume, options.say, locked=options.devices == 1)
 
     def check(self) -> None:
+        """Raises ``RadscribeError`` for a dataset without the recipe's section, or with an empty split."""
         self.dataset.require_section(self.recipe.section)
         for name in ("train", "validate"):
             if not self.studies(name):
                 raise RadscribeError(f"{self.dataset.folder}: no study in the {name} split; prepare more studies")
 
     def studies(self, split: str) -> list[Study]:
+        """The studies of a split, in the order that every step has them in."""
         return self.dataset.split(split)
 
     def reports(self, split: str) -> list[str]:
+        """The recipe's section of each study's report."""
         return [study.report(self.recipe.section) for study in self.studies(split)]
 
     @property
@@ -99,20 +98,10 @@ class Steps:
         films = Films(self.dataset.pixels, rows, self.recipe.film, seed + 1_000_003 * number)
         if not self.recipe.cache_frozen_blocks:
             return films
-        config = self.recipe.model.image_encoder
-
-        def build(folder: Path) -> dict[str, Any]:
-            encoder = self.starts.begin(ImageEncoder(config), None).eval()
-            write_frozen(encoder, films, folder, split, wide=split == "train")
-            return {}
-
-        inputs = {
-            "dataset": self.dataset.fingerprint,
-            "film": to_mapping(self.recipe.film),
-            "image_encoder": to_mapping(config),
-            "weights": self.starts.content(config),
-        } | ({"view": number} if number else {})
-        return read_frozen(self.cache.step(f"frozen-{split}", inputs, build).folder, split, films.seed)
+        step = FrozenFilmsStep(
+            split, number, films, self.dataset.fingerprint, self.recipe.model.image_encoder, self.starts
+        )
+        return read_frozen(self.cache.step(step).folder, split, films.seed)
 
     def strata(self) -> NDArray[np.int64] | None:
         """The image source of each training study as a number, where the recipe balances them."""
@@ -121,115 +110,8 @@ class Steps:
         sources = self.dataset.column("image_source")
         return np.unique([sources[study.study_id] for study in self.studies("train")], return_inverse=True)[1]
 
-    def text_encoder(self) -> tuple[Step, TextEncoder, ImageEncoder | None]:
-        """A published BERT where the recipe names one that can be had, else a small one trained here."""
-        recipe, config = self.recipe, self.recipe.text_encoder
-        inputs: dict[str, Any] = {
-            "dataset": self.dataset.fingerprint,
-            "section": recipe.section,
-            "text_encoder": to_mapping(config),
-            "template": recipe.triplet_template,
-        }
-        published = self.starts.text_encoder(config)
-        if published is not None:
-            inputs["weights"] = fingerprint_of(dict(published.state_dict()), {})
-        else:
-            inputs |= self.training_inputs(recipe.text_training, recipe.entity_model.image_encoder)
-
-        def build(folder: Path) -> dict[str, Any]:
-            if published is not None:
-                (folder / "tokenizer.json").write_text(published.tokenizer.to_str(), encoding="utf-8")
-                write_tensors(folder / "text_encoder.safetensors", dict(published.state_dict()))
-                return {"source": config.source}
-            tokenizer = train_word_pieces(self.reports("train"), config.vocabulary_size)
-            torch.manual_seed(recipe.seed)
-            encoder = TextEncoder(config, tokenizer)
-            film_encoder = self.starts.begin(ImageEncoder(recipe.entity_model.image_encoder), None)
-            model = SentenceFilmModel(encoder, film_encoder)
-            objective = TextEncoderObjective(
-                model,
-                self.reports("train"),
-                self.view("train"),
-                self.reports("validate"),
-                self.view("validate"),
-                recipe.triplet_template,
-                recipe.seed,
-            )
-            summary = fit(objective, recipe.text_training, self.run_of(folder, recipe.text_training))
-            encoder.cpu().standardise(sentence_table(self.reports("train"))[0])
-            (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
-            write_tensors(folder / "text_encoder.safetensors", dict(encoder.state_dict()))
-            write_tensors(folder / "film_encoder.safetensors", dict(film_encoder.state_dict()))
-            return summary
-
-        step = self.cache.step("text-encoder", inputs, build)
-        encoder = TextEncoder(config, read_tokenizer(step.folder / "tokenizer.json"))
-        load(encoder, step.folder / "text_encoder.safetensors")
-        film_encoder = None
-        if (step.folder / "film_encoder.safetensors").exists():
-            film_encoder = ImageEncoder(recipe.entity_model.image_encoder)
-            load(film_encoder, step.folder / "film_encoder.safetensors")
-        return step, encoder.eval().requires_grad_(False), film_encoder
-
-    def entity_model(
-        self, text_step: Step, text_encoder: TextEncoder, film_encoder: ImageEncoder | None
-    ) -> tuple[Step, EntityModel]:
-        """Trained on the training split's triplets, or taken whole from the recipe's ``entity_weights``."""
-        recipe = self.recipe
-        imported = self.starts.imported(recipe.entity_weights, "entity_weights") if recipe.entity_weights else None
-        inputs = {"text": text_step.key, "entity_model": to_mapping(recipe.entity_model)}
-        if imported:
-            inputs |= {"imported": imported.content}
-        else:
-            inputs |= self.training_inputs(recipe.entity_training, recipe.entity_model.image_encoder)
-
-        def build(folder: Path) -> dict[str, Any]:
-            torch.manual_seed(recipe.seed)
-            model = EntityModel(recipe.entity_model, text_encoder.width)
-            if not (imported and start_entity_model(imported, model)):
-                model.descriptions.copy_(text_encoder.encode(list(DESCRIPTIONS.values())))
-                model.places.copy_(text_encoder.encode(place_texts()))
-            if imported:
-                write_tensors(folder / "entity_model.safetensors", dict(model.state_dict()))
-                return {"source": recipe.entity_weights}
-            self.starts.begin(model.image_encoder, film_encoder)
-            triplets = {name: [study.triplets for study in self.studies(name)] for name in ("train", "validate")}
-            objective = EntityObjective(
-                model,
-                self.view("train"),
-                triplets["train"],
-                self.view("validate"),
-                triplets["validate"],
-                self.strata(),
-            )
-            summary = fit(objective, recipe.entity_training, self.run_of(folder, recipe.entity_training))
-            write_tensors(folder / "entity_model.safetensors", dict(model.state_dict()))
-            return summary
-
-        step = self.cache.step("entity-model", inputs, build)
-        model = EntityModel(recipe.entity_model, text_encoder.width)
-        load(model, step.folder / "entity_model.safetensors")
-        return step, model.eval().requires_grad_(False)
-
-    def database(self, text_step: Step, text_encoder: TextEncoder, features: Tensor) -> ReportDatabase:
-        """The reference database of the training split, with what tells its films apart (``features``, N x w)."""
-        studies, own = self.studies("train"), self.dataset.table.column_names
-        named = self.dataset.column("report_id") if "report_id" in own else None
-        ids = [named[study.study_id] for study in studies] if named else None
-        built: list[ReportDatabase] = []
-
-        def build(folder: Path) -> dict[str, Any]:
-            built.append(build_database(studies, self.recipe.section, features, text_encoder, ids))
-            write_tensors(folder / "vectors.safetensors", {"sentences": built[0].sentence_vectors})
-            return {"sentences": len(built[0].sentence_vectors)}
-
-        step = self.cache.step("sentences", {"text": text_step.key}, build)
-        if built:
-            return built[0]
-        vectors = read_tensors(step.folder / "vectors.safetensors")["sentences"]
-        return build_database(studies, self.recipe.section, features, text_encoder, ids, vectors)
-
-    def training_inputs(self, config: TrainingConfig, encoder: ImageEncoderConfig) -> dict[str, Any]:
+    def inputs(self, config: TrainingConfig, encoder: ImageEncoderConfig) -> dict[str, Any]:
+        """What any step that trains an image encoder depends on."""
         return {
             "training": to_mapping(config),
             "film": to_mapping(self.recipe.film),
@@ -242,6 +124,7 @@ class Steps:
         }
 
     def fabric(self, config: TrainingConfig) -> Fabric:
+        """Raises ``WrongUse`` for an accelerator or a number of devices that this machine does not have."""
         precision: Any = best_precision(config.precision)
         options = self.options
         try:
@@ -249,7 +132,8 @@ class Steps:
         except (ValueError, RuntimeError) as error:  # MisconfigurationException is none of Fabric's public names
             raise WrongUse(f"--accelerator {options.accelerator} --devices {options.devices}: {error}") from None
 
-    def run_of(self, folder: Path, config: TrainingConfig, seed: int | None = None) -> Run:
+    def run(self, folder: Path, config: TrainingConfig, seed: int | None = None) -> Run:
+        """Where and how far a step trains; ``seed`` is the recipe's by default."""
         fabric, options = self.fabric(config), self.options
         fabric.launch()
         seed = self.recipe.seed if seed is None else seed
@@ -275,20 +159,29 @@ class Steps:
         if imported := self.generator_start:
             start_generator(imported, model, ("decoder",) if self.recipe.decoder_weights else None, self.options.say)
 
-    def generator_step(self, inputs: dict[str, Any], build: Callable[[Path], dict[str, Any]]) -> Step:
-        """The last step, cached where the options keep it."""
-        recipe = self.recipe
-        inputs |= {
-            "model": to_mapping(recipe.model),
-            "generator": to_mapping(recipe.generator),
-            "search": to_mapping(replace(recipe.search, beams=recipe.generator.validation_beams)),
-            **self.training_inputs(recipe.training, recipe.model.image_encoder),
-        }
-        if imported := self.generator_start:
-            inputs |= {"imported": imported.content, "decoder_alone": bool(recipe.decoder_weights)}
-        folder = self.options.generator_cache or self.cache.folder
-        return replace(self.cache, folder=folder).step("generator", inputs, build)
+
+class SystemTraining(ABC):
+    """The training of one kind of report system."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+
+    @abstractmethod
+    def train(self) -> tuple[list[Step], System]:
+        """All steps in order: those that were trained (the generator's last), and the trained system."""
+
+    @classmethod
+    def knowledge_of(cls, system: System, dataset: PreparedDataset, fingerprint: str) -> Knowledge:
+        """The knowledge of ``system`` with the training split of ``dataset`` as its reference database.
+
+        Raises ``RadscribeError`` for a system whose weights hold for their own training studies alone.
+        """
+        raise RadscribeError(
+            f"{system.config.name}: this kind of model is one with its training studies; train it anew on "
+            f"{dataset.folder}"
+        )
 
 
 def load(module: nn.Module, path: Path) -> None:
+    """Loads the tensors of a safetensors file, all of them and no others."""
     module.load_state_dict(read_tensors(path))

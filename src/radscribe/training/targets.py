@@ -7,7 +7,7 @@ import re
 from radscribe.labels.conditions import POSITIVE, UNCERTAIN
 from radscribe.labels.rules import label_sentence
 from radscribe.models.decoding.tokenizer import REMOVED
-from radscribe.models.knowledge.prompts import split_sentences
+from radscribe.models.knowledge.prompts import report_sentences
 
 _MARK = re.compile(rf"\s*\b{REMOVED}\b", re.IGNORECASE)
 
@@ -22,7 +22,7 @@ def writable(report: str) -> str:
         return report
     kept = [
         _MARK.sub("", sentence).strip()
-        for sentence in split_sentences(report)
+        for sentence in report_sentences(report)
         if not _MARK.search(sentence) or not {POSITIVE, UNCERTAIN}.isdisjoint(label_sentence(sentence))
     ]
     return " ".join(kept) or _MARK.sub("", report).strip()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -11,12 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from radscribe.core.config import to_mapping
+from radscribe.core.files import write_text
+from radscribe.core.tensors import fingerprint_of, write_tensors
 from radscribe.drafting.films import FilmSource
 from radscribe.labels.places import MIRRORED
 from radscribe.labels.triplets import extract_triplets
+from radscribe.models.decoding.tokenizer import read_tokenizer, train_word_pieces
 from radscribe.models.encoders.image import ImageEncoder
 from radscribe.models.encoders.text import TextEncoder
-from radscribe.models.knowledge.prompts import split_sentences, triplet_text
+from radscribe.models.knowledge.prompts import report_sentences, sentence_table, triplet_text
+from radscribe.training.cache import Step
+from radscribe.training.loop.fit import fit
+from radscribe.training.steps import Training, load
 
 MASKED_SHARE = 0.15
 CONTRAST_WIDTH = 128
@@ -105,8 +114,8 @@ class TextEncoderObjective:
         seed: int,
     ) -> None:
         self.module, self.template, self.seed = model, template, seed
-        self.sentences = [split_sentences(report) for report in reports]
-        self.validation_sentences = [split_sentences(report) for report in validation_reports]
+        self.sentences = [report_sentences(report) for report in reports]
+        self.validation_sentences = [report_sentences(report) for report in validation_reports]
         distinct = dict.fromkeys(text for report in (*self.sentences, *self.validation_sentences) for text in report)
         self.triplets = {text: extract_triplets(text) for text in distinct}
         self.films, self.validation_films = films, validation_films
@@ -173,3 +182,72 @@ class TextEncoderObjective:
             stated[row, [column[triplet] for triplet in triplets]] = 1.0
         texts = [triplet_text(*triplet, self.template) for triplet in columns]
         return *self.module.text_encoder.tokenize(texts or [""]), stated
+
+
+@dataclass(frozen=True)
+class TextEncoderStep:
+    """A ``published`` BERT where the recipe names one that is available, else a small one trained on the reports."""
+
+    name: ClassVar[str] = "text-encoder"
+    training: Training
+    published: TextEncoder | None
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        training, recipe = self.training, self.training.recipe
+        inputs: dict[str, Any] = {
+            "dataset": training.dataset.fingerprint,
+            "section": recipe.section,
+            "text_encoder": to_mapping(recipe.text_encoder),
+            "template": recipe.triplet_template,
+        }
+        if self.published is not None:
+            return {**inputs, "weights": fingerprint_of(dict(self.published.state_dict()), {})}
+        return inputs | training.inputs(recipe.text_training, recipe.entity_model.image_encoder)
+
+    def build(self, folder: Path) -> dict[str, Any]:
+        training, recipe = self.training, self.training.recipe
+        if self.published is not None:
+            write_text(folder / "tokenizer.json", self.published.tokenizer.to_str())
+            write_tensors(folder / "text_encoder.safetensors", dict(self.published.state_dict()))
+            return {"source": recipe.text_encoder.source}
+        tokenizer = train_word_pieces(training.reports("train"), recipe.text_encoder.vocabulary_size)
+        torch.manual_seed(recipe.seed)
+        encoder = TextEncoder(recipe.text_encoder, tokenizer)
+        film_encoder = training.starts.begin(ImageEncoder(recipe.entity_model.image_encoder), None)
+        objective = TextEncoderObjective(
+            SentenceFilmModel(encoder, film_encoder),
+            training.reports("train"),
+            training.view("train"),
+            training.reports("validate"),
+            training.view("validate"),
+            recipe.triplet_template,
+            recipe.seed,
+        )
+        summary = fit(objective, recipe.text_training, training.run(folder, recipe.text_training))
+        encoder.cpu().standardise(sentence_table(training.reports("train"))[0])
+        write_text(folder / "tokenizer.json", tokenizer.to_str())
+        write_tensors(folder / "text_encoder.safetensors", dict(encoder.state_dict()))
+        write_tensors(folder / "film_encoder.safetensors", dict(film_encoder.state_dict()))
+        return summary
+
+
+class TrainedText(NamedTuple):
+    """The text encoder, and the film encoder that was trained beside it (None beside a published one)."""
+
+    step: Step
+    encoder: TextEncoder
+    film_encoder: ImageEncoder | None
+
+
+def text_encoder(training: Training) -> TrainedText:
+    """The text encoder of a training, frozen."""
+    config = training.recipe.text_encoder
+    step = training.cache.step(TextEncoderStep(training, training.starts.text_encoder(config)))
+    encoder = TextEncoder(config, read_tokenizer(step.folder / "tokenizer.json"))
+    load(encoder, step.folder / "text_encoder.safetensors")
+    film_encoder = None
+    if (step.folder / "film_encoder.safetensors").exists():
+        film_encoder = ImageEncoder(training.recipe.entity_model.image_encoder)
+        load(film_encoder, step.folder / "film_encoder.safetensors")
+    return TrainedText(step, encoder.eval().requires_grad_(False), film_encoder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,29 @@ from radscribe.core.config import to_mapping
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.checkpoint import save_checkpoint
 from radscribe.drafting.system import System
-from radscribe.models.mcsam import McsamConfig
 from radscribe.training.cache import Step
-from radscribe.training.mcsam import McsamSteps
+from radscribe.training.mcsam import McsamTraining
 from radscribe.training.model_card import write_training_report
 from radscribe.training.recipe import Recipe
-from radscribe.training.revtaf import RevtafSteps
-from radscribe.training.steps import Options
+from radscribe.training.revtaf import RevtafTraining
+from radscribe.training.steps import Options, SystemTraining, Training
 
 __all__ = ["Options", "train"]
 
 
+# How each row of ``models.systems.SYSTEMS`` is trained.
+TRAININGS: Mapping[str, type[SystemTraining]] = {"revtaf": RevtafTraining, "mcsam": McsamTraining}
+
+
 def train(recipe: Recipe, dataset: PreparedDataset, out: Path, options: Options) -> Path:
-    """Trains ``recipe`` on ``dataset`` and writes the checkpoint folder ``out``."""
-    steps = (McsamSteps if isinstance(recipe.model, McsamConfig) else RevtafSteps)(recipe, dataset, options)
-    steps.check()
-    out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is told before hours of work
-    trained, system = steps.train()
+    """Trains ``recipe`` on ``dataset`` and writes the checkpoint folder ``out``.
+
+    Raises ``RadscribeError`` for a dataset that does not fit the recipe, or where the disk refuses.
+    """
+    training = Training(recipe, dataset, options)
+    training.check()
+    out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is noticed before hours of work
+    trained, system = TRAININGS[recipe.model.method](training).train()
     return _save(recipe, dataset, out, options, trained, system)
 
 

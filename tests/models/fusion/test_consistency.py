@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from radscribe.models.fusion.consistency import consistency_loss
-from radscribe.models.fusion.transport_attention import TransportAttention, TransportAttentionConfig
+from radscribe.models.fusion.transport_attention import FusionConfig, TransportAttention
 
 
 def inputs(seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -76,7 +76,7 @@ def test_gradient_of_the_soft_loss() -> None:
 
 def test_only_the_soft_loss_reaches_the_attention() -> None:
     torch.manual_seed(0)
-    module = TransportAttention(TransportAttentionConfig(visual_width=16, text_width=8, output_width=8, heads=2))
+    module = TransportAttention(FusionConfig(heads=2), visual_width=16, text_width=8, output_width=8)
     _, _, global_text, local_text, mask = inputs()
     patches = torch.randn(3, 49, 16)
     for mode, reaches in (("soft", True), ("hard", False)):

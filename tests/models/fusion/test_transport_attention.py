@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from radscribe.models.fusion.transport_attention import (
+    FusionConfig,
+    FusionConfigError,
     TransportAttention,
-    TransportAttentionConfig,
-    TransportAttentionConfigError,
     TransportOutput,
 )
 
@@ -18,8 +18,7 @@ PATCHES, TOKENS = 49, 6
 
 def attention(**settings: Any) -> TransportAttention:
     torch.manual_seed(0)
-    sizes = {"visual_width": 32, "text_width": 24, "output_width": 16, "heads": 4}
-    return TransportAttention(TransportAttentionConfig(**{**sizes, **settings}))
+    return TransportAttention(FusionConfig(**{"heads": 4, **settings}), visual_width=32, text_width=24, output_width=16)
 
 
 def inputs(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
@@ -157,5 +156,5 @@ def test_plan_stays_in_full_precision_under_autocast() -> None:
     ],
 )
 def test_settings_out_of_range_are_named(setting: str, value: object) -> None:
-    with pytest.raises(TransportAttentionConfigError, match=setting):
+    with pytest.raises(FusionConfigError, match=setting):
         attention(**{setting: value})

@@ -13,7 +13,7 @@ from radscribe.models.decoding.tokenizer import train_word_pieces
 from radscribe.models.encoders.text import TextEncoder, TextEncoderConfig
 from radscribe.models.knowledge import nearest as nearest_module
 from radscribe.models.knowledge.database import ReportDatabase, build_database
-from radscribe.models.knowledge.prompts import local_prompts, split_sentences, triplet_texts
+from radscribe.models.knowledge.prompts import local_prompts, report_sentences, triplet_texts
 
 REPORTS = ["The lungs are clear. No effusion.", "A mass is seen.", "The lungs are clear. No effusion."]
 
@@ -40,7 +40,7 @@ def test_each_sentence_is_encoded_once() -> None:
 
 
 def test_a_prompt_is_the_reports_sentences_and_nothing_behind_them() -> None:
-    found, vectors = database(), encoder().encode(split_sentences(REPORTS[0]))
+    found, vectors = database(), encoder().encode(report_sentences(REPORTS[0]))
     prompts, mask = found.global_prompts(torch.tensor([0, 1, -1]))
     assert mask.tolist() == [[True, True], [True, False], [False, False]]
     torch.testing.assert_close(prompts[0], vectors, rtol=1e-2, atol=1e-2)  # stored in half precision
@@ -68,15 +68,15 @@ def test_similar_films_are_never_the_patients_own() -> None:
 
 
 def test_nor_are_they_of_films_that_share_the_report() -> None:
-    """With weak pairs one report belongs to several patients: to look it up would be to be told what to learn."""
+    """With weak pairs one report belongs to several patients: looking it up would give the answer away."""
     found = replace(database(patients="abc"), report_ids=("r1", "r2", "r1"))
     assert found.kin.tolist() == [[0, 0], [1, 1], [2, 0]]
     assert found.nearest_films(found.features, found.kin, 2)[[0, 2]].tolist() == [[1, -1], [1, -1]]
 
 
-def test_groups_of_other_kinds_are_refused() -> None:
+def test_related_ids_of_other_columns_are_refused() -> None:
     found = database()
-    with pytest.raises(ValueError, match="1 kinds of groups against 2"):
+    with pytest.raises(ValueError, match="1 columns of related ids against 2"):
         found.nearest_films(found.features, found.groups, 1)
 
 
@@ -104,13 +104,13 @@ def test_the_nearest_sentence_knows_a_study_that_holds_it() -> None:
 
 
 def test_sentences_end_at_stops_but_not_inside_numbers() -> None:
-    assert split_sentences("A 5.2 cm mass. 1. No effusion?  Clear.\nEnd") == [
+    assert report_sentences("A 5.2 cm mass. 1. No effusion?  Clear.\nEnd") == [
         "A 5.2 cm mass.",
         "No effusion?",
         "Clear.",
         "End",
     ]
-    assert split_sentences(" . ") == []
+    assert report_sentences(" . ") == []
 
 
 def test_the_triplet_of_each_entity_is_looked_up() -> None:

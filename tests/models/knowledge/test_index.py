@@ -95,18 +95,18 @@ def test_half_precision_storage_ranks_what_is_stored() -> None:
     assert torch.equal(indices, brute_force(queries, stored, 5)[1])
 
 
-def test_own_group_is_passed_over_and_what_is_missing_is_marked() -> None:
+def test_related_rows_are_passed_over_and_what_is_missing_is_marked() -> None:
     database = points(30, 3.0, 0)
-    groups = torch.arange(30) // 3
-    index = ReferenceIndex(database, CURVATURE, "model", groups=groups)
-    distances, indices = index.search(database, k=30, exclude_groups=groups)
+    related_ids = torch.arange(30) // 3
+    index = ReferenceIndex(database, CURVATURE, "model", related_ids=related_ids)
+    distances, indices = index.search(database, k=30, related_ids=related_ids)
     for row in range(30):
-        allowed = (groups != groups[row]).nonzero().flatten()
+        allowed = (related_ids != related_ids[row]).nonzero().flatten()
         order = poincare.distance(database[row], database[allowed], CURVATURE).argsort()
         assert torch.equal(indices[row, :27], allowed[order])
     assert bool((indices[:, 27:] == -1).all()) and bool(distances[:, 27:].isinf().all())
-    nearest = ReferenceIndex(database, CURVATURE, "model", groups, IndexConfig(shortlist=1)).search(database, 1, groups)
-    assert torch.equal(nearest[1], indices[:, :1])
+    narrow = ReferenceIndex(database, CURVATURE, "model", related_ids, IndexConfig(shortlist=1))
+    assert torch.equal(narrow.search(database, 1, related_ids)[1], indices[:, :1])
 
 
 def test_a_database_smaller_than_k_and_an_empty_one() -> None:
@@ -125,7 +125,7 @@ def test_large_batches_are_searched_in_blocks(monkeypatch: pytest.MonkeyPatch) -
     assert torch.equal(indices, brute_force(queries, database, 5)[1])
 
 
-def test_a_stale_index_is_an_error_of_one_line_with_the_mend() -> None:
+def test_a_stale_index_is_an_error_of_one_line_with_the_fix() -> None:
     index = ReferenceIndex(points(3, 3.0, 0), CURVATURE, "a" * 64)
     index.ensure_built_by("a" * 64)
     with pytest.raises(StaleIndexError, match="radscribe index build") as caught:
@@ -133,18 +133,18 @@ def test_a_stale_index_is_an_error_of_one_line_with_the_mend() -> None:
     assert isinstance(caught.value, RadscribeError) and "\n" not in str(caught.value)
 
 
-def test_approximate_search_finds_most_neighbours_and_excludes_groups() -> None:
+def test_approximate_search_finds_most_neighbours_and_no_related_ones() -> None:
     pytest.importorskip("faiss")
     database, queries = near(points(40, 4.0, 0), 4000, 0.3, 1), near(points(40, 4.0, 0), 50, 0.3, 2)
-    groups = torch.arange(4000) // 2
-    index = ReferenceIndex(database, CURVATURE, "model", groups, IndexConfig(kind="approximate"))
+    related_ids = torch.arange(4000) // 2
+    index = ReferenceIndex(database, CURVATURE, "model", related_ids, IndexConfig(kind="approximate"))
     expected_distances, expected = brute_force(queries, database, 2)
     distances, indices = index.search(queries, k=2)
     found = indices[:, 0] == expected[:, 0]
     assert float(found.float().mean()) >= 0.9
     torch.testing.assert_close(distances[found, 0], expected_distances[found, 0])
-    _, others = index.search(queries, k=1, exclude_groups=groups[indices[:, 0]])
-    assert not bool((groups[others[:, 0]] == groups[indices[:, 0]]).any())
+    _, others = index.search(queries, k=1, related_ids=related_ids[indices[:, 0]])
+    assert not bool((related_ids[others[:, 0]] == related_ids[indices[:, 0]]).any())
 
 
 def test_approximate_search_without_faiss_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,8 +25,8 @@ def test_the_nearest_are_those_of_a_full_sort_whatever_the_length_of_the_query()
 
 def test_kin_are_passed_over_and_none_left_is_minus_one() -> None:
     keys = normalize(rows(3, 2), dim=-1)
-    groups = torch.tensor([[0, 0], [0, 1], [1, 1]])
-    values, indices = nearest(keys, keys, 2, (groups, groups))
+    related_ids = torch.tensor([[0, 0], [0, 1], [1, 1]])
+    values, indices = nearest(keys, keys, 2, (related_ids, related_ids))
     assert indices.tolist() == [[2, -1], [-1, -1], [0, -1]]
     torch.testing.assert_close(values[0, 0], keys[0] @ keys[2])
     assert values[:, 1].tolist() == [-torch.inf] * 3
@@ -40,8 +40,8 @@ def test_more_asked_for_than_there_are() -> None:
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    queries, keys, groups = rows(7, 5), normalize(rows(9, 6), dim=-1), torch.arange(9) % 3
-    whole = nearest(queries, keys, 4, (groups[:7], groups))
+    queries, keys, related_ids = rows(7, 5), normalize(rows(9, 6), dim=-1), torch.arange(9) % 3
+    whole = nearest(queries, keys, 4, (related_ids[:7], related_ids))
     monkeypatch.setattr(nearest_module, "_BLOCK", 20)
-    for ours, theirs in zip(nearest(queries, keys, 4, (groups[:7], groups)), whole, strict=True):
+    for ours, theirs in zip(nearest(queries, keys, 4, (related_ids[:7], related_ids)), whole, strict=True):
         torch.testing.assert_close(ours, theirs)

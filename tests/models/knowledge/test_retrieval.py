@@ -88,11 +88,11 @@ def points(count: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("placed", [points(8), points(8, seed=1)])  # as they search, or elsewhere
 def test_ranking_loss_row_by_row(placed: Tensor, target: Any) -> None:
     config = RetrievalConfig(input_width=12, width=16, temperature=0.7, target=target)
-    embeddings, labels, groups = points(8), states(8, kinds=2), torch.tensor([0, 0, 1, 2, 3, 4, 5, 6])
+    embeddings, labels, related_ids = points(8), states(8, kinds=2), torch.tensor([0, 0, 1, 2, 3, 4, 5, 6])
     labels[2], labels[5] = labels[3], labels[3]  # ties: rows 2, 3 and 5 have two nearest
     terms = []
     for row in range(8):
-        others = [other for other in range(8) if groups[other] != groups[row]]
+        others = [other for other in range(8) if related_ids[other] != related_ids[row]]
         hamming = [int((labels[row] != labels[other]).sum()) for other in others]
         shares = torch.stack(
             [-poincare.distance(embeddings[row], placed[other], config.curvature) / 0.7 for other in others]
@@ -100,7 +100,7 @@ def test_ranking_loss_row_by_row(placed: Tensor, target: Any) -> None:
         nearest = [place for place, value in enumerate(hamming) if value == min(hamming)]
         nearest = nearest[:1] if target == "single" else nearest
         terms.append(-shares[nearest].mean())
-    loss = ranking_loss(embeddings, placed, labels, groups, config, config.curvature)
+    loss = ranking_loss(embeddings, placed, labels, related_ids, config, config.curvature)
     torch.testing.assert_close(loss, torch.stack(terms).mean(), rtol=1e-4, atol=1e-5)
 
 
@@ -145,28 +145,28 @@ def test_a_row_without_candidates_is_skipped() -> None:
 def test_references_are_nearest_of_another_patient_and_drawn_among_ties() -> None:
     database = states(40, kinds=2)
     database[10:20] = database[0]
-    groups = torch.arange(40) // 2
-    queries, query_groups = database[:12], groups[:12]
+    related_ids = torch.arange(40) // 2
+    queries, query_ids = database[:12], related_ids[:12]
     draws = torch.stack(
         [
-            choose_references(queries, query_groups, database, groups, torch.Generator().manual_seed(seed))
+            choose_references(queries, query_ids, database, related_ids, torch.Generator().manual_seed(seed))
             for seed in range(200)
         ]
     )
-    hamming = label_distance(queries, database).masked_fill(query_groups[:, None] == groups, torch.inf)
+    hamming = label_distance(queries, database).masked_fill(query_ids[:, None] == related_ids, torch.inf)
     for query in range(12):
         nearest = (hamming[query] == hamming[query].min()).nonzero().flatten()
         assert torch.equal(draws[:, query].unique(), nearest)
     assert len(draws[:, 0].unique()) == 10
-    again = choose_references(queries, query_groups, database, groups, torch.Generator().manual_seed(7))
+    again = choose_references(queries, query_ids, database, related_ids, torch.Generator().manual_seed(7))
     assert torch.equal(again, draws[7])
 
 
 def test_reference_is_missing_where_only_the_own_patient_is_left() -> None:
     generator = torch.Generator().manual_seed(0)
-    database, groups = states(3), torch.tensor([5, 5, 5])
-    assert choose_references(database[:2], torch.tensor([5, 6]), database, groups, generator)[0] == -1
-    empty = choose_references(database[:2], torch.tensor([5, 6]), database[:0], groups[:0], generator)
+    database, related_ids = states(3), torch.tensor([5, 5, 5])
+    assert choose_references(database[:2], torch.tensor([5, 6]), database, related_ids, generator)[0] == -1
+    empty = choose_references(database[:2], torch.tensor([5, 6]), database[:0], related_ids[:0], generator)
     assert empty.tolist() == [-1, -1]
 
 

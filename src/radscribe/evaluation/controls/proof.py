@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.features import entities_of_films
 from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.controls.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
 from radscribe.evaluation.controls.pixels_baseline import nearest_by_pixels
@@ -20,12 +20,7 @@ from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.labels.rules import label_sentence
 from radscribe.metrics.clinical import condition_sums, micro, outcomes
 from radscribe.metrics.significance import Figure, PairedTest, Resampling, interval, paired_test
-from radscribe.models.evidence import ReportModel
-from radscribe.models.knowledge.database import stated_presence
-from radscribe.models.knowledge.index import ReferenceIndex
-from radscribe.models.knowledge.prompts import split_sentences
-from radscribe.models.knowledge.retrieval import HyperbolicNetwork
-from radscribe.models.revtaf import Revtaf, RevtafSight
+from radscribe.models.knowledge.prompts import report_sentences
 
 LEARNED = "learned ball"
 
@@ -100,7 +95,7 @@ def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluatio
 def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> tuple[list[bool], list[bool]]:
     """For each sentence that rightly states a finding of one side: does its map peak there, and with another film?"""
     sides = dataset.column("sides")
-    model: ReportModel = reporter.system.model
+    model = reporter.system.model
     search, sight = reporter.system.config.search, evaluation.sight
     records: dict[str, list[PointingRecord]] = {"own": [], "other": []}
     for row, study in enumerate(evaluation.studies):
@@ -135,7 +130,7 @@ def _sides_told(dataset: PreparedDataset, evaluation: Evaluation) -> list[bool]:
     told = []
     for study in evaluation.studies:
         known: dict[str, str] = json.loads(sides[study.study_id])
-        for text in split_sentences(evaluation.reports[study.study_id]):
+        for text in report_sentences(evaluation.reports[study.study_id]):
             own = [known[name] for name in _rightly_stated(text, study.labels) if known.get(name) in ("left", "right")]
             side = _named_side(text)
             if own and side:
@@ -164,10 +159,10 @@ def _stated_side(text: str, truth: Sequence[int], sides: dict[str, str]) -> Any:
 
 def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> dict[str, Found]:
     """The learned ball beside the same layers untrained, the nearest film by pixels, and chance."""
-    system = reporter.system
-    sight = evaluation.sight
-    if not isinstance(sight, RevtafSight) or not isinstance(system.model, Revtaf) or not system.model.config.retrieval:
-        return {}
+    system, model = reporter.system, reporter.system.model
+    references = model.references(evaluation.sight)
+    if references is None or references.distances is None:
+        return {}  # nothing is looked up in a learned space
     training = {study.study_id: study for study in dataset.split("train")}
     database = system.knowledge.database
     if not set(database.study_ids) <= training.keys():
@@ -175,22 +170,15 @@ def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
     known = [training[study_id] for study_id in database.study_ids]
     labels = torch.tensor([study.labels for study in known])
     truth = torch.tensor([study.labels for study in evaluation.studies])
-    presence = sight.entities.presence
-    assert sight.references is not None
-    torch.manual_seed(0)
-    untrained = HyperbolicNetwork(system.model.config.retrieval).to(presence.device)
-    with torch.no_grad():
-        if system.model.config.retrieval.indexed == "reports":
-            indexed = stated_presence(known).to(presence.device)
-        else:
-            indexed = _database_presence(reporter, dataset, known)
-        index = ReferenceIndex(untrained(indexed), float(untrained.curvature), "")
-        by_untrained = index.search(untrained(presence))[1][:, 0]
+    by_untrained = model.untrained_references(
+        evaluation.sight, known, lambda: entities_of_films(dataset, known, system).presence.to(reporter.device)
+    )
+    assert by_untrained is not None
     films, own = pooled_films(dataset, known), pooled_films(dataset, evaluation.studies)
     by_pixels = torch.from_numpy(nearest_by_pixels(films, own))
     chance = torch.from_numpy(np.random.default_rng(0).integers(0, len(known), len(truth)))
     ways = {
-        LEARNED: sight.references.cpu(),
+        LEARNED: references.rows.cpu(),
         "untrained layers": by_untrained.cpu(),
         "nearest pixels": by_pixels,
         "chance": chance,
@@ -208,16 +196,3 @@ def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
         )
         for name, rows in ways.items()
     }
-
-
-def _database_presence(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Any]) -> Tensor:
-    from radscribe.imaging.crop import centre_crop
-
-    parts = []
-    for first in range(0, len(studies), 64):
-        views = [centre_crop(dataset.film(study), reporter.system.config.film) for study in studies[first : first + 64]]
-        films = torch.from_numpy(np.stack(views)).unsqueeze(1).float().to(reporter.device) / 255.0
-        with torch.no_grad():
-            assert reporter.system.entity_model is not None
-            parts.append(reporter.system.entity_model(films).presence)
-    return torch.cat(parts)

@@ -54,6 +54,18 @@ class EntityOutput(NamedTuple):
         return self.presence_logits.float().softmax(-1)[..., 1]
 
 
+class FilmEntities(NamedTuple):
+    """Entity predictions of the frozen entity model for B films; computed once a film and kept."""
+
+    presence: Tensor  # B x 75 probabilities
+    positions: Tensor  # B x 75 place indices
+    features: Tensor  # B x w pooled film features
+
+    @classmethod
+    def of(cls, output: EntityOutput) -> FilmEntities:
+        return cls(output.presence, output.position_logits.argmax(-1), output.pooled.float())
+
+
 class EntityModel(nn.Module):
     """75 description queries attend to 14 x 14 patches through a pre-norm transformer decoder.
 

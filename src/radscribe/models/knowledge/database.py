@@ -1,4 +1,7 @@
-"""The reference database: training studies, their places in the ball, and the sentence vectors of their reports."""
+"""The reference database: training studies, their places in the ball, and the sentence vectors of their reports.
+
+DB of REVTAF, arXiv 2507.07568, Section 3.2.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,14 @@ from torch.nn import functional
 
 from radscribe.core.errors import RadscribeError
 from radscribe.core.records import Study
-from radscribe.labels.entities import ENTITIES
+from radscribe.labels.entities import ENTITIES, PLACES
 from radscribe.models.encoders.text import TextEncoder
 from radscribe.models.knowledge.nearest import nearest
-from radscribe.models.knowledge.prompts import sentence_table, split_sentences
+from radscribe.models.knowledge.prompts import report_sentences, sentence_table, triplet_texts
 
 
 def stated_presence(studies: Sequence[Study]) -> Tensor:
-    """1 where a study's report states an entity as present, else 0: N x 75."""
+    """1 where a study's report states an entity as present, else 0: ``N studies -> N x 75``, float32."""
     presence = torch.zeros(len(studies), len(ENTITIES))
     for row, study in enumerate(studies):
         presence[row, [entity for entity, _, present in study.triplets if present]] = 1.0
@@ -34,9 +37,9 @@ class ReportDatabase:
     Every row is of the training split: validation, test and the film at hand never enter.
     """
 
-    study_ids: tuple[str, ...]
+    study_ids: tuple[str, ...]  # N
     report_ids: tuple[str, ...]  # N: whose report it is (another study's where pairs are weak)
-    groups: Tensor  # N: patients as integers
+    groups: Tensor  # N: patients as integers (the name is the stored file's)
     labels: Tensor  # N x 18 states, uint8
     report_of_study: Tensor  # N -> R
     sentences_of_report: Tensor  # R x longest report, indices into S, -1 behind the end
@@ -51,9 +54,10 @@ class ReportDatabase:
 
     @property
     def kin(self) -> Tensor:
-        """N x 2, patients and reports as integers: studies that share either are no references of each other.
+        """Related ids, N x 2: patients and reports as integers. Studies that share either are related.
 
-        With weak pairs one report belongs to several patients; what is to be learned must not be looked up.
+        Related studies are no references of each other: what is to be learned must not be looked up. With weak pairs
+        one report belongs to several patients.
         """
         known = {name: number for number, name in enumerate(dict.fromkeys(self.report_ids))}
         reports = torch.tensor([known[name] for name in self.report_ids], device=self.groups.device)
@@ -61,23 +65,24 @@ class ReportDatabase:
 
     @property
     def report_vectors(self) -> Tensor:
-        """R x d_t: a report's vector is the mean of its sentences' vectors; zero for a report without a sentence."""
+        """The mean of each report's sentence vectors, R x d_t; zero for a report without a sentence."""
         gathered, mask = self._sentences(torch.arange(len(self.sentences_of_report)))
         return gathered.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
 
     def neighbour_vectors(self, studies: Tensor, report_vectors: Tensor) -> Tensor:
-        """The memory that the classification branch reads: B x k study indices -> B x k x d_t.
+        """What the classification branch reads: ``B x k (study indices), R x d_t -> B x k x d_t``.
 
-        -1 ("no more neighbours") reads as a report without a sentence does: zero.
+        ``report_vectors`` is the property of that name, kept by the caller. -1 ("no more neighbours") gives zeros, as a
+        report without a sentence does.
         """
         vectors = report_vectors[self.report_of_study[studies.clamp(min=0)]]
         return vectors.masked_fill((studies < 0).unsqueeze(-1), 0.0)
 
     def global_prompts(self, studies: Tensor) -> tuple[Tensor, Tensor]:
-        """F_g (B x N x d_t) and its mask (B x N): the sentences of each reference report.
+        """F_g of Section 3.2, the sentences of each reference report, and their mask: B x N x d_t, B x N (bool).
 
         ``studies``: B database indices, or B x k for several references, whose sentences then stand in one row; -1
-        means "nothing near enough" and gives an empty prompt.
+        means "nothing near enough" and gives an empty prompt. N is the longest report of the database, times k.
         """
         studies = studies if studies.dim() == 2 else studies[:, None]
         vectors, mask = self._sentences(self.report_of_study[studies.clamp(min=0)].flatten())
@@ -90,38 +95,43 @@ class ReportDatabase:
         mask = indices >= 0
         return self.sentence_vectors[indices.clamp(min=0)] * mask[..., None], mask
 
-    def nearest_films(self, features: Tensor, groups: Tensor | None, count: int) -> Tensor:
-        """Indices (B x count) of the studies whose films are most alike by cosine, never of kin (``groups``, B x 2).
+    def nearest_films(self, features: Tensor, related_ids: Tensor | None, count: int) -> Tensor:
+        """The studies whose films are most alike by cosine: ``B x w, B x 2, count -> B x count (indices)``.
 
-        -1 where fewer than ``count`` are left. Runs on the database's device; the answer comes back on the films'.
+        ``related_ids`` are patients and reports as in ``kin``: related studies are passed over. -1 where fewer than
+        ``count`` are left. Runs on the database's device; the answer is on the films'.
         """
-        return nearest(features, self.features, count, None if groups is None else (groups, self.kin))[1]
+        return nearest(features, self.features, count, None if related_ids is None else (related_ids, self.kin))[1]
 
     def nearest_sentence(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """For each of B sentence vectors: the index of the nearest known sentence by cosine, and the cosine."""
+        """The nearest known sentence by cosine: ``B x d_t -> B (index into S), B (cosine)``."""
         similarity, indices = nearest(vectors, functional.normalize(self.sentence_vectors, dim=-1), 1)
         return indices[:, 0], similarity[:, 0]
 
     def study_of_sentence(self, sentence: int) -> int:
-        """The first study whose report holds the sentence."""
+        """The database row of the first study whose report holds sentence ``sentence`` (an index into S).
+
+        Raises ``IndexError`` where no report holds it.
+        """
         report = int((self.sentences_of_report == sentence).any(1).nonzero()[0])
         return int((self.report_of_study == report).nonzero()[0])
 
     def report_text(self, study: int) -> str | None:
-        """The report of database row ``study``, where texts are attached."""
+        """The report of database row ``study``, None where no texts are attached."""
         if self.sentences is None:
             return None
         indices = self.sentences_of_report[self.report_of_study[study]].tolist()
         return " ".join(self.sentences[index] for index in indices if index >= 0)
 
     def with_ball(self, ball: Tensor) -> ReportDatabase:
+        """The same database with the studies at the points ``ball`` (N x d_h)."""
         return replace(self, ball=ball)
 
     def with_reports(self, reports: Mapping[str, str]) -> ReportDatabase:
         """The same database with the texts of its reports attached; no vector changes, so no draft does.
 
-        ``reports``: text by report id. Raises ``RadscribeError`` where one is missing or is not the text that the
-        database was built from.
+        ``reports``: text by report id. Raises ``RadscribeError`` where one is missing or holds not the sentences that
+        the database was built from.
         """
         texts: dict[str, str] = {}
         for report in dict.fromkeys(self.report_ids):
@@ -129,7 +139,7 @@ class ReportDatabase:
                 raise RadscribeError(
                     f"{report}: its report is not among those given; name the source it was trained on"
                 )
-            texts |= {_hash(sentence): sentence for sentence in split_sentences(reports[report])}
+            texts |= {_hash(sentence): sentence for sentence in report_sentences(reports[report])}
         unknown = [code for code in self.hashes if code not in texts]
         if unknown:
             raise RadscribeError(
@@ -154,9 +164,11 @@ def build_database(
     report_ids: Sequence[str] | None = None,
     sentence_vectors: Tensor | None = None,
 ) -> ReportDatabase:
-    """The database of ``studies`` (training split), with film ``features`` (N x w) in their order.
+    """The database of N ``studies`` (training split), with film ``features`` (N x w) in their order.
 
-    ``sentence_vectors`` are those of an earlier build of the same studies; without them the text encoder makes them.
+    ``section`` is "findings", "impression" or "both"; ``report_ids`` (N) name whose report each study has, by default
+    its own; ``sentence_vectors`` (S x d_t) are those of an earlier build of the same studies, without which the text
+    encoder makes them. Raises ``KeyError`` for another section.
     """
     texts = [study.report(section) for study in studies]
     distinct = list(dict.fromkeys(texts))
@@ -180,6 +192,12 @@ def build_database(
         hashes=tuple(_hash(sentence) for sentence in sentences),
         sentences=tuple(sentences),
     )
+
+
+def triplet_table(text_encoder: TextEncoder, template: str) -> Tensor:
+    """Every triplet string through the text encoder, once: 75 x 51 x 2 x d_t."""
+    vectors = text_encoder.encode(triplet_texts(template), batch_size=512)  # Eq. 9
+    return vectors.view(len(ENTITIES), len(PLACES), 2, -1)
 
 
 def _hash(sentence: str) -> str:
