@@ -1,4 +1,4 @@
-"""The layout holds: imports point down the rooms of CONTRIBUTING.md, files are short, systems hide behind a protocol."""
+"""The layout: imports point down the rooms of CONTRIBUTING.md, files are short, systems hide behind a protocol."""
 
 from __future__ import annotations
 

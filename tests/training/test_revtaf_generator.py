@@ -46,8 +46,8 @@ def test_a_batch_is_ranked_with_itself_and_a_pool_of_others(checkpoint, phantoms
         found = objective(checkpoint, phantoms, pool)
         found.begin_epoch(0)
         batch = found.load([3, 1, 8, 5], epoch=0)
-        presence, indexed, labels, groups = batch.ranking
-        assert len(presence) == len(labels) == len(groups) == wanted
+        presence, indexed, labels, related_ids = batch.ranking
+        assert len(presence) == len(labels) == len(related_ids) == wanted
         assert torch.equal(presence[:4], batch.entities.presence) and torch.equal(labels[:4], batch.labels)
         assert torch.equal(presence, indexed)  # films are placed by what is seen on them
         assert len(presence.unique(dim=0)) == wanted  # no study twice
@@ -58,13 +58,13 @@ def test_a_batch_is_ranked_with_itself_and_a_pool_of_others(checkpoint, phantoms
 
 
 def test_no_training_film_is_given_a_report_of_its_own_patient(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
-    groups = load_reporter(checkpoint).system.knowledge.database.groups
+    patients = load_reporter(checkpoint).system.knowledge.database.patients
     for references in ("labels", "ball", "both"):
         found = objective(checkpoint, phantoms, pool=0, references=references)
         found.begin_epoch(0)
         batch = found.load(list(range(found.count)), epoch=0)
-        assert not bool((groups[batch.references] == groups[:, None]).any()), references
-        assert not bool((groups[batch.neighbours] == groups[:, None]).any()), references
+        assert not bool((patients[batch.references] == patients[:, None]).any()), references
+        assert not bool((patients[batch.neighbours] == patients[:, None]).any()), references
 
 
 def test_reports_can_place_studies_in_the_ball(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]

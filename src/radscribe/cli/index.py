@@ -33,7 +33,7 @@ def inspect(checkpoint: Checkpoint = None) -> None:
     database, fingerprint = load_index(folder / "index")
     attached = "attached" if database.sentences is not None else "not attached (radscribe index attach)"
     typer.echo(f"model       {fingerprint[:16]}")
-    typer.echo(f"studies     {len(database):,} of {len(set(database.groups.tolist())):,} patients")
+    typer.echo(f"studies     {len(database):,} of {len(set(database.patients.tolist())):,} patients")
     typer.echo(
         f"reports     {len(database.sentences_of_report):,} distinct, {len(database.sentence_vectors):,} sentences"
     )

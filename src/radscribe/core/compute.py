@@ -36,7 +36,7 @@ def threads(count: int | Literal["auto"] | None) -> Iterator[None]:
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc to keep what is freed, for the rest of the process; where there is no glibc, nothing changes.
+    """Makes glibc keep freed memory for the rest of the process; where there is no glibc, nothing changes.
 
     Left to itself it maps every large tensor anew and gives it back, and its pages are fetched again with each batch:
     where that is slow, as on virtual machines, it was seen to take 45 % of the time of drafting and 15 % of training.

@@ -22,7 +22,7 @@ LATER = {"later": True}
 
 
 def one_of(kinds: Callable[[], Iterable[Any]]) -> dict[str, Callable[[], Iterable[Any]]]:
-    """Metadata of a field that holds one of the dataclasses ``kinds()``, told apart by their ``method``."""
+    """Metadata of a field that holds one of the dataclasses ``kinds()``, distinguished by their ``method``."""
     return {"kinds": kinds}
 
 
@@ -34,7 +34,7 @@ def from_mapping(kind: type[Config], mapping: Mapping[str, Any], path: str = "")
     """Builds the dataclass ``kind`` from ``mapping``, nested dataclasses included.
 
     Raises ``RecipeError`` for an unknown key, a missing key or a value of the wrong type; what a dataclass refuses in
-    its own ``__post_init__`` (``ValueError``) is told with the path of the key.
+    its own ``__post_init__`` (``ValueError``) is reported with the path of the key.
     """
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]
     hints = typing.get_type_hints(kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class RadscribeError(Exception):
-    """A fault that the user can mend; its message is one line naming the thing, the reason and the mend."""
+    """A fault that the user can fix; its message is one line naming the thing, the reason and the fix."""
 
 
 class WrongUse(RadscribeError):

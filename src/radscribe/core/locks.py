@@ -14,7 +14,7 @@ except ImportError:  # Windows has none: there one process alone works in a fold
 
 @contextmanager
 def try_lock(path: Path) -> Iterator[bool]:
-    """Holds the lock on the file ``path`` within the block, or tells by False that another holds it.
+    """Holds the lock on the file ``path`` within the block, or yields False where another process holds it.
 
     The file stays: were it removed, a third process could lock a new one while the second still waits for the old.
     """

@@ -1,8 +1,8 @@
-"""The nouns that cross rooms: a study going in, a draft coming out."""
+"""The records that cross rooms: a study going in, a draft coming out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 NOTICE = "Research use only. Not for diagnosis."
@@ -70,31 +70,32 @@ class ReferenceSentence:
 
 @dataclass(frozen=True)
 class DraftSentence:
-    """One sentence of a draft with its evidence.
-
-    ``attention`` is a 7 x 7 map over the model's view of the film, ``map`` the file of its picture where one was asked
-    for; ``slots`` are the memory slots it used, none in a system without a memory.
-    """
+    """One sentence of a draft with its evidence."""
 
     text: str
-    conditions: dict[str, str]
-    confidence: float
-    attention: tuple[tuple[float, ...], ...]
+    conditions: dict[str, str]  # the state of each condition that the sentence states
+    confidence: float  # geometric mean of its tokens' probabilities
+    attention: tuple[tuple[float, ...], ...]  # a map over the model's view of the film (7 x 7), sums to 1
     reference: ReferenceSentence | None
-    map: str | None = None
-    slots: tuple[dict[str, Any], ...] = ()
+    map: str | None = None  # file of the map's picture, where one was asked for
+    slots: tuple[dict[str, Any], ...] = ()  # memory slots it used; none in a system without a memory
 
 
 @dataclass(frozen=True)
 class Finding:
+    """The likeliest state of one condition."""
+
     condition: str
-    state: str
+    state: str  # blank, positive, negative or uncertain
     probability: float
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The nearest training study; its report is ``None`` until texts are attached, ``distance`` without a ball."""
+    """The training study that the report was written with.
+
+    ``report`` is None until texts are attached, ``distance`` (in the Poincaré ball) where it was not found in a ball.
+    """
 
     study_id: str
     distance: float | None
@@ -103,7 +104,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a model says about one study, with the evidence for each sentence."""
+    """A drafted report for one study, with the evidence for each sentence."""
 
     study_id: str
     report: str
@@ -111,5 +112,4 @@ class Draft:
     findings: tuple[Finding, ...]
     reference: Reference | None
     model: dict[str, str]
-    abstain: dict[str, Any] = field(default_factory=lambda: {"flag": False, "reasons": []})
     notice: str = NOTICE

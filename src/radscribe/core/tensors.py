@@ -32,50 +32,50 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise RadscribeError(f"{path}: not a readable safetensors file ({error}); copy it again") from None
 
 
-def read_pickled_tensors(path: Path, within: str | None, mend: str) -> dict[str, Tensor]:
+def read_pickled_tensors(path: Path, within: str | None, fix: str) -> dict[str, Tensor]:
     """Tensors by name from a published pickle (``.pth``, ``.pt``, ``.bin``), or from its entry ``within``.
 
-    Code in it is refused, not run. Raises ``RadscribeError``, which ends in ``mend``, where it holds anything else.
+    Code in it is refused, not run. Raises ``RadscribeError``, which ends in ``fix``, where it holds anything else.
     """
-    content = _unpickled(path, mend)
+    content = _unpickled(path, fix)
     found = content.get(within) if within and isinstance(content, dict) else content
-    return _tensors_of(path, found, f"{within or 'plain state dict'} of tensors", mend)
+    return _tensors_of(path, found, f"{within or 'plain state dict'} of tensors", fix)
 
 
-def read_published_tensors(path: Path, wrappers: Sequence[str], mend: str) -> dict[str, Tensor]:
+def read_published_tensors(path: Path, wrappers: Sequence[str], fix: str) -> dict[str, Tensor]:
     """Tensors by name from a published file: safetensors by its ending, else a pickle, plain or under the first entry
     of ``wrappers`` that it has.
 
-    Code in it is refused, not run. Raises ``RadscribeError``, which ends in ``mend``, where it holds anything else.
+    Code in it is refused, not run. Raises ``RadscribeError``, which ends in ``fix``, where it holds anything else.
     """
     if path.suffix == ".safetensors":
         if not path.is_file():
-            raise RadscribeError(f"{path}: no such file; {mend}")
+            raise RadscribeError(f"{path}: no such file; {fix}")
         return read_tensors(path)
-    content = _unpickled(path, mend)
+    content = _unpickled(path, fix)
     if isinstance(content, Mapping):
         wrapper = next((name for name in wrappers if isinstance(content.get(name), Mapping)), None)
         content = content[wrapper] if wrapper else content
-    return _tensors_of(path, content, f"state dict of tensors, plain or under {' or '.join(wrappers)}", mend)
+    return _tensors_of(path, content, f"state dict of tensors, plain or under {' or '.join(wrappers)}", fix)
 
 
-def _unpickled(path: Path, mend: str) -> Any:
+def _unpickled(path: Path, fix: str) -> Any:
     """What is in a pickle of tensors and plain values, whose code is refused, not run."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise RadscribeError(f"{path}: no such file; {mend}") from None
+        raise RadscribeError(f"{path}: no such file; {fix}") from None
     except Exception as error:  # damaged and foreign pickles raise nearly every kind there is
         # torch wraps its reason in advice to switch the refusal of code off: those lines are not passed on.
         lines = [line for line in str(error).splitlines() if line.strip() and "weights_only" not in line]
         reason = lines[0][:120] if lines else type(error).__name__
-        raise RadscribeError(f"{path}: it cannot be read as a file of tensors ({reason}); {mend}") from None
+        raise RadscribeError(f"{path}: it cannot be read as a file of tensors ({reason}); {fix}") from None
 
 
-def _tensors_of(path: Path, found: Any, wanted: str, mend: str) -> dict[str, Tensor]:
+def _tensors_of(path: Path, found: Any, wanted: str, fix: str) -> dict[str, Tensor]:
     pairs = found.items() if isinstance(found, Mapping) else [(None, None)]
     if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in pairs):
-        raise RadscribeError(f"{path}: it has no {wanted}; {mend}")
+        raise RadscribeError(f"{path}: it has no {wanted}; {fix}")
     return dict(pairs)
 
 

@@ -1,4 +1,4 @@
-"""A model and all it needs, to a folder and back: safetensors and JSON, strict, never pickle."""
+"""Saves a trained system to a folder and loads it back: safetensors and JSON, strict, never pickle."""
 
 from __future__ import annotations
 

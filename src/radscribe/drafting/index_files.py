@@ -26,7 +26,11 @@ def save_index(folder: Path, database: ReportDatabase, fingerprint: str, texts: 
     folder.mkdir(parents=True, exist_ok=True)
     half = ("sentence_vectors", "features", "ball")
     vectors = {name: getattr(database, name).half() for name in half}
-    vectors |= {name: getattr(database, name).int() for name in ("groups", "report_of_study", "sentences_of_report")}
+    vectors |= {
+        "groups": database.patients.int(),
+        "report_of_study": database.report_of_study.int(),
+        "sentences_of_report": database.sentences_of_report.int(),
+    }
     vectors["labels"] = database.labels
     write_tensors(folder / "vectors.safetensors", vectors)
     columns: dict[str, Any] = {"study_id": list(database.study_ids), "report_id": list(database.report_ids)}
@@ -61,7 +65,7 @@ def load_index(folder: Path) -> tuple[ReportDatabase, str]:
     database = ReportDatabase(
         study_ids=tuple(table["study_id"].to_pylist()),
         report_ids=tuple(table["report_id"].to_pylist()),
-        groups=tensors["groups"].long(),
+        patients=tensors["groups"].long(),
         labels=tensors["labels"],
         report_of_study=tensors["report_of_study"].long(),
         sentences_of_report=tensors["sentences_of_report"].long(),

@@ -1,4 +1,4 @@
-"""Film in, draft out, with evidence: the only door to a trained model."""
+"""Drafts reports for films with a trained system, with the evidence for each sentence."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ class Reporter(
     tags=["radiology", "chest-x-ray", "report-generation"],
     license="apache-2.0",
 ):
-    """Drafts reports for films. ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` are huggingface_hub's."""
+    """A trained system that drafts reports for films.
+
+    ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` are those of huggingface_hub.
+    """
 
     def __init__(self, system: System, about: dict[str, Any], folder: Path | None = None) -> None:
         self.system, self.about, self.folder = system, about, folder
@@ -55,10 +58,10 @@ class Reporter(
 
     @property
     def threads(self) -> int | Literal["auto"] | None:
-        """The processor threads that drafting is best done with, as ``threads.threads`` takes them.
+        """The processor threads to draft with, as ``core.compute.threads`` takes them.
 
-        Those of the training, where its recipe says; else one for a small network, which gains little by sharing its
-        work out, and beside another busy process loses by it tenfold.
+        Those of the training where its recipe says; else one for a small network, which gains little from several and
+        beside another busy process takes ten times as long with them.
         """
         recipe = self.about.get("recipe") or {}
         count: int | Literal["auto"] | None = (recipe.get("training") or {}).get("threads")
@@ -72,10 +75,16 @@ class Reporter(
         study_id: str | None = None,
         lateral: str | Path | Film | Pixels | None = None,
     ) -> Draft:
-        """The draft for one film: a path (DICOM, PNG, JPEG), or grey levels (height x width, uint8, bright = dense).
+        """Draft the report of one study.
 
-        ``lateral`` is the study's second film, for a system that reads two views. Raises ``RefusedFilm`` for a file
-        that is no chest radiograph or cannot be read, ``WrongUse`` for a lateral film that the system does not read.
+        Args:
+            film: a path (DICOM, PNG, JPEG), a ``Film``, or grey levels (height x width, uint8, bright = dense).
+            study_id: what the draft is called; by default the file's name without its ending.
+            lateral: the study's second film, for a system that reads two views.
+
+        Raises:
+            RefusedFilm: the file is no chest radiograph, or cannot be read.
+            WrongUse: a lateral film for a system that reads one view.
         """
         if study_id is None:
             study_id = Path(film).stem if isinstance(film, str | Path) else "film"
@@ -134,8 +143,7 @@ class Reporter(
         return drafts
 
     def _sentences(self, words: list[int], evidence: FilmEvidence) -> list[DraftSentence]:
-        """Each sentence with its confidence, its attention map, the nearest sentence of the training reports and the
-        memory slots it used."""
+        """The sentences of a report (token ids) with their evidence, for the one study of ``evidence``."""
         model = self.system.model
         database = self.system.knowledge.database
         spans = model.tokenizer.sentences(words)
@@ -208,7 +216,7 @@ class Reporter(
             except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
                 reason = str(error).strip().splitlines()[0]
                 raise CheckpointError(
-                    f"{model_id}: neither a checkpoint folder nor to be had from the hub ({reason})"
+                    f"{model_id}: neither a checkpoint folder nor available from the hub ({reason})"
                 ) from None
         return cls(*load_checkpoint(folder, map_location), folder)
 
@@ -231,7 +239,7 @@ def load_reporter(checkpoint: str | Path | None = None, device: str = "cpu") -> 
         reporter: Reporter = Reporter.from_pretrained(str(checkpoint), map_location=device)
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
         raise CheckpointError(
-            f"{checkpoint}: no such checkpoint folder, nor is it to be had from the hub; name one made by "
+            f"{checkpoint}: no such checkpoint folder, nor is it available from the hub; name one made by "
             "`radscribe train`"
         ) from None
     return reporter
@@ -254,7 +262,7 @@ def findings_of(probabilities: Tensor) -> tuple[Finding, ...]:
 
 
 def findings_stated(sentences: Sequence[DraftSentence]) -> tuple[Finding, ...]:
-    """The conditions that a draft states, for a system that has no other word on them.
+    """The conditions that a draft states, for a system that predicts no states.
 
     The probability is the confidence of the surest sentence that states the condition so.
     """

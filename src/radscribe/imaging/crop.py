@@ -1,4 +1,4 @@
-"""What a model sees of a film: a square of grey levels, in training turned and shifted."""
+"""Cuts from a film what a model sees of it: a square of grey levels, in training turned and shifted."""
 
 from __future__ import annotations
 
@@ -11,10 +11,20 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class FilmConfig:
-    """Section 1 of the paper: resize 256, crop 224 (random in training), rotation up to 5 degrees, never a flip."""
+    """How a film is cut, in training and evaluation; never a flip, which would swap left and right.
 
+    REVTAF's paper (arXiv 2507.07568, Section 4.1) gives one number, the image size 224. Resizing to 256 and turning by
+    up to 5 degrees come from the published code of PromptMRG (``dataset/__init__.py``), the baseline that REVTAF builds
+    on. Ours: both sides become 256, where PromptMRG keeps their ratio; a film is turned before it is cut, not after.
+
+    Raises ``ValueError`` for a crop that the image encoder cannot read.
+    """
+
+    # Side in pixels of the square that a film is scaled to (PromptMRG's code).
     resize: int = 256
+    # Side in pixels of what is cut from it (the paper); a multiple of 16.
     crop: int = 224
+    # Largest angle in degrees that a training film is turned by, either way (PromptMRG's code).
     rotation: float = 5.0
 
     def __post_init__(self) -> None:
@@ -25,14 +35,18 @@ class FilmConfig:
 
 
 def centre_crop(film: NDArray[np.uint8], config: FilmConfig) -> NDArray[np.uint8]:
-    """The view the model has of a film in evaluation: crop x crop grey levels."""
+    """The view that a model has of a film in evaluation: ``H x W -> crop x crop``, grey levels 0 to 255."""
     picture = _resized(film, config)
     first = (config.resize - config.crop) // 2
     return np.asarray(picture.crop((first, first, first + config.crop, first + config.crop)))
 
 
 def augmented(film: NDArray[np.uint8], config: FilmConfig, random: np.random.Generator) -> NDArray[np.uint8]:
-    """A turned and shifted view; the grey levels stay, and so does the patient's left and right."""
+    """A turned and shifted view for training: ``H x W -> crop x crop``, grey levels 0 to 255.
+
+    The angle and then the place are drawn with ``random``, uniformly; what the turn uncovers is 0. The grey levels
+    stay, and so does the patient's left and right.
+    """
     picture = _resized(film, config)
     angle = random.uniform(-config.rotation, config.rotation)
     across, down = random.integers(0, config.resize - config.crop + 1, 2).tolist()

@@ -1,8 +1,8 @@
 """MCSAM (arXiv 2404.00588): a transport-initialised clinical memory, feature consolidation and semantic alignment.
 
-Read ``Mcsam.forward`` for training and ``Mcsam.see`` with ``Mcsam.write`` for inference. The paper's text at hand is
-its abstract: what that leaves open is our choice, told in docs/equations.md. A part that the configuration leaves out
-has no parameters and is never called.
+Read ``Mcsam.forward`` for training and ``Mcsam.see`` with ``Mcsam.write`` for inference. What is known of the paper's
+text leaves choices open; docs/equations.md says which are ours. A part that the configuration leaves out has no
+parameters and is never called.
 """
 
 from __future__ import annotations
@@ -53,30 +53,32 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class McsamConfig:
-    """The specification's sizes for MIMIC-CXR by default; ``memory`` or ``alignment`` None is the part switched off.
-
-    Without a memory there is nothing to consolidate, and alignment takes the modalities' own features. ``views`` 2
-    reads a frontal and a lateral film. Ours, for small networks: ``patch_positions`` adds to each patch where it is,
-    ``image_stage`` "middle" cuts the image encoder where an entity model cuts its own, which then serves it whole; up
-    to ``healthy_patches`` of the patches come from a study without finding in training, which leaves s_v to tell.
-    """
+    """Sizes for MIMIC-CXR by default."""
 
     method: Literal["mcsam"] = "mcsam"
+    # Width of patches, words and what they retrieve.
     width: int = 512
     image_encoder: ImageEncoderConfig = field(default_factory=lambda: ImageEncoderConfig(depths=(3, 4, 6, 3)))
+    # Ours: "middle" cuts the image encoder where an entity model cuts its own, which then serves it whole.
     image_stage: Literal["middle", "last"] = "last"
+    # None switches the memory off; there is then nothing to consolidate, and alignment takes each modality's features.
     memory: MemoryConfig | None = field(default_factory=MemoryConfig)
     image_consolidation: bool = True
     text_consolidation: bool = True
+    # How features and what they retrieved are joined.
     join: Join = "add"
+    # None switches semantic alignment off.
     alignment: AlignmentConfig | None = field(default_factory=AlignmentConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(
         default_factory=lambda: DecoderConfig(layers=3, width=512, heads=8, feed_forward=2048, memory_tokens=10)
     )
     losses: LossConfig = field(default_factory=LossConfig)
+    # 2 reads a frontal and a lateral film.
     views: Literal[1, 2] = 1
+    # Ours, training only: up to this share of a study's patches comes from one without finding, so that s_v is read.
     healthy_patches: float = 0.0
+    # Ours: adds to each patch where it is, which a small network does not learn by itself.
     patch_positions: bool = False
 
     prompt_tokens: ClassVar[int] = 1  # [DEC]
@@ -178,18 +180,18 @@ class Mcsam(ReportModel):
         retrieved = None if evidence.retrieved is None else swap.applied(evidence.retrieved)
         seen = replace(evidence, patches=swap.applied(evidence.patches), retrieved=retrieved)
         if self.config.alignment and image is not None and found is not None:
-            # Input i holds target i - 1: a word wherever target i is written, too. The start tells nothing.
+            # Input i holds target i - 1: a word wherever target i is written, too. The start token holds no word.
             words = torch.cat((torch.zeros_like(written[:, :1]), written[:, 1:]), 1)
             text = self.alignment.text(found, words)  # z_t
             losses["alignment"] = self.alignment.loss(image, text, batch.reports[:, None] == batch.reports)
         read = self.read_words(embedded, evidence.semantic, found)
         hidden = self.decoder.hidden(read, self.memory(seen), written.sum(1))
         logits = self.decoder.head(hidden[written]).float()
-        smoothing = weights.label_smoothing
-        losses["task"] = functional.cross_entropy(logits, batch.tokens[written], label_smoothing=smoothing)  # L_gen
+        targets, smoothing = batch.tokens[written], weights.label_smoothing
+        losses["task"] = functional.cross_entropy(logits, targets, label_smoothing=smoothing)  # MCSAM: L_gen
         total = losses["task"]
         if "alignment" in losses:
-            total = total + weights.alignment * losses["alignment"]
+            total = total + weights.alignment * losses["alignment"]  # MCSAM: L
         return {**losses, "loss": total}
 
     @property
@@ -205,13 +207,13 @@ class Mcsam(ReportModel):
         patches = self.project(self.image_encoder(films.flatten(0, 1) if films.dim() == 5 else films))
         if self.config.patch_positions:
             patches = patches + grid_positions(patches)
-        patches = patches.unflatten(0, (-1, views)).flatten(1, 2)  # V: B x N_I x width
+        patches = patches.unflatten(0, (-1, views)).flatten(1, 2)  # MCSAM: V; B x N_I x width
         found, image, semantic = None, None, None
         aligned = self.config.alignment
-        tells = aligned is not None and (self.training or aligned.semantic != "none")
-        if self.config.memory and (self.config.image_consolidation or tells):
+        used = aligned is not None and (self.training or aligned.semantic != "none")
+        if self.config.memory and (self.config.image_consolidation or used):
             found = self.bank(patches)  # R(V)
-        if aligned is not None and tells:
+        if aligned is not None and used:
             image = self.alignment.image(found.values if found else patches)  # z_v
             if aligned.semantic != "none":
                 semantic = self.alignment.embed(image.to(patches.dtype))  # s_v
@@ -229,7 +231,7 @@ class Mcsam(ReportModel):
         if self.config.memory and self.config.image_consolidation:
             own = self.consolidate_image(own, evidence.retrieved)
         with trainable_attention(own.device):
-            memory: Tensor = self.encoder(own)  # H_v
+            memory: Tensor = self.encoder(own)  # MCSAM: H_v
         if self.semantic_token:
             assert evidence.semantic is not None
             memory = torch.cat((evidence.semantic.to(memory.dtype), memory), 1)
@@ -242,7 +244,8 @@ class Mcsam(ReportModel):
     def read_words(self, embedded: Tensor, semantic: Tensor | None, found: Tensor | None = None) -> Tensor:
         """LayerNorm(E + R(E)), each word by itself: rows x L x width, the rows of one study side by side."""
         if self.reads_text:
-            embedded = self.consolidate_text(embedded, self.retrieve(embedded) if found is None else found)
+            retrieved = self.retrieve(embedded) if found is None else found
+            embedded = self.consolidate_text(embedded, retrieved)  # MCSAM: E
         if semantic is not None and not self.semantic_token:
             embedded = embedded + semantic.repeat_interleave(len(embedded) // len(semantic), 0)
         return embedded

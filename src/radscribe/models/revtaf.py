@@ -103,7 +103,7 @@ class RevtafKnowledge:
     def with_ball(self, ball: Tensor, curvature: float, fingerprint: str) -> RevtafKnowledge:
         """The same knowledge with an index over the ball embeddings (N x d_h) of its studies."""
         database = self.database.with_ball(ball)
-        index = ReferenceIndex(ball, curvature, fingerprint, database.kin.to(ball.device), IndexConfig())
+        index = ReferenceIndex(ball, curvature, fingerprint, database.related_ids.to(ball.device), IndexConfig())
         return RevtafKnowledge(database, self.table, self.report_vectors, index)
 
     def to(self, device: torch.device) -> RevtafKnowledge:
@@ -117,7 +117,7 @@ class Ranking(NamedTuple):
     presence: Tensor  # R x 75, by which they search
     indexed: Tensor  # R x 75, by which the database places them
     labels: Tensor  # R x 18
-    groups: Tensor  # R x 2, patients and reports
+    related_ids: Tensor  # R x 2, patients and reports
 
 
 class RevtafBatch(NamedTuple):
@@ -207,10 +207,10 @@ class Revtaf(ReportModel):
 
     def rank(self, studies: Ranking, config: RetrievalConfig) -> Tensor:
         """L_rank of R studies (Eq. 5 to 7): a scalar."""
-        presence, indexed, labels, groups = studies
+        presence, indexed, labels, related_ids = studies
         embeddings = self.retrieval(noisy(presence, config.noise))  # H = HNN(F_logit)
         placed = self.retrieval(indexed) if config.indexed == "reports" else embeddings
-        return ranking_loss(embeddings, placed, labels, groups, config, self.retrieval.curvature)
+        return ranking_loss(embeddings, placed, labels, related_ids, config, self.retrieval.curvature)
 
     def task_loss(self, memory: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Eq. 2 with label smoothing: [DEC] and the 18 states are given, every word and [SEP] is a target."""
@@ -247,20 +247,21 @@ class Revtaf(ReportModel):
         return torch.cat((with_reports.fused, with_entities.fused), -1), consistency
 
     def recall(
-        self, entities: FilmEntities, knowledge: RevtafKnowledge, groups: Tensor | None = None
+        self, entities: FilmEntities, knowledge: RevtafKnowledge, related_ids: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """References (B x k), neighbours (B x 21) and the references' ball distances, found from the film alone.
 
-        ``groups`` (B x 2, ``ReportDatabase.kin``) names the patients and reports of training films, passed over.
+        ``related_ids`` (B x 2, as ``ReportDatabase.related_ids``) are given for training films: related studies are
+        passed over.
         """
         config, count = self.config, self.config.classification.neighbours
         wanted = config.fusion.references if config.fusion else 1
-        neighbours = knowledge.database.nearest_films(entities.features, groups, count)
+        neighbours = knowledge.database.nearest_films(entities.features, related_ids, count)
         if not config.retrieval:
             return neighbours[:, :wanted], neighbours, None
         assert knowledge.index is not None, "the index is built before the ball is searched"
         embeddings = self.retrieval(entities.presence)
-        distances, found = knowledge.index.search(embeddings, wanted if config.fusion else count, groups)
+        distances, found = knowledge.index.search(embeddings, wanted if config.fusion else count, related_ids)
         distances, found = distances.to(neighbours.device), found.to(neighbours.device)
         if not config.fusion:
             return found[:, :1], found, distances[:, :1]

@@ -70,11 +70,13 @@ class AlignmentHeads(nn.Module):
 
     def films(self, features: Tensor) -> Tensor:
         """v: N x d_v -> N x width, unit rows."""
-        return functional.normalize(self.film_head((features - self.film_mean) / self.film_spread).float(), dim=-1)
+        places = self.film_head((features - self.film_mean) / self.film_spread)
+        return functional.normalize(places.float(), dim=-1)  # MCSAM: v
 
     def texts(self, features: Tensor) -> Tensor:
         """t: N x d_t -> N x width, unit rows."""
-        return functional.normalize(self.text_head((features - self.text_mean) / self.text_spread).float(), dim=-1)
+        places = self.text_head((features - self.text_mean) / self.text_spread)
+        return functional.normalize(places.float(), dim=-1)  # MCSAM: t
 
     def forward(self, batch: PairFeatures) -> dict[str, Tensor]:
         """The symmetric contrast; studies of one and the same report are no negatives of each other."""

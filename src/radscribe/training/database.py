@@ -43,7 +43,7 @@ class SentencesStep:
 
 
 def reference_database(training: Training, text: TrainedText, features: Tensor) -> ReportDatabase:
-    """The reference database of the training split; ``features`` (N x w) tell its films apart."""
+    """The reference database of the training split; ``features`` (N x w) describe its films."""
     asked = SentencesStep(training, text, features)
     step = training.cache.step(asked)
     if asked.built:

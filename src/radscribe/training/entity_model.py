@@ -1,4 +1,4 @@
-"""The entity model's training: the training split's own triplets are the targets."""
+"""Trains the entity model on the triplets of the training split's reports."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class EntityLoss(nn.Module):
     """Cross-entropy of presence, weighted by class frequency, and of the position where there is one.
 
     Presence is read from the pooled patches too, by a linear layer that is dropped after training: the queries find
-    where to look only once the patches tell something, and pooled films that are alike then show alike entities.
+    where to look only once the patches carry information, and similar pooled films then show similar entities.
     """
 
     weights: Tensor

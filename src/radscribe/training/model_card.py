@@ -67,8 +67,7 @@ def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
         "",
         f"**{NOTICE}**",
         "",
-        f"A {paper}, independent reimplementation) that drafts chest X-ray "
-        "reports, trained by radscribe.",
+        f"A {paper}, independent reimplementation) that drafts chest X-ray reports, trained by radscribe.",
         "",
         f"- Data: {studies} studies; dataset {dataset['fingerprint'][:16]}. {paired}".rstrip(),
         f"- Section drafted: {recipe['section']}. Seed {recipe['seed']}.",

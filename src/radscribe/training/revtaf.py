@@ -100,9 +100,9 @@ class RevtafObjective(ReportObjective):
         module = ModelWithKnowledge(model, knowledge)
         super().__init__(module, model, training, validation, config, search, seed, strata)
         self.model, self.training, self.validation = model, training, validation
-        self.kin = knowledge.database.kin.cpu()
+        self.related_ids = knowledge.database.related_ids.cpu()
         self.neighbours = knowledge.database.nearest_films(
-            training.entities.features, self.kin, model.config.classification.neighbours
+            training.entities.features, self.related_ids, model.config.classification.neighbours
         )
         self.references: Tensor | None = None
 
@@ -125,7 +125,7 @@ class RevtafObjective(ReportObjective):
             with torch.no_grad():
                 entities = FilmEntities(*(part.to(self.device) for part in self.training.entities))
                 knowledge = self.module.knowledge
-                references, neighbours, _ = self.model.recall(entities, knowledge, self.kin.to(self.device))
+                references, neighbours, _ = self.model.recall(entities, knowledge, self.related_ids.to(self.device))
             self.references, self.neighbours = references.cpu(), neighbours.cpu()
         elif config.retrieval is not None:
             self.references = None  # chosen by labels, batch by batch
@@ -152,7 +152,10 @@ class RevtafObjective(ReportObjective):
             return by_ball
         labels, known = self.training.labels[indices], database.labels.cpu()
         wanted = config.fusion.references if config.fusion else 1
-        draws = [choose_references(labels, self.kin[indices], known, self.kin, generator) for _ in range(wanted)]
+        draws = [
+            choose_references(labels, self.related_ids[indices], known, self.related_ids, generator)
+            for _ in range(wanted)
+        ]
         by_labels = torch.stack(draws, 1)
         if by_ball is None:
             return by_labels
@@ -166,7 +169,9 @@ class RevtafObjective(ReportObjective):
             order = torch.randperm(self.count, generator=generator)
             rows = torch.cat((rows, order[~torch.isin(order, rows)][: retrieval.pool]))
         training = self.training
-        return Ranking(training.entities.presence[rows], training.indexed[rows], training.labels[rows], self.kin[rows])
+        return Ranking(
+            training.entities.presence[rows], training.indexed[rows], training.labels[rows], self.related_ids[rows]
+        )
 
     def rebuild_index(self, fingerprint: str = "") -> None:
         self.module.knowledge = build_index(self.model, self.module.knowledge, self.training.indexed, fingerprint)

@@ -15,8 +15,8 @@ _MARK = re.compile(rf"\s*\b{REMOVED}\b", re.IGNORECASE)
 def writable(report: str) -> str:
     """``report`` without its sentences that hold the mark of removed words, as no draft may hold it.
 
-    A sentence that states a finding stays, less the mark: the states that the decoder is given are to be told. So does
-    a report that has no sentence without it.
+    A sentence that states a finding stays, without the mark: the decoder is given its state and must write it. A report
+    whose every sentence holds the mark stays too, without the marks.
     """
     if not _MARK.search(report):
         return report

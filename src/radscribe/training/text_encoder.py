@@ -1,4 +1,4 @@
-"""The small text encoder's training: masked words, contrast of a sentence with its film and with what it states."""
+"""Trains the small text encoder by masked words and by contrast of a sentence with its film and its triplets."""
 
 from __future__ import annotations
 
@@ -171,10 +171,10 @@ class TextEncoderObjective:
         """
         found = [self.triplets[sentence] for sentence in sentences]
         columns = dict.fromkeys(
-            (entity, told, state)
+            (entity, where, state)
             for triplets in found
             for entity, place, present in triplets
-            for told, state in ((place, present), (place, 1 - present), (MIRRORED[place], present))
+            for where, state in ((place, present), (place, 1 - present), (MIRRORED[place], present))
         )
         column = {triplet: position for position, triplet in enumerate(columns)}
         stated = torch.zeros(max(len(sentences), 1), max(len(column), 1))

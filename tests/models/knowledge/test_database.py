@@ -62,7 +62,7 @@ def test_a_reports_vector_is_the_mean_of_its_sentences() -> None:
 
 def test_similar_films_are_never_the_patients_own() -> None:
     found = database(patients="aab")
-    near = found.nearest_films(found.features, found.kin, 1)
+    near = found.nearest_films(found.features, found.related_ids, 1)
     assert near.tolist()[:2] == [[2], [2]]
     assert found.nearest_films(found.features, None, 1).flatten().tolist() == [0, 1, 2]
 
@@ -70,19 +70,19 @@ def test_similar_films_are_never_the_patients_own() -> None:
 def test_nor_are_they_of_films_that_share_the_report() -> None:
     """With weak pairs one report belongs to several patients: looking it up would give the answer away."""
     found = replace(database(patients="abc"), report_ids=("r1", "r2", "r1"))
-    assert found.kin.tolist() == [[0, 0], [1, 1], [2, 0]]
-    assert found.nearest_films(found.features, found.kin, 2)[[0, 2]].tolist() == [[1, -1], [1, -1]]
+    assert found.related_ids.tolist() == [[0, 0], [1, 1], [2, 0]]
+    assert found.nearest_films(found.features, found.related_ids, 2)[[0, 2]].tolist() == [[1, -1], [1, -1]]
 
 
 def test_related_ids_of_other_columns_are_refused() -> None:
     found = database()
     with pytest.raises(ValueError, match="1 columns of related ids against 2"):
-        found.nearest_films(found.features, found.groups, 1)
+        found.nearest_films(found.features, found.patients, 1)
 
 
 def test_where_no_other_patient_is_left_there_is_no_neighbour_and_its_report_reads_as_nothing() -> None:
     found = database(patients="aab")
-    near = found.nearest_films(found.features, found.kin, 21)
+    near = found.nearest_films(found.features, found.related_ids, 21)
     assert near.shape == (3, 21)
     assert near[0].tolist() == [2] + [-1] * 20 and near[2].sort(descending=True).values[:2].tolist() == [1, 0]
     vectors = found.neighbour_vectors(near, found.report_vectors)
@@ -91,9 +91,9 @@ def test_where_no_other_patient_is_left_there_is_no_neighbour_and_its_report_rea
 
 def test_neighbours_found_block_by_block_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     found = database(patients="aab")
-    whole = found.nearest_films(found.features, found.kin, 2)
+    whole = found.nearest_films(found.features, found.related_ids, 2)
     monkeypatch.setattr(nearest_module, "_BLOCK", 1)
-    assert torch.equal(found.nearest_films(found.features, found.kin, 2), whole)
+    assert torch.equal(found.nearest_films(found.features, found.related_ids, 2), whole)
 
 
 def test_the_nearest_sentence_knows_a_study_that_holds_it() -> None:

@@ -1,4 +1,7 @@
-"""The report decoder: BERT's layout with causal self-attention and cross-attention on the fused patches."""
+"""The report decoder: BERT's layout with causal self-attention and cross-attention on the fused patches.
+
+f_d of REVTAF (arXiv 2507.07568, Section 3.2), and with memory tokens the decoder of MCSAM (arXiv 2404.00588).
+"""
 
 from __future__ import annotations
 
@@ -20,25 +23,30 @@ WordReader = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """BERT-base by default. ``memory_width`` is the width of what cross-attention reads (2d after fusion).
+    """Sizes of the decoder, BERT-base by default. Raises ``ValueError`` for a setting out of its range."""
 
-    ``rest`` lets cross-attention rest on one learned vector beside the patches. Attention must sum to one: without it,
-    words that need nothing of the film park it on some patch, and every map shows that patch. Not in the paper.
-    ``memory_tokens`` (MCSAM's N_p) are learned vectors before the words, which every word may read;
-    ``relational_slots`` (R2Gen's memory has 3) keep a state of the words so far that steers every norm. Weights start
-    "normal" as BERT's do, or "xavier" as R2Gen's: larger in a narrow network, where words look at the film sooner.
-    """
-
+    # Transformer layers.
     layers: int = 12
+    # Width of a word's vector.
     width: int = 768
+    # Attention heads; ``width`` is a multiple of them.
     heads: int = 12
+    # Hidden width of each layer's feed-forward network.
     feed_forward: int = 3072
+    # Longest sequence of prompt and words, in tokens.
     max_positions: int = 512
+    # Dropout of embeddings and sublayers, in training.
     dropout: float = 0.1
+    # Dropout of attention weights, in training.
     attention_dropout: float = 0.1
+    # Ours: one learned vector beside the patches that cross-attention may rest on. Attention must sum to one: without
+    # it, words that need nothing of the film park it on some patch, and every map shows that patch.
     rest: bool = False
+    # MCSAM's N_p: learned vectors before the words, which every word may read; 0 in REVTAF.
     memory_tokens: int = 0
+    # Slots of R2Gen's relational memory (there 3), whose state of the words so far steers every norm; 0 is none.
     relational_slots: int = 0
+    # How linear maps start: "normal" as BERT's; "xavier" as R2Gen's, larger in a narrow network.
     initialization: Literal["normal", "xavier"] = "normal"
 
     def __post_init__(self) -> None:
@@ -51,7 +59,10 @@ class DecoderConfig:
 
 
 class Attention(nn.Module):
-    """Multi-head attention whose keys and values can be computed apart from its queries, so that they can be kept."""
+    """Multi-head attention whose keys and values are computed apart from its queries, so that they can be kept.
+
+    ``width`` is that of the queries and the output, ``key_width`` that of what is read.
+    """
 
     def __init__(self, width: int, key_width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -62,14 +73,18 @@ class Attention(nn.Module):
         self.output = nn.Linear(width, width)
 
     def split(self, x: Tensor) -> Tensor:
-        """B x L x width -> B x heads x L x width / heads."""
+        """``B x L x width -> B x heads x L x (width / heads)``."""
         return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of what is read: ``B x L x key_width -> B x heads x L x (width / heads)`` each."""
         return self.split(self.key(x)), self.split(self.value(x))
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``mask`` (L x keys) is true where a position may attend; without it every position may everywhere."""
+        """``B x L x width``, and keys and values of B x heads x keys x (width / heads), ``-> B x L x width``.
+
+        ``mask`` (L x keys, bool) is true where a position may attend; without it every position may everywhere.
+        """
         attended = self._attend(self.split(self.query(x)), keys, values, mask)
         output: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         return output
@@ -86,10 +101,11 @@ class Attention(nn.Module):
         return weights @ values
 
     def shares(self, x: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """How much of what a position takes over comes from each key: B x L x keys, rows sum to one.
+        """How much of what a position takes over comes from each key: ``B x L x keys``, rows sum to one.
 
-        By the norm of the vectors carried over, all heads together. A weight alone tells less: it may be large where
-        the value is next to nothing (Kobayashi et al., "Attention is Not Only a Weight", arXiv 2004.10102).
+        By the norm of the vectors carried over, all heads together. A weight alone shows less: it may be large where
+        the value is next to nothing (Kobayashi et al., "Attention is Not Only a Weight", arXiv 2004.10102). The
+        arguments are those of ``forward``.
         """
         queries = self.split(self.query(x))
         weights = (queries / queries.shape[-1] ** 0.5 @ keys.transpose(-1, -2)).softmax(-1)  # alpha
@@ -100,6 +116,8 @@ class Attention(nn.Module):
 
 
 class DecoderLayer(nn.Module):
+    """Self-attention, cross-attention and a feed-forward network, a norm behind each, as in BERT."""
+
     def __init__(self, config: DecoderConfig, memory_width: int) -> None:
         super().__init__()
         width = config.width
@@ -121,10 +139,11 @@ class DecoderLayer(nn.Module):
         state: tuple[Tensor, ...] = (),
         looked: list[Tensor] | None = None,
     ) -> Tensor:
-        """rows x L x width -> the same, given keys and values of the words and of the memory.
+        """``rows x L x width`` -> the same, given keys and values of the words (``own``) and of the memory.
 
-        The rows of one study stand side by side and read one memory, whose keys are never copied. ``state`` holds that
-        of a relational memory where there is one; ``looked`` takes the shares of the memory in what is read.
+        The rows of one study are side by side and read one memory, whose keys are never copied. ``mask`` (L x keys) is
+        that of self-attention; ``state`` holds the relational memory's where there is one; to ``looked`` the shares of
+        the memory in what is read are appended, B x (rows of a study * L) x keys.
         """
         x = self.self_norm(x + self.dropout(self.self_attention(x, *own, mask)), *state)
         grouped = x.reshape(len(memory[0]), -1, x.shape[-1])
@@ -147,23 +166,21 @@ def _norm(config: DecoderConfig) -> nn.LayerNorm:
 class Cache:
     """Keys and values of one decoding run: cross-attention's once a study, self-attention's once a beam.
 
-    ``self_keys`` and ``self_values``: layers x (B * beams) x heads x length x width / heads, filled up to ``length``
-    (memory tokens first); ``memory``: for each layer, keys and values B x heads x patches x width / heads; ``studies``
-    (B): which of the studies it began with are left.
+    The rows are B studies x beams, a study's beams side by side.
     """
 
-    self_keys: Tensor
-    self_values: Tensor
-    memory: list[tuple[Tensor, Tensor]]
-    studies: Tensor
+    self_keys: Tensor  # layers x rows x heads x longest x (width / heads), filled up to ``length``, memory tokens first
+    self_values: Tensor  # of the same shape
+    memory: list[tuple[Tensor, Tensor]]  # of each layer, keys and values B x heads x patches x (width / heads)
+    studies: Tensor  # B: which of the studies it began with are left
     read_words: WordReader | None = None
     state: Tensor | None = None  # of the relational memory, rows x its width
     length: int = field(default=0)
 
     def reorder(self, rows: Tensor) -> None:
-        """Continues row ``i`` from what was row ``rows[i]``; a study none of whose rows is named is left behind.
+        """Continues row ``i`` from what was row ``rows[i]`` (whole numbers), in place.
 
-        Only the filled part of rows that change moves.
+        A study none of whose rows is named is dropped. Only the filled part of rows that change moves.
         """
         beams = self.self_keys.shape[1] // len(self.studies)
         if len(rows) < len(self.studies) * beams:
@@ -178,7 +195,11 @@ class Cache:
 
 
 class ReportDecoder(nn.Module):
-    """Token ids (B x L) and memory (B x P x memory width) -> logits over the vocabulary (B x L x V), head tied."""
+    """Predicts each next word from the words before it and the patches; the head is tied to the word embedding.
+
+    p(r_t | r_1 ... r_t-1, I) of REVTAF's Eq. 1. ``memory_width`` is the width of what cross-attention reads: 2d behind
+    REVTAF's fusion.
+    """
 
     def __init__(self, config: DecoderConfig, vocabulary_size: int, memory_width: int) -> None:
         super().__init__()
@@ -206,22 +227,25 @@ class ReportDecoder(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def embed(self, tokens: Tensor, first_position: int = 0) -> Tensor:
-        """E: B x L x width."""
+        """E, words with their positions: ``B x L (token ids) -> B x L x width``."""
         positions = torch.arange(first_position, first_position + tokens.shape[1], device=tokens.device)
         embedded: Tensor = self.embedding_norm(self.words(tokens) + self.positions(positions))
         return embedded
 
     def head(self, hidden: Tensor) -> Tensor:
+        """Logits over the vocabulary: ``... x width -> ... x V``."""
         transformed = self.transform_norm(functional.gelu(self.transform(hidden)))
         return functional.linear(transformed, self.words.weight, self.bias)
 
     def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
+        """Logits of the word behind each position: ``B x L (token ids), B x P x memory_width -> B x L x V``."""
         return self.head(self.hidden(self.embed(tokens), memory))
 
     def hidden(self, embedded: Tensor, memory: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """What the head reads of embedded words: B x L x width -> the same.
+        """What the head reads of embedded words: ``B x L x width, B x P x memory_width -> B x L x width``.
 
-        With ``lengths`` (B) rows of like length are computed together; behind its length a row means nothing.
+        With ``lengths`` (B, in words) rows of similar length are computed together; behind its length a row means
+        nothing.
         """
 
         def compute(rows: Tensor, length: int) -> Tensor:
@@ -232,9 +256,10 @@ class ReportDecoder(nn.Module):
         return by_length(compute, lengths, embedded.shape[1])
 
     def explain(self, embedded: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits, and the patches' shares in what each word reads of them, mean over layers: B x L x P.
+        """Logits (B x L x V), and the patches' shares in what each word reads, mean over layers (B x L x P).
 
-        Each row sums to one, or with ``rest`` to the share that does not rest.
+        Each row of shares sums to one, or with ``rest`` to the part that does not rest. The arguments are those of
+        ``hidden``.
         """
         hidden, shares = self._hidden(embedded, memory, with_shares=True)
         return self.head(hidden), torch.stack(shares).mean(0)[..., : memory.shape[1]]
@@ -243,7 +268,7 @@ class ReportDecoder(nn.Module):
         """The memory tokens and behind them the words: B x (N_p + L) x width."""
         if self.config.memory_tokens:
             tokens = self.embedding_norm(self.memory_tokens).expand(len(embedded), -1, -1)
-            embedded = torch.cat((tokens, embedded), 1)
+            embedded = torch.cat((tokens, embedded), 1)  # MCSAM: N_p
         dropped: Tensor = self.dropout(embedded)
         return dropped
 
@@ -253,7 +278,7 @@ class ReportDecoder(nn.Module):
         Memory tokens read each other and no word: a word that reads them would see the words after it.
         """
         mask = torch.ones(length, length, dtype=torch.bool, device=device).tril()
-        mask[: self.config.memory_tokens, : self.config.memory_tokens] = True
+        mask[: self.config.memory_tokens, : self.config.memory_tokens] = True  # MCSAM: N_p
         return mask
 
     def _readable(self, memory: Tensor) -> Tensor:
@@ -282,9 +307,10 @@ class ReportDecoder(nn.Module):
         return hidden[:, words], [looked[:, words] for looked in shares]
 
     def start(self, memory: Tensor, beams: int, length: int, read_words: WordReader | None = None) -> Cache:
-        """An empty cache for ``beams`` continuations of each study in ``memory``, up to ``length`` tokens.
+        """An empty cache for ``beams`` continuations of each study in ``memory`` (B x P x memory_width).
 
-        ``read_words`` is what full passes do to E before ``hidden`` reads it.
+        ``length`` is the most tokens that it holds, prompt included; ``read_words`` is what full passes do to E before
+        ``hidden`` reads it.
         """
         config, memory = self.config, self._readable(memory)
         length += config.memory_tokens
@@ -294,9 +320,10 @@ class ReportDecoder(nn.Module):
         return Cache(memory.new_zeros(shape), memory.new_zeros(shape), kept, studies, read_words)
 
     def step(self, tokens: Tensor, cache: Cache) -> Tensor:
-        """Logits (rows x V) after the last of ``tokens`` (rows x L), which continue what ``cache`` holds.
+        """Logits after the last of ``tokens``, which continue what ``cache`` holds: ``rows x L -> rows x V``.
 
-        ``rows`` is studies x beams, a study's beams side by side. L is 1, or the whole prompt on an empty cache.
+        The rows are studies x beams, a study's beams side by side. L is 1, or the whole prompt on an empty cache;
+        anything else raises ``ValueError``.
         """
         first = cache.length
         if first and tokens.shape[1] != 1:

@@ -1,4 +1,4 @@
-"""Sequences of unlike length in one batch, without the work that padding them all to the longest would cost."""
+"""Computes sequences of different lengths in one batch without padding them all to the longest."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from torch.nn import functional
 
 
 def by_length(compute: Callable[[Tensor, int], Tensor], lengths: Tensor, longest: int, parts: int = 3) -> Tensor:
-    """B x ``longest`` x width: what ``compute`` makes of the B rows, those of like length together.
+    """What ``compute`` makes of B rows, those of similar length together: ``B x longest x width``.
 
-    ``compute(rows, length)`` gives rows x length x width for some rows (whole numbers), of which no more positions are
-    wanted; behind ``lengths`` (B) the result is zero or whatever ``compute`` gave.
+    ``compute(rows, length)`` returns rows x length x width for the rows of these indices, up to position ``length``.
+    ``lengths`` (B) are those of the rows, at most ``longest``; behind its length a row is zero or whatever ``compute``
+    gave. ``parts``: into how many batches of similar length the rows are cut. Raises no errors of its own.
     """
     order = lengths.argsort(stable=True)
     pieces = []

@@ -1,4 +1,4 @@
-"""The relational memory of R2Gen (Chen et al., arXiv 2010.16056): a state that reads each word and steers the norms."""
+"""The relational memory of R2Gen (Chen et al., arXiv 2010.16056): a state of the words so far that steers the norms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from torch.nn import functional
 
 
 class RelationalMemory(nn.Module):
-    """A state of ``slots`` vectors, rewritten by every word: rows x (slots * width)."""
+    """A state of ``slots`` vectors of ``width``, rewritten by every word.
+
+    A state is rows x (slots * width). Raises no errors of its own.
+    """
 
     def __init__(self, slots: int, width: int, heads: int) -> None:
         super().__init__()
@@ -19,11 +22,11 @@ class RelationalMemory(nn.Module):
         self.gates_of_state = nn.Linear(width, 2 * width)
 
     def start(self, words: Tensor) -> Tensor:
-        """The state before any of ``words`` (rows x L x width): unit vectors, so that the slots differ."""
+        """The state before any of ``words``: ``rows x L x width -> rows x (slots * width)``, unit vectors."""
         return torch.eye(self.slots, self.width, device=words.device).flatten().expand(len(words), -1)
 
     def step(self, word: Tensor, state: Tensor) -> Tensor:
-        """The state after ``word`` (rows x width)."""
+        """The state after ``word``: ``rows x width, rows x (slots * width) -> rows x (slots * width)``."""
         memory = state.view(-1, self.slots, self.width)
         seen = torch.cat((memory, word.unsqueeze(1)), 1)
         read = memory + self.attention(memory, seen, seen, need_weights=False)[0]
@@ -33,7 +36,10 @@ class RelationalMemory(nn.Module):
         return after
 
     def forward(self, words: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """The states after each of ``words`` (rows x L x width), rows x L x (slots * width), and the last one."""
+        """The states after each of ``words`` (rows x L x width), and the last one.
+
+        ``rows x L x (slots * width)`` and ``rows x (slots * width)``.
+        """
         states = []
         for position in range(words.shape[1]):
             state = self.step(words[:, position], state)
@@ -42,7 +48,7 @@ class RelationalMemory(nn.Module):
 
 
 class ConditionalNorm(nn.LayerNorm):
-    """A LayerNorm whose scale and shift are moved by the state of a relational memory (rows x L x state width)."""
+    """R2Gen's memory-driven LayerNorm: the state of a relational memory is added to its scale and shift."""
 
     def __init__(self, width: int, state_width: int, eps: float) -> None:
         super().__init__(width, eps=eps)
@@ -51,6 +57,7 @@ class ConditionalNorm(nn.LayerNorm):
         )
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> Tensor:
+        """``rows x L x width, rows x L x state_width -> rows x L x width``; the state is needed."""
         assert state is not None
         normal = functional.layer_norm(x, self.normalized_shape, eps=self.eps)
         steered: Tensor = (self.weight + self.scale(state)) * normal + self.bias + self.shift(state)

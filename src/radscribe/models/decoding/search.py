@@ -1,4 +1,4 @@
-"""Beam search over the decoder's cache; one beam is greedy search."""
+"""Beam search over the decoder's cache for the likeliest report; one beam is greedy search."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from radscribe.models.decoding.decoder import ReportDecoder, WordReader
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Limits count new tokens, [SEP] too. A finished beam scores log-probability / length ** ``length_penalty``.
+    """How a report is searched for. Raises ``ValueError`` for a setting out of its range."""
 
-    ``temperature`` above 0 draws instead of searching: Gumbel noise of that size goes to the log-probabilities. Draws
-    begin from ``seed`` and the film itself, so that a film always gets one report. Where many reports suit a film, as
-    where films and reports were paired by their findings alone, a search writes the one likeliest report for all
-    of them. Not in the papers.
-    """
-
+    # Continuations kept for each study; 1 is greedy search.
     beams: int = 3
+    # Most new tokens, [SEP] included.
     max_new_tokens: int = 150
+    # Fewest new tokens before [SEP].
     min_new_tokens: int = 0
+    # A finished beam scores log-probability / length ** length_penalty.
     length_penalty: float = 1.0
+    # Ours: above 0 reports are drawn instead of searched for, with Gumbel noise of this size on the log-probabilities.
+    # Where many reports suit a film (pairs by findings alone), a search writes the one likeliest for all such films.
     temperature: float = 0.0
+    # Random seed of the draws, which depend on the film itself too: a film always gets the same report.
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -49,10 +50,11 @@ def search(
     read_words: WordReader | None = None,
     seeds: Tensor | None = None,
 ) -> list[list[int]]:
-    """The best continuation found for each study, new tokens only, without [SEP].
+    """The continuation of highest probability (Eq. 1) found for each of B studies: new token ids, without [SEP].
 
-    ``memory``: B x P x memory width; ``prompt``: B x L token ids; ``banned`` ids are never drafted; ``seeds`` (B, whole
-    numbers) are what the draws of each study begin from, needed at a temperature.
+    ``memory``: B x P x memory width; ``prompt``: B x L token ids; ``end``: the id of [SEP]; ``banned`` ids are never
+    drafted; ``read_words`` is what full passes do to embedded words; ``seeds`` (B, whole numbers) are what the draws of
+    each study begin from. Raises ``ValueError`` at a temperature without ``seeds``.
     """
     beams, device = config.beams, prompt.device
     limit = min(config.max_new_tokens, decoder.config.max_positions - prompt.shape[1])
@@ -75,7 +77,7 @@ def search(
         log_probabilities[..., list(banned)] = float("-inf")
         if length < config.min_new_tokens:
             log_probabilities[..., end] = float("-inf")
-        totals = (scores[..., None] + log_probabilities).flatten(1)
+        totals = (scores[..., None] + log_probabilities).flatten(1)  # Eq. 1: the product, as a sum of logarithms
         # Twice the beams: at most ``beams`` of them are endings, so enough remain to go on with.
         top_scores, top = totals.topk(min(2 * beams, totals.shape[1]), dim=1)
         beam, token = top // vocabulary, top % vocabulary
@@ -131,7 +133,7 @@ class _Draft:
 
 
 def _generators(config: SearchConfig, seeds: Tensor | None, studies: int) -> list[torch.Generator | None]:
-    """One for each study at a temperature: what it draws does not hang on the studies beside it."""
+    """One for each study at a temperature: what it draws does not depend on the studies beside it."""
     if not config.temperature:
         return [None] * studies
     if seeds is None:

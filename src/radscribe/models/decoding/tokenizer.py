@@ -1,4 +1,4 @@
-"""The report tokenizer: WordPiece with a start token and one token for each state of a condition."""
+"""The report tokenizer: turns reports into WordPiece ids and back, with a token for each state of a condition."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from radscribe.core.errors import RadscribeError
 # BERT's five, then the decoder's start and the four states in the order of labels.conditions.STATES.
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 START = "[DEC]"
+# What de-identification leaves in public reports in place of a name or date.
 REMOVED = "xxxx"
 STATE_TOKENS = ("[BLA]", "[POS]", "[NEG]", "[UNC]")
 
@@ -23,8 +24,8 @@ _NUMBER = re.compile(r"(\d)\. (\d)")
 def train_word_pieces(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
     """An uncased WordPiece vocabulary of at most ``vocabulary_size`` pieces, special tokens included.
 
-    Every word seen twice, the commonest first, then single characters to spell the rest. The trainer of ``tokenizers``
-    breaks ties at random, so that no training with it could be repeated bit by bit.
+    Every word that occurs twice or more, the commonest first, and single characters to spell the rest, even where they
+    exceed the size. The trainer of ``tokenizers`` breaks ties at random: no training with it is repeatable bit by bit.
     """
     normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
     counts = Counter(word for text in texts for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)))
@@ -41,7 +42,7 @@ def train_word_pieces(texts: Iterable[str], vocabulary_size: int) -> Tokenizer:
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
-    """A ``tokenizer.json``; raises ``RadscribeError`` where it is missing or damaged."""
+    """The tokenizer in a ``tokenizer.json``; raises ``RadscribeError`` where the file is missing or damaged."""
     try:
         return Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -51,7 +52,11 @@ def read_tokenizer(path: Path) -> Tokenizer:
 
 
 class ReportTokenizer:
-    """Reports to token ids and back. Special tokens that the vocabulary lacks are added at its end."""
+    """Reports to token ids and back.
+
+    [DEC] and the state tokens are added at the end of a vocabulary that lacks them. Raises ``RadscribeError`` for a
+    vocabulary without BERT's special tokens or without a full stop.
+    """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.backend = tokenizer
@@ -75,12 +80,12 @@ class ReportTokenizer:
         return int(self.backend.get_vocab_size())
 
     def encode(self, report: str, max_tokens: int) -> list[int]:
-        """Ids of the report's words and [SEP], at most ``max_tokens`` in all."""
+        """Ids of the report's words and [SEP], at most ``max_tokens`` in all, the report cut where it is longer."""
         ids: list[int] = self.backend.encode(report, add_special_tokens=False).ids
         return [*ids[: max_tokens - 1], self.end]
 
     def sentences(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
-        """(text, first position, end position) of each sentence in ``ids``; special tokens end the report.
+        """(text, first position, position behind the last) of each sentence in ``ids``; special tokens end the report.
 
         A sentence ends with a full stop that no digit follows: WordPiece sets "5.2" apart as three tokens.
         """
@@ -99,6 +104,7 @@ class ReportTokenizer:
         return found
 
     def decode(self, ids: Sequence[int]) -> str:
+        """The report that ``ids`` spell, up to the first special token: its sentences joined by spaces."""
         return " ".join(text for text, _, _ in self.sentences(ids))
 
 

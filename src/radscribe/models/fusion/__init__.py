@@ -1,1 +1,1 @@
-"""Where image and text meet: transport attention and the consistency between its maps."""
+"""Fusion of image and text: transport attention and consistency (REVTAF), consolidation and alignment (MCSAM)."""

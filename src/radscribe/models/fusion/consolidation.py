@@ -1,4 +1,4 @@
-"""Feature consolidation (MCSAM): own features and what was retrieved for them become one."""
+"""Feature consolidation of MCSAM (arXiv 2404.00588): joins features with what the memory bank holds for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ Join = Literal["add", "concatenate", "gate"]
 
 
 class Consolidation(nn.Module):
-    """LayerNorm(X + R(X)), each position by itself; or both concatenated and projected, or R(X) let in by a gate."""
+    """LayerNorm(X + R(X)), each position by itself.
+
+    That both modalities are consolidated is the paper's; how is ours. ``join`` "add" sums; "concatenate" projects
+    [X; R(X)] to ``width``; "gate" adds R(X) times a sigmoid gate made of both. Raises no errors of its own.
+    """
 
     def __init__(self, width: int, join: Join) -> None:
         super().__init__()
@@ -21,11 +25,11 @@ class Consolidation(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, own: Tensor, retrieved: Tensor) -> Tensor:
-        """``B x L x width`` twice ``-> B x L x width``."""
+        """X and R(X), ``B x L x width`` each ``-> B x L x width``."""
         if self.join == "add":
             joined = own + retrieved
         else:
             projected = self.project(torch.cat((own, retrieved), -1))
             joined = projected if self.join == "concatenate" else own + projected.sigmoid() * retrieved
-        consolidated: Tensor = self.norm(joined)
+        consolidated: Tensor = self.norm(joined)  # MCSAM: H_v, MCSAM: E
         return consolidated

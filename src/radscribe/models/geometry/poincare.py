@@ -1,8 +1,8 @@
 """The Poincaré ball of curvature -c: its maps, its distance and its lift to the hyperboloid.
 
-``curvature`` is the positive c of the paper, a number or a 0-d tensor (then differentiable); the ball has radius
-1 / sqrt(c). Every function works along the last axis, broadcasts over the others, and is written so that nothing
-cancels near the boundary.
+``curvature`` is the positive c of REVTAF (arXiv 2507.07568, Eq. 3 and 4), a number or a 0-d tensor (then
+differentiable); the ball has radius 1 / sqrt(c). Every function works along the last axis, broadcasts over the others,
+and is written so that nothing cancels near the boundary. None raises errors of its own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _room(x: Tensor, curvature: Curvature) -> Tensor:
 def project(x: Tensor, curvature: Curvature) -> Tensor:
     """Pull points at or beyond the boundary back inside the ball: ``... x d -> ... x d``.
 
-    The margin of sqrt(machine epsilon) leaves half of the digits of 1 - c ||x||^2, on which every distance rests.
+    The margin of sqrt(machine epsilon) leaves half of the digits of 1 - c ||x||^2, on which every distance depends.
     """
     limit = (1 - torch.finfo(x.dtype).eps ** 0.5) / _square_root(curvature)
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
@@ -39,14 +39,14 @@ def project(x: Tensor, curvature: Curvature) -> Tensor:
 
 
 def mobius_add(x: Tensor, y: Tensor, curvature: Curvature) -> Tensor:
-    """x (+) y: ``... x d, ... x d -> ... x d``.
+    """Möbius addition x (+) y of points of the ball, Eq. 4 of REVTAF: ``... x d, ... x d -> ... x d``.
 
-    The textbook quotient, regrouped around s = x + y so that no term cancels when y is close to -x.
+    The printed quotient, regrouped around s = x + y so that no term cancels when y is close to -x.
     """
     total = x + y
     excess = curvature * _square_norm(total)  # c ||s||^2
     room = _room(x, curvature)
-    return project((room * total + excess * x) / (room * _room(y, curvature) + excess), curvature)
+    return project((room * total + excess * x) / (room * _room(y, curvature) + excess), curvature)  # Eq. 4
 
 
 def exponential_map_at_zero(v: Tensor, curvature: Curvature) -> Tensor:
@@ -71,24 +71,24 @@ def mobius_matvec(weight: Tensor, x: Tensor, curvature: Curvature) -> Tensor:
 
 
 def _distance(gap: Tensor, room: Tensor, curvature: Curvature) -> Tensor:
-    """Distance from the Euclidean gap ||x - y|| and the product of the two points' room."""
+    """Distance from the Euclidean gap ||x - y|| and the product of the two points' room, all of one shape."""
     root = _square_root(curvature)
-    return torch.asinh(root * gap / room.sqrt()) * (2 / root)
+    return torch.asinh(root * gap / room.sqrt()) * (2 / root)  # Eq. 3
 
 
 def distance(x: Tensor, y: Tensor, curvature: Curvature) -> Tensor:
-    """Geodesic distance, broadcast: ``... x d, ... x d -> ...``.
+    """Geodesic distance between points of the ball, Eq. 3 of REVTAF, broadcast: ``... x d, ... x d -> ...``.
 
-    Eq. 3 with the sign the paper dropped, (2 / sqrt c) artanh(sqrt c ||(-x) (+) y||), in its equal form with arsinh,
+    With the sign that the paper dropped, (2 / sqrt c) artanh(sqrt c ||(-x) (+) y||), in its equal form with arsinh,
     which keeps its precision where artanh saturates.
     """
     gap = torch.linalg.vector_norm(x - y, dim=-1)
     room = (_room(x, curvature) * _room(y, curvature)).squeeze(-1)
-    return _distance(gap, room, curvature)
+    return _distance(gap, room, curvature)  # Eq. 3
 
 
 def pairwise_distance(x: Tensor, y: Tensor, curvature: Curvature) -> Tensor:
-    """Every distance between two sets of points by one matrix product: ``B x d, N x d -> B x N``.
+    """Every distance (Eq. 3) between two sets of points, by one matrix product: ``B x d, N x d -> B x N``.
 
     The squared gap is a difference of large numbers, so it is taken in float64; what is left below the rounding of
     that difference counts as zero, and a zero distance passes a zero gradient.
@@ -100,14 +100,14 @@ def pairwise_distance(x: Tensor, y: Tensor, curvature: Curvature) -> Tensor:
         square_gap = scale - 2 * (a @ b.mT)
         apart = square_gap > 16 * torch.finfo(torch.float64).eps * scale
         gap = torch.where(apart, square_gap, 1.0).sqrt() * apart
-        return _distance(gap, _room(a, curvature) * _room(b, curvature).mT, curvature).to(x.dtype)
+        return _distance(gap, _room(a, curvature) * _room(b, curvature).mT, curvature).to(x.dtype)  # Eq. 3
 
 
 def lift(x: Tensor, curvature: Curvature, *, query: bool = False) -> Tensor:
     """Coordinates on the hyperboloid: ``... x d -> ... x (d + 1)``, time first.
 
     With its time negated (``query=True``) a lifted query's inner product with a lifted point is
-    -cosh(sqrt c * distance): the nearest neighbour is exactly the maximum inner product.
+    -cosh(sqrt c * distance): the nearest neighbour is exactly the maximum inner product. Not in the paper.
     """
     room = _room(x, curvature)
     time = (2 - room) / room  # (1 + c ||x||^2) / (1 - c ||x||^2)

@@ -1,4 +1,8 @@
-"""Entropic optimal transport by Sinkhorn's iterations, differentiated through the iterations."""
+"""Entropic optimal transport by Sinkhorn's iterations, differentiated through the iterations.
+
+``transport_plan`` gives the weights of REVTAF's transport attention (arXiv 2507.07568, Eq. 10); ``solve_transport``
+gives the plans from which MCSAM's memory slots start (``models/knowledge/slots.py``).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,10 @@ _LOG_EMPTY = -1e30
 
 
 class ConvergenceError(RadscribeError):
-    """The marginals were not met within the iterations allowed."""
+    """The marginals were not met within the iterations allowed.
+
+    ``error`` is the largest L1 distance of a marginal, ``tolerance`` the one asked for, ``iterations`` those spent.
+    """
 
     def __init__(self, error: float, tolerance: float, iterations: int) -> None:
         super().__init__(
@@ -51,9 +58,12 @@ def solve_transport(
 ) -> Transport:
     """One problem to convergence, in the log domain and float64, without gradient: ``R x C, R, C -> Transport``.
 
-    ``row_potential``: where to start, for instance a related problem's. The columns' potentials follow from it in the
-    first update, so that a column whose cost is new needs none. Stops once both marginals' L1 errors are within
-    ``tolerance``, or raises ``ConvergenceError`` after ``iterations``.
+    ``epsilon`` is in units of the cost. ``row_potential`` (R, in units of the cost): where to start, for instance a
+    similar problem's. The columns' potentials follow from it in the first update, so that a column whose cost is new
+    needs none. Stops once the L1 errors of both marginals are within ``tolerance``.
+
+    Raises ``ConvergenceError`` where they are not after ``iterations``, and ``ValueError`` unless ``epsilon`` is
+    positive and ``iterations`` at least 1.
     """
     _check_positive(epsilon, iterations)
     log_kernel = _log_kernel(cost.double(), column_marginal, epsilon).unsqueeze(0)
@@ -80,11 +90,14 @@ def transport_plan(
 
     The last update is that of the rows, so that these sum exactly to ``row_marginal``. A column without mass gets
     exactly zero whatever its cost, and a problem whose columns have no mass at all gets a plan of zeros. The marginals
-    broadcast over the leading axes of ``cost``.
+    broadcast over the leading axes of ``cost``; ``epsilon`` is in units of the cost.
 
-    ``tolerance``: stop once the L1 errors of both marginals of every problem are within it, or raise
-    ``ConvergenceError`` after ``iterations``. ``unbalanced``: strength of a Kullback-Leibler penalty that replaces the
-    constraint on the columns; the rows stay exact, and ``tolerance`` bounds the mass that one more update would move.
+    ``tolerance``: stop once the L1 errors of both marginals of every problem are within it; None runs all
+    ``iterations``. ``unbalanced``: strength of a Kullback-Leibler penalty that replaces the constraint on the columns;
+    the rows stay exact, and ``tolerance`` then bounds the mass that one more update would move.
+
+    Raises ``ConvergenceError`` where ``tolerance`` is not met after ``iterations``, and ``ValueError`` unless
+    ``epsilon`` and ``unbalanced`` are positive and ``iterations`` is at least 1.
     """
     _check_positive(epsilon, iterations, unbalanced)
     power = 1.0 if unbalanced is None else unbalanced / (unbalanced + epsilon)
@@ -102,7 +115,7 @@ def transport_plan(
         else:
             f, g, _ = _log_domain_potentials(log_kernel, row, column, power, iterations, tolerance)
             plan = _log_domain_plan(log_kernel, f, g, column)
-    return plan.view(cost.shape).to(cost.dtype)
+    return plan.view(cost.shape).to(cost.dtype)  # Eq. 10: the transport plan behind MPSA's weights
 
 
 def _check_positive(epsilon: float, iterations: int, unbalanced: float | None = None) -> None:

@@ -1,1 +1,1 @@
-"""What is looked up: the learned ball and its index, the report database, the prompts made from it."""
+"""What is looked up: the report database and its index in the learned ball, prompts, and the memory bank."""

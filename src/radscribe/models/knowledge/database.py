@@ -39,7 +39,7 @@ class ReportDatabase:
 
     study_ids: tuple[str, ...]  # N
     report_ids: tuple[str, ...]  # N: whose report it is (another study's where pairs are weak)
-    groups: Tensor  # N: patients as integers (the name is the stored file's)
+    patients: Tensor  # N: patients as integers
     labels: Tensor  # N x 18 states, uint8
     report_of_study: Tensor  # N -> R
     sentences_of_report: Tensor  # R x longest report, indices into S, -1 behind the end
@@ -53,15 +53,15 @@ class ReportDatabase:
         return len(self.study_ids)
 
     @property
-    def kin(self) -> Tensor:
+    def related_ids(self) -> Tensor:
         """Related ids, N x 2: patients and reports as integers. Studies that share either are related.
 
         Related studies are no references of each other: what is to be learned must not be looked up. With weak pairs
         one report belongs to several patients.
         """
         known = {name: number for number, name in enumerate(dict.fromkeys(self.report_ids))}
-        reports = torch.tensor([known[name] for name in self.report_ids], device=self.groups.device)
-        return torch.stack((self.groups, reports.to(self.groups.dtype)), 1)
+        reports = torch.tensor([known[name] for name in self.report_ids], device=self.patients.device)
+        return torch.stack((self.patients, reports.to(self.patients.dtype)), 1)
 
     @property
     def report_vectors(self) -> Tensor:
@@ -98,10 +98,11 @@ class ReportDatabase:
     def nearest_films(self, features: Tensor, related_ids: Tensor | None, count: int) -> Tensor:
         """The studies whose films are most alike by cosine: ``B x w, B x 2, count -> B x count (indices)``.
 
-        ``related_ids`` are patients and reports as in ``kin``: related studies are passed over. -1 where fewer than
-        ``count`` are left. Runs on the database's device; the answer is on the films'.
+        ``related_ids`` are the films' patients and reports, as in the property of that name: related studies are passed
+        over. -1 where fewer than ``count`` are left. Runs on the database's device; the answer is on the films'.
         """
-        return nearest(features, self.features, count, None if related_ids is None else (related_ids, self.kin))[1]
+        related = None if related_ids is None else (related_ids, self.related_ids)
+        return nearest(features, self.features, count, related)[1]
 
     def nearest_sentence(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """The nearest known sentence by cosine: ``B x d_t -> B (index into S), B (cosine)``."""
@@ -182,7 +183,7 @@ def build_database(
     return ReportDatabase(
         study_ids=tuple(study.study_id for study in studies),
         report_ids=tuple(report_ids or (study.study_id for study in studies)),
-        groups=torch.tensor([patients[study.patient_id] for study in studies]),
+        patients=torch.tensor([patients[study.patient_id] for study in studies]),
         labels=torch.tensor([study.labels for study in studies], dtype=torch.uint8),
         report_of_study=torch.tensor([position[text] for text in texts]),
         sentences_of_report=padded,

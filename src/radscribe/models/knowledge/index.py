@@ -1,4 +1,4 @@
-"""The reference index: exact nearest neighbours in the Poincaré ball among stored embeddings."""
+"""The reference index: finds the exact nearest neighbours in the Poincaré ball among stored embeddings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from radscribe.core.errors import RadscribeError
 from radscribe.models.geometry import poincare
-from radscribe.models.knowledge.related import of_kin
+from radscribe.models.knowledge.related import are_related
 
 Kind = Literal["exact", "approximate"]
 
@@ -29,14 +29,16 @@ class StaleIndexError(RadscribeError):
 
 @dataclass(frozen=True)
 class IndexConfig:
-    """``shortlist``: candidates re-ranked in float64 for each query. For "approximate" (faiss), the database is split
-    into ``cells`` (0: the square root of its size), of which the share ``probed`` is searched. Cells go by Euclidean
-    distance: lifted points differ too much in length, and lose most neighbours. Measure recall on your own database.
-    """
+    """How neighbours are searched. Raises ``IndexConfigError`` for a setting out of its range."""
 
+    # "exact", or "approximate" (faiss) for large databases: measure its recall on your own.
     kind: Kind = "exact"
+    # Candidates re-ranked in float64 for each query.
     shortlist: int = 64
+    # "approximate": cells that the database is split into by Euclidean distance, since lifted points differ too much
+    # in length and lose most neighbours; 0 is the square root of the database's size.
     cells: int = 0
+    # "approximate": share of the cells searched for each query, above 0 and at most 1.
     probed: float = 0.25
 
     def __post_init__(self) -> None:
@@ -47,7 +49,11 @@ class IndexConfig:
 
 
 class ReferenceIndex:
-    """``embeddings`` N x d are points of the ball in any float type, ``groups`` (N, N x G) their patients and reports.
+    """N stored points of the ball, ``embeddings`` (N x d, any float type), searched by Eq. 3's distance.
+
+    ``curvature`` is the positive c of the ball, ``fingerprint`` names the model that placed the points, ``related_ids``
+    (N or N x G, whole numbers) are their patients and reports. Raises ``RadscribeError`` where an approximate index is
+    asked for and faiss is not installed.
 
     The key d(x, y) grows with is ||x - y||^2 / (1 - c ||y||^2). Expanded, it is one inner product of (x, ||x||^2, 1)
     with (-2 y, 1, ||y||^2) / (1 - c ||y||^2), both sides moved to the database's mean so that little cancels. Scaling
@@ -61,11 +67,11 @@ class ReferenceIndex:
         embeddings: Tensor,
         curvature: float,
         fingerprint: str,
-        groups: Tensor | None = None,
+        related_ids: Tensor | None = None,
         config: IndexConfig | None = None,
     ) -> None:
         self.embeddings, self.curvature, self.fingerprint = embeddings, curvature, fingerprint
-        self.groups, self.config = groups, config or IndexConfig()
+        self.related_ids, self.config = related_ids, config or IndexConfig()
         self._center = embeddings.mean(0, dtype=torch.float64).nan_to_num()
         blocks = torch.split(embeddings, max(1, _BLOCK // max(1, embeddings.shape[-1])))
         self._lifted = torch.cat([self._lift(block) for block in blocks])
@@ -82,14 +88,16 @@ class ReferenceIndex:
                 "rebuild it with `radscribe index build`"
             )
 
-    def search(self, queries: Tensor, k: int = 1, exclude_groups: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def search(self, queries: Tensor, k: int = 1, related_ids: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The k nearest of each query: ``B x d, k, B or B x G -> distances B x k (float64), indices B x k (int64)``.
 
-        Rows that share a group with the query's ``exclude_groups`` are passed over. Equal distances are in the order of
-        the database. Where fewer than k are left, the index is -1 and the distance infinite.
+        Rows related to the query, by its ``related_ids``, are passed over. Equal distances are in the order of the
+        database. Where fewer than k are left, the index is -1 and the distance infinite.
+
+        Raises ``ValueError`` for ``related_ids`` where the index has none, or has other columns of them.
         """
-        if exclude_groups is not None and self.groups is None:
-            raise ValueError("exclude_groups needs an index with groups")
+        if related_ids is not None and self.related_ids is None:
+            raise ValueError("a search with related_ids needs an index with related_ids")
         distances = torch.full((len(queries), k), torch.inf, dtype=torch.float64, device=queries.device)
         indices = torch.full((len(queries), k), -1, dtype=torch.int64, device=queries.device)
         if not len(self):
@@ -99,16 +107,16 @@ class ReferenceIndex:
         for start in range(0, len(queries), size):
             block = slice(start, start + size)
             x = poincare.project(queries[block].double(), self.curvature)
-            excluded = None if exclude_groups is None else exclude_groups[block]
+            own_ids = None if related_ids is None else related_ids[block]
             search = self._search_exact if self._faiss is None else self._search_faiss
-            found, order = search(x, shortlist, k, excluded)
+            found, order = search(x, shortlist, k, own_ids)
             distances[block, : found.shape[1]], indices[block, : found.shape[1]] = found, order
         return distances, indices
 
-    def _search_exact(self, x: Tensor, shortlist: int, k: int, excluded: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _search_exact(self, x: Tensor, shortlist: int, k: int, own_ids: Tensor | None) -> tuple[Tensor, Tensor]:
         bound = self._lower_bound(x)
-        if excluded is not None and self.groups is not None:
-            bound.masked_fill_(of_kin(excluded, self.groups), torch.inf)
+        if own_ids is not None and self.related_ids is not None:
+            bound.masked_fill_(are_related(own_ids, self.related_ids), torch.inf)
         nearest, candidates = bound.topk(shortlist, largest=False)
         distances, indices = self._rank(x, candidates, nearest.isinf(), k)
         # The key of the k-th found (up to its own rounding): whatever was left out and may lie within it is ranked too.
@@ -120,12 +128,12 @@ class ReferenceIndex:
             distances[row], indices[row] = self._rank(x[row : row + 1], candidates, torch.zeros_like(candidates), k)
         return distances, indices
 
-    def _search_faiss(self, x: Tensor, shortlist: int, k: int, excluded: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _search_faiss(self, x: Tensor, shortlist: int, k: int, own_ids: Tensor | None) -> tuple[Tensor, Tensor]:
         _, found = self._faiss.search((x - self._center).float().cpu().numpy(), shortlist)
         candidates = torch.from_numpy(found).to(x.device)
         forbidden = candidates < 0
-        if excluded is not None and self.groups is not None:
-            forbidden |= of_kin(excluded, self.groups).gather(1, candidates.clamp(min=0))
+        if own_ids is not None and self.related_ids is not None:
+            forbidden |= are_related(own_ids, self.related_ids).gather(1, candidates.clamp(min=0))
         return self._rank(x, candidates, forbidden, k)
 
     def _lift(self, embeddings: Tensor) -> Tensor:

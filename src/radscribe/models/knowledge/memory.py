@@ -1,4 +1,4 @@
-"""The clinical memory bank (MCSAM, arXiv 2404.00588): slots that both modalities retrieve from."""
+"""The clinical memory bank of MCSAM (arXiv 2404.00588): slots that image and text retrieve from."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from radscribe.models.knowledge.slots import SlotsConfig
 
 @dataclass(frozen=True)
 class MemoryConfig:
-    """N_m slots of ``slot_width`` D_M, which ``start`` counts and says how they begin; each query reads its ``nearest``
-    k of them (k = N_m is dense)."""
+    """Sizes of the bank; the paper's own are not known. Raises ``ValueError`` for a setting out of its range."""
 
+    # How many slots there are (N_m), and how they start.
     start: SlotsConfig = field(default_factory=lambda: SlotsConfig(count=512))
+    # D_M, the width of a slot.
     slot_width: int = 512
+    # Attention heads of the retrieval.
     heads: int = 8
+    # k, how many slots each head of a query reads; all of them (N_m) is dense attention.
     nearest: int = 32
 
     def __post_init__(self) -> None:
@@ -30,19 +33,17 @@ class MemoryConfig:
 
 
 class Retrieved(NamedTuple):
-    """What queries (B x L) found: ``values`` B x L x width, and ``weights`` B x L x N_m over the slots, mean of heads.
+    """What B x L queries retrieved."""
 
-    Each row of ``weights`` sums to one.
-    """
-
-    values: Tensor
-    weights: Tensor
+    values: Tensor  # R(X): B x L x width
+    weights: Tensor  # over the slots, mean of heads, rows sum to one: B x L x N_m
 
 
 class MemoryBank(nn.Module):
     """R(X, M): top-k attention over the slots M (N_m x D_M), which are learned on from where they start.
 
-    One set of projections serves image and text, so that a slot means the same to both (ours; the lineage does so).
+    A bank that both modalities retrieve from is the paper's; one set of projections for both, so that a slot means the
+    same to both, is R2GenCMN's (arXiv 2204.13258). Raises ``ValueError`` where ``width`` is not divisible by the heads.
     """
 
     def __init__(self, config: MemoryConfig, width: int) -> None:
@@ -57,20 +58,23 @@ class MemoryBank(nn.Module):
         self.output = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Retrieved:
-        """``B x L x width -> Retrieved``."""
+        """R(X, M) of X, each position by itself: ``B x L x width -> Retrieved``."""
         queries = self.query(x).unflatten(-1, (self.config.heads, -1)).transpose(1, 2)  # B x heads x L x width / heads
         slots = self.slots * self.config.slot_width**0.5  # unit rows at the start: now of the size linear maps expect
         keys, values = (layer(slots).unflatten(-1, (self.config.heads, -1)) for layer in (self.key, self.value))
         scores = queries @ keys.permute(1, 2, 0) / queries.shape[-1] ** 0.5  # B x heads x L x N_m
         weights = chosen_softmax(scores.float(), self.config.nearest)
         found = weights.to(values.dtype) @ values.transpose(0, 1)
-        return Retrieved(self.output(found.transpose(1, 2).flatten(2)), weights.mean(1))
+        return Retrieved(self.output(found.transpose(1, 2).flatten(2)), weights.mean(1))  # MCSAM: R(X, M)
 
 
 def chosen_softmax(scores: Tensor, count: int) -> Tensor:
-    """Softmax over the ``count`` largest scores of each row; the others get exactly zero, and zero gradient."""
+    """Softmax over the ``count`` largest scores of each row, ``... x N_m -> ... x N_m``.
+
+    The others get exactly zero, and zero gradient; ``count`` N_m or more is the plain softmax.
+    """
     if count < scores.shape[-1]:
         chosen = scores.detach().topk(count, dim=-1).indices
         left_out = torch.ones_like(scores, dtype=torch.bool).scatter_(-1, chosen, False)
         scores = scores.masked_fill(left_out, float("-inf"))
-    return scores.softmax(-1)
+    return scores.softmax(-1)  # MCSAM: R(X, M)

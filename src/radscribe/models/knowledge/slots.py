@@ -1,7 +1,7 @@
 """First values of the memory bank: K slots that image and report embeddings share, found by optimal transport.
 
-That the bank of MCSAM (arXiv 2404.00588) is cross-modal and initialised by optimal transport is the paper's; how, its
-text at hand does not say, so that all below is ours. Run it on the training split only.
+A cross-modal bank that starts well is the paper's (MCSAM, arXiv 2404.00588); summaries of it name optimal transport.
+How it is done is not known: all below is ours. Run it on the training split only.
 """
 
 from __future__ import annotations
@@ -32,21 +32,27 @@ _LLOYD_ROUNDS = 50
 
 @dataclass(frozen=True)
 class SlotsConfig:
-    """``mode``: "ot_joint" moves slots to the means of one plan between studies and slots; "ot_match" clusters each
-    modality by itself and couples the centroids by transport; "kmeans" clusters the pairs; "random" does without data,
-    as R2GenCMN does: Gaussian vectors, here of unit length. Epsilon falls from ``first_epsilon`` to ``epsilon`` over
-    the ``rounds``; ``iterations`` and ``tolerance`` are those of each plan. Slots whose cosine is above
-    ``duplicate_cosine`` are duplicates. Above ``at_most`` studies, a stratified subset is used.
-    """
+    """How the slots start, all of it ours. Raises ``ValueError`` for a setting out of its range."""
 
+    # N_m, how many slots there are.
     count: int = 256
+    # "ot_joint" moves slots to the means of one plan between studies and slots; "ot_match" clusters each modality by
+    # itself and couples the centroids by transport; "kmeans" clusters the pairs; "random" does without data, as
+    # R2GenCMN does: Gaussian vectors, here of unit length.
     mode: Mode = "ot_joint"
+    # Plans of "ot_joint" and "ot_match", and at most so many reseedings behind them.
     rounds: int = 10
+    # Epsilon of the first round, in units of the cost 1 - cosine.
     first_epsilon: float = 0.1
+    # Epsilon of the last round; it falls geometrically.
     epsilon: float = 0.01
+    # Sinkhorn's iterations of each plan, at most.
     iterations: int = 10_000
+    # L1 error of both marginals at which a plan has converged.
     tolerance: float = 1e-3
+    # Slots whose cosine is above it are duplicates.
     duplicate_cosine: float = 0.999
+    # Above so many studies a stratified subset is used.
     at_most: int = 50_000
 
     def __post_init__(self) -> None:
@@ -70,11 +76,11 @@ class SlotsConfig:
 
 
 class Slots(NamedTuple):
-    """M and what is stored beside it. The errors are those of the last plan, ``None`` for a mode without plans."""
+    """M and what is stored beside it."""
 
     vectors: Tensor  # M: K x D, unit rows, float32
-    row_error: float | None
-    column_error: float | None
+    row_error: float | None  # L1 error of the last plan's row sums; None for a mode without plans
+    column_error: float | None  # and of its column sums
     iterations: int  # of Sinkhorn, over all plans between studies and slots
     usage: Tensor  # K: share of studies whose largest plan entry, or without plans whose nearest slot, is slot k
     reseeded: int  # slots that are one study's pair, not a mean: where many, epsilon is coarse for these embeddings
@@ -86,9 +92,11 @@ def initial_slots(images: Tensor, texts: Tensor, config: SlotsConfig, seed: int,
     """K slots for N training studies: ``N x D (v_i), N x D (t_i), N -> K x D``, the same for a seed.
 
     ``images`` and ``texts`` are unit rows of one aligned, frozen pair of encoders: unaligned ones cannot share a slot.
-    ``strata``: integers, whose shares a subset keeps. The order of the studies does not matter. Raises
-    ``RadscribeError`` where the studies are too few or too alike for so many slots, or a slot stays dead (no study's
-    first choice) or a duplicate; ``ConvergenceError`` where a plan does not converge.
+    ``strata``: integers, whose shares a subset keeps. The order of the studies does not matter.
+
+    Raises ``RadscribeError`` where the studies are too few or too alike for so many slots, or a slot stays dead (no
+    study's first choice) or a duplicate; ``ConvergenceError`` where a plan does not converge; ``ValueError`` for shapes
+    that do not fit or rows that are not of unit length.
     """
     if images.shape != texts.shape or images.dim() != 2:
         raise ValueError(f"images {tuple(images.shape)} and texts {tuple(texts.shape)} must both be N x D")
@@ -108,7 +116,7 @@ def initial_slots(images: Tensor, texts: Tensor, config: SlotsConfig, seed: int,
     plans = _Plans(pairs, config)
     if config.mode == "ot_joint":
         start = _start(functional.normalize(pairs, dim=-1), config, generator, "pairs of image and report")
-        slots, usage, reseeded = _refine(pairs, start, plans, config.epsilons, config)
+        slots, usage, reseeded = _refine(pairs, start, plans, config.epsilons, config)  # MCSAM: M
     elif config.mode == "ot_match":
         slots, usage, reseeded = _refine(pairs, _matched(v, t, config, generator), plans, (), config)
     elif config.mode == "kmeans":
@@ -149,7 +157,7 @@ class _Plans:
     def __call__(self, slots: Tensor, epsilon: float) -> Tensor:
         n, k = len(self.points), len(slots)
         solved = solve_transport(
-            1 - self.points @ slots.T,  # C_ik = 1 - (v_i.m_k + t_i.m_k) / 2
+            1 - self.points @ slots.T,  # MCSAM: M; C_ik = 1 - (v_i.m_k + t_i.m_k) / 2
             self.points.new_full((n,), 1 / n, dtype=torch.float64),
             self.points.new_full((k,), 1 / k, dtype=torch.float64),
             epsilon,
@@ -197,10 +205,10 @@ def _weighed(points: Tensor, slots: Tensor, weights: Tensor) -> tuple[Tensor, Te
     """From the weights N x K, which are too wide to keep: the unit mean of each slot's points (K x D), its usage (K),
     and for each point the cosine to the slots it belongs to (N).
 
-    The cosine and not the cost, which is high where a study's own image and report disagree: no slot can mend that.
+    The cosine and not the cost, which is high where a study's own image and report disagree: no slot can fix that.
     """
     usage, weights = _usage(weights), weights.to(points)
-    means = functional.normalize(weights.T @ points, dim=-1)  # m_k
+    means = functional.normalize(weights.T @ points, dim=-1)  # MCSAM: M; m_k
     service = (weights @ slots * functional.normalize(points, dim=-1)).sum(1) / weights.sum(1)
     return means, usage, service
 

@@ -94,7 +94,7 @@ def fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any
 
 @contextmanager
 def _repeatable(device: torch.device) -> Iterator[None]:
-    """On a CPU sums are taken in one order, whatever its threads; on other devices nothing changes.
+    """On a CPU sums are taken in one order, however many threads there are; on other devices nothing changes.
 
     Left to itself the gradient of rows that were taken several times is summed by whichever thread comes first.
     """
