@@ -1,20 +1,43 @@
-"""Files that appear whole or not at all, JSON among them, and content hashes: the one atomic writer."""
+"""Write files whole or not at all (the one atomic writer), read JSON, and hash content."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from radscribe.core.errors import RadscribeError
+from radscribe.core.errors import RadscribeError, WrongUse
 
 # What a file or folder is called until it is whole.
 PARTIAL = ".partial"
+
+
+@contextmanager
+def all_replaced(*paths: Path) -> Iterator[list[Path]]:
+    """One file to write for each of ``paths``; all take their places when the block ends well, else none does.
+
+    Makes the folders of ``paths`` where they are missing. Raises ``OSError`` as the disk does.
+    """
+    drafts = [path.with_name(path.name + PARTIAL) for path in paths]
+    try:
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        yield drafts
+        for draft in drafts:
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+        for draft, path in zip(drafts, paths, strict=True):
+            os.replace(draft, path)
+    finally:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -23,14 +46,8 @@ def replaced(path: Path) -> Iterator[Path]:
 
     Raises ``OSError`` as the disk does.
     """
-    draft = path.with_name(path.name + PARTIAL)
-    try:
+    with all_replaced(path) as (draft,):
         yield draft
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -76,26 +93,62 @@ def saving(path: Path, *also: type[Exception]) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text whole or not at all; raises ``RadscribeError`` where the disk refuses."""
+    """Write UTF-8 text whole or not at all; raises ``RadscribeError`` where the disk refuses."""
     with saving(path), written_whole(path) as file:
         file.write(text.encode())
 
 
-def write_json(path: Path, content: Any, indent: int = 1) -> None:
-    """Writes JSON whole or not at all; raises ``RadscribeError`` where the disk refuses."""
+def write_json(path: Path, content: Any, indent: int | None = 1) -> None:
+    """Write JSON whole or not at all, on one line without ``indent``.
+
+    Raises ``RadscribeError`` where the disk refuses.
+    """
     write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
+
+
+def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write one JSON object a line, in ASCII, whole or not at all.
+
+    Raises ``RadscribeError`` where the disk refuses.
+    """
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV table, its head first, whole or not at all; raises ``RadscribeError`` where the disk refuses."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file of ours; raises ``RadscribeError`` where it is missing, damaged or something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return _json_object(path)
     except FileNotFoundError:
-        raise RadscribeError(f"{path}: no such file; is the folder whole?") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RadscribeError(f"{path}: no such file; is the folder complete?") from None
+    except ValueError as error:
         raise RadscribeError(f"{path}: damaged ({error}); copy it again or make it anew") from None
+
+
+def read_given_json(path: Path, fix: str) -> dict[str, Any]:
+    """The JSON object in a file that the user names.
+
+    Raises ``WrongUse``, which ends in ``fix``, where the file is missing or holds anything else.
+    """
+    try:
+        return _json_object(path)
+    except FileNotFoundError:
+        raise WrongUse(f"{path}: no such file; {fix}") from None
+    except ValueError as error:
+        raise WrongUse(f"{path}: not a JSON object ({error}); {fix}") from None
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    """Raises ``FileNotFoundError``, or ``ValueError`` with the reason (JSON and UTF-8 errors are of that kind)."""
+    content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        raise RadscribeError(f"{path}: it holds no JSON object; copy it again or make it anew")
+        raise ValueError(f"it holds a {type(content).__name__}")
     return content
 
 

@@ -24,6 +24,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file by name; raises ``RadscribeError`` where it is missing or damaged."""
     try:
         return load_file(path)
     except FileNotFoundError:

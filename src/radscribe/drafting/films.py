@@ -27,9 +27,11 @@ def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
 class FilmSource(Protocol):
     """Films by index, as evaluation sees them and augmented for an epoch of training."""
 
-    def plain(self, indices: Sequence[int]) -> Tensor: ...
+    def plain(self, indices: Sequence[int]) -> Tensor:
+        """The films at ``indices`` as evaluation sees them: B x 1 x H x W, float32 in [0, 1]."""
 
-    def augmented(self, indices: Sequence[int], epoch: int) -> Tensor: ...
+    def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:
+        """The films at ``indices`` augmented for ``epoch``, the same whenever they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Films:
     seed: int = 0
 
     def plain(self, indices: Sequence[int]) -> Tensor:
+        """Centre crops: B x 1 x crop x crop."""
         return to_tensor(np.stack([centre_crop(self.pixels[self.rows[index]], self.config) for index in indices]))
 
     def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:
@@ -60,9 +63,11 @@ class Views:
     sources: Sequence[FilmSource]
 
     def plain(self, indices: Sequence[int]) -> Tensor:
+        """B x views x 1 x H x W."""
         return torch.stack([source.plain(indices) for source in self.sources], 1)
 
     def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:
+        """B x views x 1 x H x W, each view augmented by itself."""
         return torch.stack([source.augmented(indices, epoch) for source in self.sources], 1)
 
 

@@ -50,10 +50,12 @@ class Reporter(
 
     @property
     def fingerprint(self) -> str:
+        """SHA-256 of the system's weights and configuration."""
         return str(self.about["fingerprint"])
 
     @property
     def device(self) -> torch.device:
+        """Where the networks run."""
         return next(self.system.parameters()).device
 
     @property

@@ -41,13 +41,20 @@ class Shares(Protocol):
     """How much of a batch is augmented, each a number between 0 and 1; ``RevtafConfig`` says what each is for."""
 
     @property
-    def predicted_states(self) -> float: ...
+    def predicted_states(self) -> float:
+        """Share of states taken from the branch."""
+
     @property
-    def borrowed_states(self) -> float: ...
+    def borrowed_states(self) -> float:
+        """Share of states taken from another study."""
+
     @property
-    def healthy_patches(self) -> float: ...
+    def healthy_patches(self) -> float:
+        """Largest share of a study's patches taken from a study without finding."""
+
     @property
-    def borrowed_local(self) -> float: ...
+    def borrowed_local(self) -> float:
+        """Share of studies with another study's entities."""
 
 
 class Augmented(NamedTuple):

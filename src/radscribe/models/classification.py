@@ -1,4 +1,7 @@
-"""The classification branch of PromptMRG: similar reports, read by the film, help to state 18 conditions."""
+"""PromptMRG's classification branch: predicts the states of 18 conditions from a film and similar reports.
+
+Jin et al., AAAI 2024, arXiv 2308.12604.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,21 @@ from radscribe.models.encoders.attention import trainable_attention
 
 @dataclass(frozen=True)
 class ClassificationConfig:
-    """``reader`` "transformer" asks with the film's vector, "promptmrg" with nothing at the film's place, as the
-    published code does, whose weights fit that one alone."""
+    """Sizes of the branch, PromptMRG's by default. Raises ``ValueError`` for a setting out of its range."""
 
+    # Width at which film and reports are compared.
     width: int = 512
+    # Layers of the reader's encoder, and of its decoder.
     layers: int = 2
+    # Attention heads; ``width`` is a multiple of them.
     heads: int = 8
+    # Hidden width of each layer's feed-forward network.
     feed_forward: int = 2048
+    # Dropout of the reader, in training.
     dropout: float = 0.1
+    # Similar reports read per film.
     neighbours: int = 21
+    # The query is the film's vector, or zeros with the film as position: the published code, which its weights need.
     reader: Literal["transformer", "promptmrg"] = field(default="transformer", metadata=LATER)
 
     def __post_init__(self) -> None:
@@ -35,7 +44,7 @@ class ClassificationConfig:
 
 
 class PromptReader(nn.Module):
-    """PromptMRG's reader (DETR's transformer): the film is where the query stands, and what it holds begins as zero."""
+    """PromptMRG's reader (DETR's transformer): the film is the query's position, its content starts as zeros."""
 
     def __init__(self, config: ClassificationConfig) -> None:
         super().__init__()
@@ -49,7 +58,7 @@ class PromptReader(nn.Module):
                 nn.init.xavier_uniform_(parameter)
 
     def forward(self, reports: Tensor, place: Tensor) -> Tensor:
-        """``B x k x width, B x 1 x width -> B x 1 x width``."""
+        """``B x k x width (reports), B x 1 x width (film) -> B x 1 x width``."""
         reports = self.encoder(reports)
         held = torch.zeros_like(place)
         for layer in self.decoder.layers:
@@ -67,10 +76,10 @@ class PromptReader(nn.Module):
 
 
 class ClassificationBranch(nn.Module):
-    """Pooled film B x d_v and the vectors of k similar reports B x k x d_t -> logits B x 18 x 4.
+    """Predicts the 4 states of 18 conditions from a pooled film and the vectors of k similar reports.
 
-    ``positive_rates`` (18) is each class's relative frequency: its logarithm shifts the positive logit in training, so
-    that rare classes must be stated more firmly; 1 for the four auxiliary conditions.
+    ``positive_rates`` (18) are relative class frequencies, whose logarithm shifts the positive logit in training, so
+    that rare classes need a larger logit; they are 1 for the four auxiliary conditions.
     """
 
     positive_rates: Tensor
@@ -96,6 +105,7 @@ class ClassificationBranch(nn.Module):
         self.register_buffer("positive_rates", torch.ones(len(CONDITIONS)))
 
     def forward(self, pooled: Tensor, reports: Tensor) -> Tensor:
+        """Logits of the states: ``B x d_v (film), B x k x d_t (reports) -> B x 18 x 4``."""
         query = self.project_film(pooled)[:, None]  # B x 1 x width: the only query
         with trainable_attention(pooled.device):
             read = self.reader(self.project_reports(reports), query)[:, 0]
@@ -108,14 +118,14 @@ class ClassificationBranch(nn.Module):
         return logits + shift
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """How likely each state is (... x 18 x 4): what training fitted, the shift included.
+        """Probability of each state as training fits it, shift included: ``... x 18 x 4 -> ... x 18 x 4``.
 
         The logits alone, from which the decoder's states are chosen, favour rare conditions; they are not likelihoods.
         """
         return self._shifted(logits.float()).softmax(-1)
 
     def loss(self, logits: Tensor, states: Tensor, known: Tensor | None = None) -> Tensor:
-        """Cross-entropy over the states (B x 18) with the long-tail shift; ``known`` (B x 18) masks missing labels."""
+        """Mean cross-entropy of ``states`` (B x 18) with the long-tail shift; labels not ``known`` (B x 18) are left out."""
         losses = functional.cross_entropy(self._shifted(logits).flatten(0, 1), states.flatten(), reduction="none")
         if known is None:
             return losses.mean()
@@ -124,15 +134,16 @@ class ClassificationBranch(nn.Module):
 
 
 def class_rates(states: Tensor) -> Tensor:
-    """Relative frequency of each condition's positive state (18): rate over the largest rate, 1 for the auxiliary four.
+    """Frequency of each condition's positive state over the largest one: ``N x 18 (states) -> 18``.
 
-    A class never positive takes the smallest rate seen, so that its logarithm stays finite.
+    It is 1 for the auxiliary four. A class that is never positive gets the smallest rate seen, so that its logarithm is
+    finite.
     """
     return relative_rates((states == POSITIVE).float().mean(0), torch.ones(len(CONDITIONS)))
 
 
 def relative_rates(rates: Tensor, last: Tensor) -> Tensor:
-    """Rates (18, NaN or 0 where there is no positive) over the largest of the first 14; others keep ``last``."""
+    """``rates`` (18, NaN or 0 without positives) over the largest of the first 14; the others keep ``last`` (18)."""
     relative = last.clone()
     first = rates[:CHEXBERT_COUNT]
     seen = first > 0  # NaN compares false
@@ -144,7 +155,7 @@ def relative_rates(rates: Tensor, last: Tensor) -> Tensor:
 
 
 def refreshed_rates(probabilities: Tensor, states: Tensor, last: Tensor) -> Tensor:
-    """After a validation: the mean positive probability (N x 18) over true positives, relative; never NaN."""
+    """Rates after a validation: mean positive probability of true positives, relative; ``N x 18, N x 18, 18 -> 18``."""
     positive = states == POSITIVE
-    mean = (probabilities * positive).sum(0) / positive.sum(0)  # NaN without positives: keeps its last value
+    mean = (probabilities * positive).sum(0) / positive.sum(0)  # NaN without positives, which keeps the last value
     return relative_rates(mean, last)

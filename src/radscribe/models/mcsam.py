@@ -139,6 +139,8 @@ class SlotKnowledge:
 
 
 class Mcsam(ReportModel):
+    """The generator of MCSAM (arXiv 2404.00588): both modalities read one memory and are aligned."""
+
     paper = "MCSAM model (Tao et al., arXiv 2404.00588"
     knowledge_files = (MEMORY,)
 
@@ -164,6 +166,7 @@ class Mcsam(ReportModel):
 
     @classmethod
     def build(cls, config: McsamConfig, text_width: int, tokenizer: ReportTokenizer) -> Self:
+        """As ``Mcsam(config, tokenizer)``; the width of the text encoder is not used."""
         return cls(config, tokenizer)
 
     def forward(self, batch: McsamBatch) -> dict[str, Tensor]:
@@ -239,6 +242,7 @@ class Mcsam(ReportModel):
 
     @property
     def semantic_token(self) -> bool:
+        """Whether s_v stands before the patches as a token of its own."""
         return self.config.alignment is not None and self.config.alignment.semantic == "token"
 
     def read_words(self, embedded: Tensor, semantic: Tensor | None, found: Tensor | None = None) -> Tensor:
@@ -303,4 +307,5 @@ class Mcsam(ReportModel):
         return SlotKnowledge(database, files.get(MEMORY))
 
     def slot_studies(self, slots: Tensor, knowledge: SlotKnowledge, count: int) -> list[list[str]]:
+        """As ``SlotKnowledge.studies_near``, for S slot indices."""
         return knowledge.studies_near(self.bank.slots[slots], count)

@@ -33,10 +33,12 @@ class ModelConfig(Protocol):
         """The system's row in ``SYSTEMS``."""
 
     @property
-    def image_encoder(self) -> ImageEncoderConfig: ...
+    def image_encoder(self) -> ImageEncoderConfig:
+        """The network that turns a film into patches."""
 
     @property
-    def decoder(self) -> DecoderConfig: ...
+    def decoder(self) -> DecoderConfig:
+        """The network that writes the report."""
 
     @property
     def views(self) -> int:
@@ -55,7 +57,8 @@ class Knowledge(Protocol):
     """What a system looks things up in."""
 
     @property
-    def database(self) -> ReportDatabase: ...
+    def database(self) -> ReportDatabase:
+        """The training studies and their reports."""
 
 
 class References(NamedTuple):

@@ -154,6 +154,8 @@ class RevtafEvidence(FilmEvidence):
 
 
 class Revtaf(ReportModel):
+    """The generator of REVTAF (arXiv 2507.07568): reference reports and entities are fused with the film's patches."""
+
     paper = "REVTAF model (Zhou et al., arXiv 2507.07568"
     knowledge_files = (TRIPLETS,)
 
@@ -176,6 +178,7 @@ class Revtaf(ReportModel):
 
     @classmethod
     def build(cls, config: RevtafConfig, text_width: int, tokenizer: ReportTokenizer) -> Self:
+        """As ``Revtaf(config, text_width, tokenizer)``."""
         return cls(config, text_width, tokenizer)
 
     def forward(self, batch: RevtafBatch, knowledge: RevtafKnowledge) -> dict[str, Tensor]:
@@ -271,6 +274,7 @@ class Revtaf(ReportModel):
 
     @torch.no_grad()
     def see(self, films: Tensor, knowledge: RevtafKnowledge, entity_model: EntityModel | None) -> RevtafEvidence:
+        """As ``evidence_of``, with the entity predictions of ``entity_model``."""
         assert entity_model is not None, "a REVTAF system has an entity model"
         return self.evidence_of(films, FilmEntities.of(entity_model(films)), knowledge)
 
@@ -319,6 +323,7 @@ class Revtaf(ReportModel):
         return Explanation(probabilities.gather(1, words[0][:, None])[:, 0], weights[0, written].float())
 
     def findings(self, evidence: RevtafEvidence) -> Tensor:
+        """How likely each state is by the classification branch: B x 18 x 4."""
         return self.classification.probabilities(evidence.state_logits)
 
     def references(self, evidence: RevtafEvidence) -> References | None:
@@ -328,6 +333,7 @@ class Revtaf(ReportModel):
     def untrained_references(
         self, evidence: RevtafEvidence, studies: Sequence[Study], presence: Callable[[], Tensor]
     ) -> Tensor | None:
+        """The rows of ``studies`` nearest in the ball of untrained layers (seed 0): B; None without a ball."""
         if not self.config.retrieval:
             return None
         searching = evidence.entities.presence
@@ -339,9 +345,11 @@ class Revtaf(ReportModel):
         return index.search(untrained(searching))[1][:, 0]
 
     def save_knowledge(self, knowledge: RevtafKnowledge) -> KnowledgeFiles:
+        """The table of triplets in half precision."""
         return {TRIPLETS: {"table": knowledge.table.half()}}
 
     def load_knowledge(self, database: ReportDatabase, files: KnowledgeFiles, fingerprint: str) -> RevtafKnowledge:
+        """The knowledge with its index in the ball, on the database's device."""
         table = files[TRIPLETS]["table"].float().to(database.features.device)
         knowledge = RevtafKnowledge(database, table, database.report_vectors)
         if not self.config.retrieval:

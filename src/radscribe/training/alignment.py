@@ -108,6 +108,7 @@ class AlignmentObjective:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
+        """Loss, and the share of films whose own report is nearest; "score" is the number of the epoch."""
         figures = {"score": float(self.epoch)}
         if len(self.validation.reports) > 1:
             batch = PairFeatures(*(part.to(self.module.log_scale.device) for part in self.validation))
@@ -176,6 +177,7 @@ class AlignmentStep:
 
     @property
     def device(self) -> torch.device:
+        """Where features are computed."""
         return self.training.fabric(self.training.recipe.alignment_training).device
 
     def film_features(self) -> Callable[[Tensor], Tensor]:

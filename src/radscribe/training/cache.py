@@ -24,7 +24,8 @@ class CachedStep(Protocol):
     """A step that is worth keeping: what it depends on names the folder of what it makes."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the step's folder begins with."""
 
     @property
     def inputs(self) -> Mapping[str, Any]:

@@ -35,6 +35,8 @@ PRESENCE_SHARE = 8.0
 
 
 class EntityBatch(NamedTuple):
+    """B films with the entities and places that their reports state."""
+
     films: Tensor  # B x 1 x H x W
     presence: Tensor  # B x 75, 1 where the report states the entity as present
     positions: Tensor  # B x 75, the place of a present and located entity, IGNORED elsewhere
@@ -75,6 +77,7 @@ class EntityLoss(nn.Module):
         self.register_buffer("weights", weights.clamp(min=1.0), persistent=False)  # 75 x 2
 
     def forward(self, batch: EntityBatch) -> dict[str, Tensor]:
+        """The losses of a batch and their sum under "loss"."""
         output = self.model(batch.films)
         presence = self._presence(output.presence_logits, batch.presence)
         pooled = self._presence(self.shortcut(output.pooled).view(-1, len(ENTITIES), 2), batch.presence)
@@ -122,6 +125,7 @@ class EntityObjective:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
+        """Losses and figures of the validation split."""
         device = next(self.module.parameters()).device
         presence, right, located = [], 0, 0
         for first in range(0, len(self.validation_presence), 64):

@@ -31,6 +31,7 @@ class FrozenFilms:
     seed: int
 
     def plain(self, indices: Sequence[int]) -> Tensor:
+        """The features of the films at ``indices``: B x C x h x w."""
         return torch.from_numpy(np.stack([self.plain_features[index] for index in indices])).float()
 
     def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:

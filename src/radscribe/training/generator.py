@@ -65,6 +65,7 @@ class ReportObjective(ABC):
 
     @property
     def device(self) -> torch.device:
+        """Where the network runs."""
         parameter: Tensor = next(self.module.parameters())
         return parameter.device
 
@@ -88,6 +89,7 @@ class ReportObjective(ABC):
         """The evidence in the films of these validation studies."""
 
     def validate(self) -> dict[str, float]:
+        """Figures of the reports written for the validation split; "score" chooses the epoch."""
         return self.written()[0]
 
     @torch.no_grad()

@@ -97,6 +97,8 @@ class McsamGeneratorStep(GeneratorStep):
 
 
 class McsamTraining(SystemTraining):
+    """The steps of an MCSAM training: text encoder, entity model where asked for, alignment, memory, generator."""
+
     def train(self) -> tuple[list[Step], System]:
         training, recipe = self.training, self.training.recipe
         assert isinstance(recipe.model, McsamConfig)

@@ -50,6 +50,7 @@ class RevtafSplit(Split):
     indexed: Tensor  # N x 75, the presence of entities by which the database places the studies
 
     def entities_of(self, indices: Sequence[int]) -> FilmEntities:
+        """Entity predictions for the films at ``indices``."""
         return FilmEntities(*(part[list(indices)] for part in self.entities))
 
 
@@ -61,6 +62,7 @@ class ModelWithKnowledge(nn.Module):
         self.model, self.knowledge = model, knowledge
 
     def forward(self, batch: RevtafBatch) -> dict[str, Tensor]:
+        """The losses of ``Revtaf.forward``."""
         losses: dict[str, Tensor] = self.model(batch, self.knowledge)
         return losses
 
@@ -117,6 +119,7 @@ class RevtafObjective(ReportObjective):
         return not self.searches_ball
 
     def begin_epoch(self, epoch: int) -> None:
+        """Rebuilds the index and finds references, where training searches the ball."""
         config = self.model.config
         self.references = self.neighbours[:, : config.fusion.references] if config.fusion else self.neighbours[:, :1]
         if self.searches_ball:
@@ -174,6 +177,7 @@ class RevtafObjective(ReportObjective):
         )
 
     def rebuild_index(self, fingerprint: str = "") -> None:
+        """Places the training studies where the ball has them now."""
         self.module.knowledge = build_index(self.model, self.module.knowledge, self.training.indexed, fingerprint)
 
     def see(self, indices: list[int]) -> RevtafEvidence:
@@ -264,6 +268,8 @@ class RevtafGeneratorStep(GeneratorStep):
 
 
 class RevtafTraining(SystemTraining):
+    """The steps of a REVTAF training: text encoder, entity model, its predictions, triplets, generator."""
+
     def train(self) -> tuple[list[Step], System]:
         training, recipe = self.training, self.training.recipe
         assert isinstance(recipe.model, RevtafConfig)

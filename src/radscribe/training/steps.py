@@ -82,6 +82,7 @@ class Training:
 
     @property
     def generator_seed(self) -> int:
+        """The generator's own seed where the recipe names one, else the recipe's."""
         return self.recipe.seed if self.recipe.generator.seed is None else self.recipe.generator.seed
 
     def films(self, split: str) -> FilmSource:

@@ -34,6 +34,8 @@ IGNORED = -100
 
 
 class SentenceBatch(NamedTuple):
+    """The distinct sentences of B reports, their films and the triplets they state, as token ids."""
+
     films: Tensor  # B x 1 x H x W
     words: Tensor  # S x L, the distinct sentences of the batch, some words masked
     targets: Tensor  # S x L, the masked words, IGNORED elsewhere
@@ -63,6 +65,7 @@ class SentenceFilmModel(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(1 / 0.07).log())
 
     def forward(self, batch: SentenceBatch) -> dict[str, Tensor]:
+        """The losses of a batch and their sum under "loss"."""
         hidden = self.text_encoder.states(batch.words, batch.mask)
         masked = batch.targets != IGNORED
         embeddings = self.text_encoder.bert.embeddings.word_embeddings.weight
@@ -130,6 +133,7 @@ class TextEncoderObjective:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
+        """Mean losses of the validation split; "score" is minus their sum."""
         sums: dict[str, list[float]] = {}
         device = next(self.module.parameters()).device
         # At least a batch of a few: contrast means nothing for one pair.

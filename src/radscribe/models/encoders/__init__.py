@@ -1,1 +1,1 @@
-"""Image, text and entity encoders, and the published weights that start them."""
+"""Image, text and entity encoders."""

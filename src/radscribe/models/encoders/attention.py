@@ -1,4 +1,4 @@
-"""Which attention kernel torch's own modules take while they train."""
+"""Choose the attention kernel of torch's own modules in training."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 def trainable_attention(device: torch.device) -> AbstractContextManager[None]:
-    """On a CPU the plain products: the fused kernel's backward pass takes several times as long there."""
+    """Plain matrix products on a CPU with gradients on: the fused kernel's backward pass is several times slower."""
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" and torch.is_grad_enabled() else nullcontext()

@@ -1,4 +1,4 @@
-"""One description sentence for each of the 75 entities; importing published weights replaces this book with theirs."""
+"""One description sentence for each of the 75 entities; importing MedKLIP with its own book replaces these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The entity model, in MedKLIP's architecture: which of 75 entities a film shows, and at which of 51 places."""
+"""The entity model: predicts which of 75 entities a film shows, and at which of 51 places.
+
+The architecture is MedKLIP's (Wu et al., ICCV 2023, arXiv 2301.02228).
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,23 @@ from radscribe.models.encoders.positions import grid_positions
 
 @dataclass(frozen=True)
 class EntityModelConfig:
-    """MedKLIP's shape by default. ``patch_positions`` tells the queries where each patch is; MedKLIP's are not told.
+    """Sizes of the entity model, MedKLIP's by default. Raises ``ValueError`` for a setting out of its range."""
 
-    ``patch_hidden`` is the hidden width of the two linear maps behind the patches, ``width`` where None; MedKLIP's own
-    is that of its patches, 1024.
-    """
-
+    # Width of queries and projected patches.
     width: int = 256
+    # Transformer decoder layers.
     layers: int = 4
+    # Attention heads; ``width`` is a multiple of them.
     heads: int = 4
+    # Hidden width of each layer's feed-forward network.
     feed_forward: int = 1024
+    # Dropout of the decoder, in training.
     dropout: float = 0.1
+    # Ours: adds each patch's row and column to it (DETR's sines); MedKLIP's queries do not see positions.
     patch_positions: bool = False
+    # Hidden width of the two linear maps behind the patches, None for ``width``; MedKLIP's is its patches' width, 1024.
     patch_hidden: int | None = field(default=None, metadata=LATER)
+    # Network that makes the patches, cut at stride 16.
     image_encoder: ImageEncoderConfig = field(
         default_factory=lambda: ImageEncoderConfig(depths=(3, 4, 6, 3))  # ResNet-50
     )
@@ -40,13 +47,15 @@ class EntityModelConfig:
         if self.patch_hidden is not None and self.patch_hidden < 1:
             raise ValueError(f"patch_hidden must be at least 1, not {self.patch_hidden}")
         if self.patch_positions and self.width % 4:
-            raise ValueError(f"patch_positions: width {self.width} is no multiple of 4")
+            raise ValueError(f"patch_positions: width {self.width} is not a multiple of 4")
 
 
 class EntityOutput(NamedTuple):
+    """What the entity model returns for B films."""
+
     presence_logits: Tensor  # B x 75 x 2, index 1 = present
     position_logits: Tensor  # B x 75 x 51
-    pooled: Tensor  # B x width, the mean of the projected patches: the "frozen similarity" of films
+    pooled: Tensor  # B x width, mean of the projected patches, for the "frozen similarity" of films
 
     @property
     def presence(self) -> Tensor:
@@ -55,7 +64,7 @@ class EntityOutput(NamedTuple):
 
 
 class FilmEntities(NamedTuple):
-    """Entity predictions of the frozen entity model for B films; computed once a film and kept."""
+    """Entity predictions of the frozen entity model for B films, computed once per film and kept."""
 
     presence: Tensor  # B x 75 probabilities
     positions: Tensor  # B x 75 place indices
@@ -63,14 +72,15 @@ class FilmEntities(NamedTuple):
 
     @classmethod
     def of(cls, output: EntityOutput) -> FilmEntities:
+        """Probabilities, most likely places and float32 features of ``output``."""
         return cls(output.presence, output.position_logits.argmax(-1), output.pooled.float())
 
 
 class EntityModel(nn.Module):
     """75 description queries attend to 14 x 14 patches through a pre-norm transformer decoder.
 
-    ``descriptions`` (75 x text width) and ``places`` (51 x text width) are the text encoder's vectors of the entity
-    book and of "It is located at <place>"; they are buffers, filled once.
+    ``descriptions`` (75 x text width) and ``places`` (51 x text width) are buffers, filled once with the text encoder's
+    vectors of the entity descriptions and of "It is located at <place>".
     """
 
     descriptions: Tensor
@@ -95,12 +105,12 @@ class EntityModel(nn.Module):
         self.register_buffer("places", torch.zeros(len(PLACES), text_width))
 
     def forward(self, films: Tensor) -> EntityOutput:
-        """``films``: B x 1 x 224 x 224 in [0, 1]."""
-        patches = self.project_patches(self.image_encoder(films))  # B x 196 x width
+        """Predictions for films (B x 1 x H x W in [0, 1]; at 224 x 224 there are 196 patches)."""
+        patches = self.project_patches(self.image_encoder(films))  # B x P x width
         queries = self.project_queries(self.descriptions).expand(len(films), -1, -1)  # B x 75 x width
         seen = patches + grid_positions(patches) if self.config.patch_positions else patches
         with trainable_attention(patches.device):
             entities = self.decoder(queries, seen)
-        # Scaled, so that 51 inner products of text width start near uniform.
+        # Scaled by the root of the text width, so that the softmax over 51 places starts near uniform.
         position_logits = self.position_head(entities) @ self.places.T / self.places.shape[1] ** 0.5
         return EntityOutput(self.presence_head(entities), position_logits, patches.mean(1))

@@ -1,4 +1,4 @@
-"""The image encoder: a film becomes a grid of patch features (ResNet or MobileNetV2 from transformers)."""
+"""The image encoder: turns a film into a grid of patch features with a ResNet or MobileNetV2 from transformers."""
 
 from __future__ import annotations
 
@@ -15,61 +15,71 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 MEDCLIP_MEAN = (0.5862785803043838,) * 3
 MEDCLIP_DEVIATION = (0.27950088968644304,) * 3
 
-# The inverted residual blocks of MobileNetV2 that still work at stride 16, behind the stem.
+# Inverted residual blocks of MobileNetV2 behind the stem, up to the last one at stride 16.
 MOBILENET_MIDDLE_BLOCKS = 12
 
 
 @dataclass(frozen=True)
 class ImageEncoderConfig:
-    """Which network, how wide, and what it starts from.
+    """Architecture, sizes and start of an image encoder, ResNet-101 by default.
 
-    ``weights`` names a file that ``encoders.weights`` reads into it; ``projection`` puts a linear map behind the
-    patches (the mini recipes' smaller visual width); a resnet of ``stride`` 16 does not halve its last stage, so that a
-    film of 112 has 7 x 7 patches too; ``frozen_blocks`` keeps the first blocks as they were loaded.
-    ``start`` "previous" takes the weights of the training step before (a mini recipe's shortcut). ``normalization``
-    "imagenet" scales films as for the architecture's own ImageNet weights, "medclip" as MedCLIP's ResNet saw them.
+    Raises ``ValueError`` for settings that do not fit together.
     """
 
+    # Family of the network; the next four fields are a resnet's.
     architecture: Literal["resnet", "mobilenet_v2"] = "resnet"
+    # Channels of the stem.
     embedding_size: int = 64
+    # Channels of the four stages.
     hidden_sizes: tuple[int, ...] = (256, 512, 1024, 2048)
+    # Blocks in each of the four stages.
     depths: tuple[int, ...] = (3, 4, 23, 3)
+    # Kind of the blocks.
     layer_type: Literal["basic", "bottleneck"] = "bottleneck"
+    # A resnet at 16 does not halve in its last stage, so that a film of 112 pixels has 7 x 7 patches too.
     stride: Literal[16, 32] = 32
+    # Initial weights: a file, an imported folder, a transformers folder or a hub id; None starts at random.
     weights: str | None = None
+    # "previous" starts from the image encoder of the training step before (a mini recipe's shortcut).
     start: Literal["weights", "previous"] = "weights"
+    # Films are scaled as for the architecture's ImageNet weights, or as for MedCLIP's ResNet.
     normalization: Literal["imagenet", "medclip"] = "imagenet"
+    # Output width of a linear map behind the patches (the mini recipes' smaller visual width); None for no map.
     projection: int | None = None
+    # Number of first blocks whose weights are kept as loaded.
     frozen_blocks: int = 0
+    # Keeps the stored batch statistics of every block in training.
     frozen_normalization: bool = False
 
     def __post_init__(self) -> None:
         if self.architecture == "resnet" and not len(self.hidden_sizes) == len(self.depths) == 4:
-            raise ValueError("hidden_sizes and depths of a resnet name four stages each")
+            raise ValueError("hidden_sizes and depths must have four entries each, one per stage of a resnet")
         if self.architecture != "resnet" and self.stride != 32:
-            raise ValueError("only a resnet can work at stride 16")
+            raise ValueError("stride must be 32 unless architecture is resnet")
         if self.projection is not None and self.projection < 1:
             raise ValueError(f"projection must be at least 1, not {self.projection}")
 
     @property
     def last_width(self) -> int:
+        """Width of the patches at stage "last", before the projection."""
         return self.hidden_sizes[-1] if self.architecture == "resnet" else 1280
 
     @property
     def middle_width(self) -> int:
+        """Width of the patches at stage "middle"."""
         return self.hidden_sizes[2] if self.architecture == "resnet" else 96
 
     @property
     def width(self) -> int:
-        """d_v, the width of the patches that leave the encoder."""
+        """d_v, the width of the patches at stage "last"."""
         return self.projection or self.last_width
 
 
 class ImageEncoder(nn.Module):
-    """Films (B x 1 x H x W in [0, 1]), or what ``frozen`` made of them -> patches (B x P x d_v).
+    """A ResNet or MobileNetV2 without its head, whose last feature map is a film's patches.
 
     ``stage`` "last" works at stride 32 (7 x 7 patches of a 224 film), "middle" stops at stride 16 (14 x 14), as MedKLIP
-    cuts its ResNet-50 after the third stage; what is cut is not built.
+    cuts its ResNet-50 after the third stage; blocks behind the cut are not built.
     """
 
     mean: Tensor
@@ -111,10 +121,11 @@ class ImageEncoder(nn.Module):
 
     @property
     def width(self) -> int:
+        """Width of the patches that ``forward`` returns."""
         return self.config.middle_width if self.stage == "middle" else self.config.width
 
     def train(self, mode: bool = True) -> ImageEncoder:
-        """Frozen blocks, and every block where normalization is frozen, keep their stored batch statistics."""
+        """Set the mode; frozen blocks, or all where normalization is frozen, keep their stored batch statistics."""
         super().train(mode)
         for position, block in enumerate(self.blocks):
             if self.config.frozen_normalization or position < self.config.frozen_blocks:
@@ -123,7 +134,7 @@ class ImageEncoder(nn.Module):
 
     @torch.no_grad()
     def frozen(self, films: Tensor) -> Tensor:
-        """What the frozen blocks make of films: B x C x h x w, which ``forward`` takes in place of the films."""
+        """Output of the frozen blocks, which ``forward`` takes instead of films: ``B x 1 x H x W -> B x C x h x w``."""
         features = (films - self.mean) / self.deviation  # broadcast: one grey channel to three
         features = features.contiguous(memory_format=torch.channels_last)
         for block in self.blocks[: self.config.frozen_blocks]:
@@ -131,6 +142,7 @@ class ImageEncoder(nn.Module):
         return features
 
     def forward(self, films: Tensor) -> Tensor:
+        """Patches of films in [0, 1] (``B x 1 x H x W``) or of what ``frozen`` made of them: ``-> B x P x d_v``."""
         features = self.frozen(films) if films.shape[1] == 1 else films
         features = features.contiguous(memory_format=torch.channels_last)
         for block in self.blocks[self.config.frozen_blocks :]:
@@ -140,17 +152,17 @@ class ImageEncoder(nn.Module):
 
 
 def _keep_size(stage: nn.Module) -> None:
-    """Takes the halving out of a ResNet stage."""
+    """Set every stride of a ResNet stage to 1."""
     for module in stage.modules():
         if isinstance(module, nn.Conv2d):
             module.stride = (1, 1)
 
 
 def _halve_first(blocks: nn.ModuleList) -> None:
-    """Lets narrow 1 x 1 convolutions of stride 2 read every other pixel with stride 1 instead, which is the same.
+    """Let narrow 1 x 1 convolutions of stride 2 read every other pixel with stride 1 instead, which is the same.
 
-    With stride 2 and fewer channels than a vector holds, oneDNN's gradient writes outside its memory, crashes or never
-    returns (uxlfoundation/oneDNN issue 6035).
+    With stride 2 and fewer channels than a vector register holds, oneDNN's gradient writes out of bounds, crashes or
+    hangs (uxlfoundation/oneDNN issue 6035).
     """
     convolutions = [module for module in blocks.modules() if isinstance(module, nn.Conv2d)]
     for module in convolutions:
@@ -164,7 +176,7 @@ def _every_other_pixel(_: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
 
 
 def blocks_in_common(source: ImageEncoder, target: ImageEncoder) -> dict[str, Tensor]:
-    """The entries of ``source`` that ``target`` has too, name and shape: how one step starts from the one before."""
+    """The entries of ``source`` that ``target`` has too, name and shape, by which one step starts from another."""
     wanted = target.state_dict()
     found = source.state_dict()
     return {name: value for name, value in found.items() if name in wanted and wanted[name].shape == value.shape}

@@ -1,4 +1,4 @@
-"""The text encoder: sentences to [CLS] vectors, by any BERT folder or hub id or a small BERT trained here."""
+"""The text encoder: turns sentences into [CLS] vectors with a published BERT or a small one trained on the dataset."""
 
 from __future__ import annotations
 
@@ -16,15 +16,23 @@ from radscribe.models.decoding.padding import by_length
 
 @dataclass(frozen=True)
 class TextEncoderConfig:
-    """``source`` names a BERT folder or hub id; without it a BERT of this shape is trained on the dataset."""
+    """Sizes of the text encoder, BERT-base by default. Raises ``ValueError`` for a setting out of its range."""
 
+    # BERT to load: an imported or BERT folder, or a hub id; None trains one of these sizes on the dataset.
     source: str | None = None
+    # Transformer layers.
     layers: int = 12
+    # Width of a token's and a sentence's vector.
     width: int = 768
+    # Attention heads; ``width`` is a multiple of them.
     heads: int = 12
+    # Hidden width of each layer's feed-forward network.
     feed_forward: int = 3072
+    # Largest vocabulary, in word pieces, of a BERT trained here.
     vocabulary_size: int = 30522
+    # Longest sentence that is read, in tokens, [CLS] and [SEP] included.
     max_tokens: int = 64
+    # Dropout of embeddings, sublayers and attention weights, in training.
     dropout: float = field(default=0.1, metadata=LATER)
 
     def __post_init__(self) -> None:
@@ -35,10 +43,10 @@ class TextEncoderConfig:
 
 
 class TextEncoder(nn.Module):
-    """A BERT whose [CLS] output stands for a sentence; it owns the tokenizer of its vocabulary.
+    """A BERT whose [CLS] output is the vector of a sentence, with the tokenizer of its vocabulary.
 
-    A small BERT gives all sentences nearly the same vector; ``standardise`` takes off what they have in common, so that
-    cosines tell sentences apart. A published BERT is left as it is.
+    A small BERT gives all sentences nearly the same vector; ``standardise`` removes what they have in common, so that
+    cosine similarity separates them. A published BERT is left as it is.
     """
 
     centre: Tensor
@@ -66,7 +74,7 @@ class TextEncoder(nn.Module):
         self.register_buffer("spread", torch.ones(config.width))
 
     def standardise(self, sentences: Sequence[str]) -> None:
-        """From now on vectors have mean 0 and deviation 1 over ``sentences``."""
+        """Fix the scale of vectors: mean 0 and standard deviation 1 over ``sentences`` in every dimension."""
         self.centre.zero_()
         self.spread.fill_(1.0)
         vectors = self.encode(sentences)
@@ -75,10 +83,11 @@ class TextEncoder(nn.Module):
 
     @property
     def width(self) -> int:
+        """Width of a sentence's vector."""
         return self.config.width
 
     def tokenize(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Token ids and mask, both B x L: [CLS] words [SEP], cut to ``max_tokens``, padded to the longest."""
+        """Token ids and mask, both B x L: [CLS] tokens [SEP], cut to ``max_tokens``, padded to the longest."""
         beginning, end, padding = (self.tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]", "[PAD]"))
         limit = self.config.max_tokens - 2
         encodings = self.tokenizer.encode_batch([str(sentence) for sentence in sentences], add_special_tokens=False)
@@ -89,7 +98,7 @@ class TextEncoder(nn.Module):
         return ids, mask
 
     def states(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Hidden states B x L x width; what stands behind a sentence means nothing."""
+        """Hidden states: ``B x L (ids), B x L (mask) -> B x L x width``; undefined behind the end of a sentence."""
 
         def compute(rows: Tensor, length: int) -> Tensor:
             output: Tensor = self.bert(
@@ -100,18 +109,18 @@ class TextEncoder(nn.Module):
         return by_length(compute, mask.sum(1), ids.shape[1])
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """[CLS] vectors, B x width."""
+        """[CLS] vectors: ``B x L (ids), B x L (mask) -> B x width``."""
         return (self.states(ids, mask)[:, 0] - self.centre) / self.spread
 
     @torch.no_grad()
     def encode(self, sentences: Sequence[str], batch_size: int = 128) -> Tensor:
-        """[CLS] vectors of ``sentences`` (count x width, float32, on the CPU), in evaluation mode."""
+        """[CLS] vectors of N ``sentences`` in evaluation mode: N x width, float32, on the CPU."""
         if not sentences:
             return torch.zeros(0, self.width)
         device = next(self.parameters()).device
         was_training = self.training
         self.eval()
-        # Batches of like length waste no padding; the order is restored at the end.
+        # Batches of similar length need little padding; vectors keep the order of ``sentences``.
         order = sorted(range(len(sentences)), key=lambda position: len(sentences[position]))
         vectors = torch.empty(len(sentences), self.width)
         for start in range(0, len(order), batch_size):

@@ -36,7 +36,8 @@ class Objective(Protocol):
     strata: NDArray[np.int64] | None  # a source for each study, to be drawn equally often; None takes each study once
 
     @property
-    def module(self) -> nn.Module: ...
+    def module(self) -> nn.Module:
+        """What is trained: a module that turns a batch into losses, their sum under "loss"."""
 
     @property
     def saves_within_epoch(self) -> bool:
@@ -45,7 +46,8 @@ class Objective(Protocol):
     def load(self, indices: list[int], epoch: int) -> Any:
         """The batch of these training studies; called in a thread, deterministic."""
 
-    def begin_epoch(self, epoch: int) -> None: ...
+    def begin_epoch(self, epoch: int) -> None:
+        """What is brought up to date before an epoch."""
 
     def validate(self) -> dict[str, float]:
         """Figures of the validation split; "score" chooses the best epoch, higher is better."""

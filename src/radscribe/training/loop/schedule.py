@@ -85,6 +85,7 @@ def parameter_groups(module: nn.Module, config: TrainingConfig) -> list[dict[str
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Gives each parameter group ``rate`` times its scale."""
     groups: Iterable[dict[str, float]] = optimizer.param_groups
     for group in groups:
         group["lr"] = rate * group["scale"]

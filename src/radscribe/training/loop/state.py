@@ -25,6 +25,7 @@ class ResumePoint:
         self.pointer = folder / "resume.json"
 
     def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, counters: dict[str, Any]) -> None:
+        """Writes a whole new state, then drops the one before it."""
         name = f"state-{counters['step']:08d}-{counters['epoch']:04d}"
         target = self.folder / name
         shutil.rmtree(target, ignore_errors=True)
@@ -60,6 +61,7 @@ class ResumePoint:
         return counters
 
     def clear(self) -> None:
+        """Removes every state: the run is over."""
         self.pointer.unlink(missing_ok=True)
         for old in self.folder.glob("state-*"):
             shutil.rmtree(old, ignore_errors=True)
