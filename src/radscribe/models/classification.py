@@ -125,7 +125,7 @@ class ClassificationBranch(nn.Module):
         return self._shifted(logits.float()).softmax(-1)
 
     def loss(self, logits: Tensor, states: Tensor, known: Tensor | None = None) -> Tensor:
-        """Mean cross-entropy of ``states`` (B x 18) with the long-tail shift; labels not ``known`` (B x 18) are left out."""
+        """Cross-entropy over the states (B x 18) with the long-tail shift; ``known`` (B x 18) masks missing labels."""
         losses = functional.cross_entropy(self._shifted(logits).flatten(0, 1), states.flatten(), reduction="none")
         if known is None:
             return losses.mean()

@@ -71,9 +71,7 @@ def search(
         log_probabilities = logits.float().log_softmax(-1).view(len(running), beams, -1)
         vocabulary = log_probabilities.shape[-1]
         if config.temperature:
-            exponential = torch.stack([torch.empty(vocabulary).exponential_(generator=one.draws) for one in running])
-            # -log of an exponential draw is a Gumbel draw: the largest sum is a draw at this temperature.
-            log_probabilities = log_probabilities - config.temperature * exponential.log().to(device)[:, None]
+            log_probabilities = log_probabilities - _noise(running, vocabulary, config.temperature).to(device)
         log_probabilities[..., list(banned)] = float("-inf")
         if length < config.min_new_tokens:
             log_probabilities[..., end] = float("-inf")
@@ -130,6 +128,15 @@ class _Draft:
         # temperature the noise may lift them; the rule stays the same, so that a film's draw ends alike in any batch.
         longest = limit if config.length_penalty > 0 else length
         return self.endings > 0 and running / longest**config.length_penalty <= self.score
+
+
+def _noise(running: Sequence[_Draft], vocabulary: int, temperature: float) -> Tensor:
+    """What to take from log-probabilities so that the largest is a draw at ``temperature``: studies x 1 x vocabulary.
+
+    -log of an exponential draw is a Gumbel draw.
+    """
+    exponential = torch.stack([torch.empty(vocabulary).exponential_(generator=draft.draws) for draft in running])
+    return temperature * exponential.log()[:, None]
 
 
 def _generators(config: SearchConfig, seeds: Tensor | None, studies: int) -> list[torch.Generator | None]:
