@@ -13,7 +13,7 @@ from radscribe.core.config import from_mapping
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import load_reporter
-from radscribe.exports.features import film_features, fitting, kin_of, nearest_training_studies
+from radscribe.exports.features import film_features, fitting, nearest_training_studies, related_ids_of
 from radscribe.exports.layout import Layout
 from radscribe.exports.revtaf import write_revtaf
 from radscribe.training.recipe import Recipe
@@ -22,31 +22,33 @@ from radscribe.training.train import Options, train
 
 def test_no_study_is_given_its_own_patient_or_report() -> None:
     keys = torch.eye(4) + 0.01
-    kin = torch.tensor([[0, 0], [0, 1], [1, 2], [2, 0]])
-    near = nearest_training_studies({"train": keys}, keys, ({"train": kin}, kin), 3)
+    related_ids = torch.tensor([[0, 0], [0, 1], [1, 2], [2, 0]])
+    near = nearest_training_studies({"train": keys}, keys, ({"train": related_ids}, related_ids), 3)
     # Study 0 shares its patient with 1 and its report with 3: one study is left to it, so each gets one.
     assert near.count == 1 and near.rows["train"].shape == (4, 1)
     assert near.rows["train"][0].tolist() == [2]
-    assert all(not (kin[row] == kin[other]).any() for row, (other,) in enumerate(near.rows["train"].tolist()))
+    assert all(
+        not (related_ids[row] == related_ids[other]).any() for row, (other,) in enumerate(near.rows["train"].tolist())
+    )
 
 
 def test_the_nearest_come_first_and_a_study_of_another_split_may_be_given_any() -> None:
     keys = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    kin = torch.tensor([[0, 0], [1, 1], [2, 2]])
+    related_ids = torch.tensor([[0, 0], [1, 1], [2, 2]])
     queries = {"test": torch.tensor([[2.0, 0.1]]), "val": torch.zeros(0, 2)}
-    near = nearest_training_studies(queries, keys, ({"test": torch.tensor([[3, 3]])}, kin), 21)
+    near = nearest_training_studies(queries, keys, ({"test": torch.tensor([[3, 3]])}, related_ids), 21)
     assert near.rows["test"].tolist() == [[0, 2, 1]] and near.rows["val"].shape == (0, 3)
 
 
 def test_one_patient_alone_has_no_neighbour() -> None:
-    kin = torch.tensor([[0, 0], [0, 1]])
+    related_ids = torch.tensor([[0, 0], [0, 1]])
     with pytest.raises(RadscribeError, match="no training study of another patient"):
-        nearest_training_studies({"train": torch.eye(2)}, torch.eye(2), ({"train": kin}, kin), 21)
+        nearest_training_studies({"train": torch.eye(2)}, torch.eye(2), ({"train": related_ids}, related_ids), 21)
 
 
-def test_kin_holds_across_groups(phantoms: PreparedDataset) -> None:
+def test_related_ids_are_shared_by_all_lists(phantoms: PreparedDataset) -> None:
     training, everyone = phantoms.split("train"), phantoms.studies
-    own, all_of_them = kin_of([(phantoms, training), (phantoms, everyone)])
+    own, all_of_them = related_ids_of([(phantoms, training), (phantoms, everyone)])
     assert own.shape == (len(training), 2) and all_of_them.shape == (len(everyone), 2)
     position = {study.study_id: row for row, study in enumerate(everyone)}
     assert torch.equal(own, all_of_them[[position[study.study_id] for study in training]])

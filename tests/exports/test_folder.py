@@ -52,7 +52,7 @@ def test_the_same_export_is_returned_and_another_refused(phantoms: PreparedDatas
 
 def test_a_folder_of_something_else_is_left_alone(phantoms: PreparedDataset, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine")
-    with pytest.raises(RadscribeError, match="not empty and no export"):
+    with pytest.raises(RadscribeError, match="not empty and not an export"):
         export(phantoms, tmp_path, "some", {}, one_file("a"))
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
@@ -78,7 +78,7 @@ def test_a_full_disk_is_one_line(phantoms: PreparedDataset, tmp_path: Path) -> N
     def full(folder: Path) -> Contents:
         raise OSError(28, "No space left on device", str(folder / "rows.txt"))
 
-    with pytest.raises(RadscribeError, match=r"rows.txt: No space left on device.*goes on"):
+    with pytest.raises(RadscribeError, match=r"rows.txt: No space left on device.*continues"):
         export(phantoms, tmp_path / "out", "some", {}, full)
 
 
@@ -127,11 +127,11 @@ def test_rows_come_back_to_six_digits(tmp_path: Path, lines: bool) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("[1, 2]\n[3]\n", "no file of equal rows"),
-        ("[1, 2\n", "no file of equal rows"),
-        ('["a"]\n', "no file of equal rows"),
-        ("[1, 2, 3]\n", "rows of shape"),
-        ("3\n", "rows of shape"),
+        ("[1, 2]\n[3]\n", "not a file of number rows"),
+        ("[1, 2\n", "not a file of number rows"),
+        ('["a"]\n', "not a file of number rows"),
+        ("[1, 2, 3]\n", "its rows have shape"),
+        ("3\n", "its rows have shape"),
     ],
 )
 def test_damaged_rows_are_one_line(tmp_path: Path, content: str, reason: str) -> None:

@@ -103,10 +103,10 @@ def test_the_reference_in_training_is_the_nearest_by_labels_of_another_patient(
         assert list(near.values()) == sorted(near.values()) and patients[first] != patients[row]
 
 
-def test_distances_pass_over_kin() -> None:
+def test_distances_skip_related_studies() -> None:
     studies = [Study(str(row), str(row), "train", (), labels=(state,) * 18) for row, state in enumerate((0, 0, 1))]
-    kin = torch.tensor([[0, 0], [1, 0], [2, 1]])
-    assert label_distances(studies, kin, 2) == [{"2": 36}, {"2": 36}, {"0": 36, "1": 36}]
+    related_ids = torch.tensor([[0, 0], [1, 0], [2, 1]])
+    assert label_distances(studies, related_ids, 2) == [{"2": 36}, {"2": 36}, {"0": 36, "1": 36}]
 
 
 def test_the_command_writes_the_list_of_iu_x_ray_without_the_training_reports(
@@ -136,14 +136,14 @@ def test_the_command_writes_the_list_of_iu_x_ray_without_the_training_reports(
 def test_damaged_embeddings_and_distances_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     path.write_bytes(b"no array")
-    with pytest.raises(RadscribeError, match="no array of numbers"):
+    with pytest.raises(RadscribeError, match="not an array of numbers"):
         read_embedding(path)
     np.save(path, np.array([{"code": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(RadscribeError, match="no array of numbers"):
+    with pytest.raises(RadscribeError, match="not an array of numbers"):
         read_embedding(path)
     np.save(path, np.zeros((3, 4)))
-    with pytest.raises(RadscribeError, match="an array of shape"):
+    with pytest.raises(RadscribeError, match="its array has shape"):
         read_embedding(path, 5)
     (tmp_path / "d.json").write_text('[["0", 1]]')
-    with pytest.raises(RadscribeError, match="no list of distances"):
+    with pytest.raises(RadscribeError, match="not a list of distances"):
         read_distances(tmp_path / "d.json")

@@ -209,7 +209,7 @@ def without(content: dict[str, Tensor], name: str) -> dict[str, Tensor]:
         ({"model_state_dict": tensors() | {"module.extra": torch.ones(1)}}, "should not hold extra;"),
         (
             {"model_state_dict": tensors() | {"module.linear_heads.13.bias": torch.ones(4)}},
-            r"wrong shape of linear_heads\.13\.bias;",
+            r"wrong shape for linear_heads\.13\.bias;",
         ),
         ({"model_state_dict": {"a": torch.ones(1)}}, "it holds no BERT"),
         ({"weights": {}}, "no model_state_dict"),

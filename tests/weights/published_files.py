@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,16 @@ WORDS = [
 ADDED = 5  # [DEC] and the four states
 WIDTH, HEADS = 128, 2  # of the BERTs, whose heads are 64 wide
 TEXT, BRANCH, MEDKLIP = 32, 16, 8
+
+
+class Harmful:
+    """Its pickle runs a command when it is read."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.mark),)
 
 
 def saved(path: Path, content: Any) -> Path:

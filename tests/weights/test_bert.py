@@ -125,7 +125,7 @@ def test_words_and_weights_belong_together(tmp_path: Path) -> None:
     with pytest.raises(RadscribeError, match=r"vocab\.txt: it lacks \[PAD\]"):
         import_weights("bert", file, tmp_path / "out", Extras())
     (tmp_path / "published" / "vocab.txt").unlink()
-    with pytest.raises(RadscribeError, match=r"no vocab\.txt or tokenizer\.json lies beside it"):
+    with pytest.raises(RadscribeError, match=r"no vocab\.txt or tokenizer\.json is beside it"):
         import_weights("bert", file, tmp_path / "out", Extras())
     (tmp_path / "published" / "config.json").unlink()
     with pytest.raises(RadscribeError, match=r"config\.json: no such file; keep config\.json and vocab\.txt beside"):

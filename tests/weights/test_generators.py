@@ -278,7 +278,7 @@ def test_an_mcsam_starts_from_r2gencmns_image_encoder_and_memory(tmp_path: Path)
 def test_two_copies_of_the_memory_that_differ_are_refused(tmp_path: Path) -> None:
     tensors = r2gencmn_file()
     tensors["encoder_decoder.model.cmn.linears.2.bias"] = tensors["encoder_decoder.model.cmn.linears.2.bias"] + 1
-    with pytest.raises(RadscribeError, match=r"cmn\.linears\.2\.bias \+ .* differ, and should be one"):
+    with pytest.raises(RadscribeError, match=r"cmn\.linears\.2\.bias \+ .* differ but should be the same"):
         import_weights("r2gencmn", saved(tmp_path / "m.pth", {"state_dict": tensors}), tmp_path / "out", Extras())
 
 
@@ -293,5 +293,5 @@ def test_chexbert_labels_as_its_checkpoint_does_and_is_the_same_labeler(tmp_path
     assert read_chexbert(tmp_path / "out", vocabulary).version == published.version
     assert len({tuple(row) for row in published.label(texts)}) > 2
     import_weights("bert", bert_folder(tmp_path / "other", bert_file()), tmp_path / "bert-out", Extras())
-    with pytest.raises(RadscribeError, match="an import of bert; name one of `radscribe import chexbert`"):
+    with pytest.raises(RadscribeError, match="an import of bert; name a folder made by `radscribe import chexbert`"):
         read_chexbert(tmp_path / "bert-out", vocabulary)

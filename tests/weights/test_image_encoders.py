@@ -103,7 +103,7 @@ def test_a_cut_resnet_serves_an_encoder_that_is_cut_there(tmp_path: Path) -> Non
     encoder = Starts(Path(), print).begin(ImageEncoder(config, "middle"), None).eval()
     expected = resnet_forward(torchvision_tensors(RESNET), FILMS, stages=3)
     torch.testing.assert_close(encoder(FILMS), expected, rtol=1e-4, atol=1e-4)
-    with pytest.raises(RadscribeError, match="ends with the third stage; it serves the entity model's"):
+    with pytest.raises(RadscribeError, match="ends with the third stage; use it for the entity model's"):
         begun(tmp_path / "out", config)
 
 

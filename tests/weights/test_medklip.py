@@ -128,11 +128,15 @@ def test_what_is_wrong_with_a_book_is_told(tmp_path: Path, run: Callable[..., tu
     for expected, reason, options in (
         (2, "--book and --text-encoder go together", ["--book", whole]),
         (2, "--book and --text-encoder go together", ["--text-encoder", tmp_path / "clinical"]),
-        (1, "short.json: it describes no 'clear'", ["--book", short, "--text-encoder", tmp_path / "clinical"]),
+        (
+            1,
+            "short.json: it lacks a description of 'clear'",
+            ["--book", short, "--text-encoder", tmp_path / "clinical"],
+        ),
         (1, "gone.json: no such file", ["--book", tmp_path / "gone.json", "--text-encoder", tmp_path / "clinical"]),
         (1, "m.pth: damaged", ["--book", file, "--text-encoder", tmp_path / "clinical"]),
-        (1, "bert: no imported folder", ["--book", whole, "--text-encoder", tmp_path / "bert"]),
-        (1, "other: no imported text encoder", ["--book", whole, "--text-encoder", tmp_path / "other"]),
+        (1, "bert: not an imported folder", ["--book", whole, "--text-encoder", tmp_path / "bert"]),
+        (1, "other: not an imported text encoder", ["--book", whole, "--text-encoder", tmp_path / "other"]),
         (1, "vectors have width 128, MedKLIP's 32", ["--book", whole, "--text-encoder", tmp_path / "clinical"]),
     ):
         code, _, told = run("import", "medklip", file, "--out", str(tmp_path / "out"), *map(str, options))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from published import Tensors, prefixed, torchvision_tensors
 from published_files import (
     RESNET,
+    Harmful,
     bert_file,
     bert_folder,
     chexbert_file,
@@ -41,16 +41,6 @@ FILES: dict[str, tuple[Callable[[], Tensors], str | None, str]] = {
     "promptmrg": (promptmrg_file, None, "memory.decoder.layers.1.multihead_attn.out_proj.bias"),
     "revtaf": (revtaf_file, None, "gwd.layers.1.linear.bias"),
 }
-
-
-class Harmful:
-    """Its pickle runs a command when it is read."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.mark),)
 
 
 def same(tensors: Tensors) -> Tensors:
@@ -102,14 +92,14 @@ def test_a_whole_file_is_taken(tmp_path: Path, run: Run, kind: str) -> None:
 def test_a_missing_tensor_is_named(tmp_path: Path, run: Run, kind: str) -> None:
     name = FILES[kind][2]
     line = refused(run, kind, written(tmp_path, kind, without(name)))
-    assert f"it lacks {name}; {KINDS[kind].mend}" in line
+    assert f"it lacks {name}; {KINDS[kind].fix}" in line
 
 
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("extra", ["surprise.weight", "module.another.bias"])
 def test_a_tensor_too_many_is_named(tmp_path: Path, run: Run, kind: str, extra: str) -> None:
     line = refused(run, kind, written(tmp_path, kind, with_one(extra, torch.ones(1))))
-    assert f"radscribe has no place for its {extra}; {KINDS[kind].mend}" in line
+    assert f"radscribe has no place for its {extra}; {KINDS[kind].fix}" in line
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -118,7 +108,7 @@ def test_a_wrong_shape_is_told_with_both(tmp_path: Path, run: Run, kind: str) ->
     shape = tuple(FILES[kind][0]()[name].shape)
     wrong = (shape[0] + 3, *shape[1:])
     line = refused(run, kind, written(tmp_path, kind, with_one(name, torch.ones(wrong))))
-    assert f"{name} has shape {wrong}" in line and f" wants {shape}" in line
+    assert f"{name} has shape {wrong}" in line and f" needs {shape}" in line
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -134,7 +124,7 @@ def test_whole_numbers_are_no_weights(tmp_path: Path, run: Run) -> None:
     name = FILES["medklip"][2]
     whole = medklip_file()[name].mul(100).to(torch.int8)
     line = refused(run, "medklip", written(tmp_path, "medklip", with_one(name, whole)))
-    assert f"whole numbers are no weights: its {name}; give MedKLIP's checkpoint" in line
+    assert f"integers are not weights: its {name}; give MedKLIP's checkpoint" in line
 
 
 def test_a_layer_missing_in_between_is_named(tmp_path: Path, run: Run) -> None:
@@ -149,7 +139,7 @@ def test_a_layer_missing_in_between_is_named(tmp_path: Path, run: Run) -> None:
 def test_code_in_a_pickle_is_refused_not_run(tmp_path: Path, run: Run, kind: str) -> None:
     file = written(tmp_path, kind, with_one(FILES[kind][2], Harmful(tmp_path / "ran")))
     line = refused(run, kind, file)
-    assert "it cannot be read as a file of tensors" in line and "mkdir" in line and KINDS[kind].mend in line
+    assert "it cannot be read as a file of tensors" in line and "mkdir" in line and KINDS[kind].fix in line
     assert not (tmp_path / "ran").exists()
 
 
@@ -166,7 +156,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, run: Run, kind: str, damage: Cal
 @pytest.mark.parametrize("kind", FILES)
 def test_another_kinds_file_is_told_what_to_give(tmp_path: Path, run: Run, kind: str) -> None:
     file = written(tmp_path, kind, lambda unused: {"something.weight": torch.ones(2, 2)})
-    assert KINDS[kind].mend in refused(run, kind, file)
+    assert KINDS[kind].fix in refused(run, kind, file)
     file = written(tmp_path, kind, lambda unused: {"list": [1, 2]})
     assert "it has no state dict of tensors, plain or under state_dict or model" in refused(run, kind, file)
 
@@ -193,9 +183,9 @@ def test_wrong_use_is_told_with_code_2(tmp_path: Path, run: Run) -> None:
     assert code == 2 and "it holds other files; name a new folder with --out" in line
     assert [path.name for path in out.iterdir()] == ["model.safetensors"]
     code, _, line = run("import", "resnet", str(file), "--out", str(file))
-    assert code == 2 and "a file; name a folder with --out" in line
+    assert code == 2 and "this is a file; name a folder with --out" in line
     code, _, line = run("import", "resnet", str(file), "--out", str(tmp_path / "o"), "--book", str(file))
-    assert code == 2 and "--book is of no use here" in line and not (tmp_path / "o").exists()
+    assert code == 2 and "--book is not used by this kind" in line and not (tmp_path / "o").exists()
 
 
 def test_an_import_is_replaced_whole_and_a_failed_one_leaves_it(tmp_path: Path, run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from published import GREY, IMAGENET, resnet_forward, torchvision_tensors
+from published_files import Harmful
 from torch import Tensor
 
 from radscribe.core.config import from_mapping, to_mapping
@@ -44,7 +44,7 @@ def test_the_file_gives_the_published_network(tmp_path: Path, config: ImageEncod
     expected = resnet_forward(tensors, films, IMAGENET)
     assert expected.std() > 0.05
     torch.testing.assert_close(encoder(films), expected, rtol=1e-4, atol=1e-4)
-    assert said == [f"image encoder: {tmp_path / name}: of no use here and left out: fc"]
+    assert said == [f"image encoder: {tmp_path / name}: unused and left out: fc"]
 
 
 @pytest.mark.parametrize("prefix", ["module.", "visual.", "encoder.backbone."])
@@ -67,7 +67,7 @@ def test_medclip_sees_films_by_its_own_grey_levels_with_and_without_its_file(tmp
     encoder = begun(path, MEDCLIP, said)
     expected = resnet_forward(tensors, films, GREY)
     torch.testing.assert_close(encoder(films), expected, rtol=1e-4, atol=1e-4)
-    assert said == [f"image encoder: {path}: of no use here and left out: fc, logit_scale, text_model"]
+    assert said == [f"image encoder: {path}: unused and left out: fc, logit_scale, text_model"]
     # A checkpoint holds the configuration as JSON and the weights; the published file is gone.
     rebuilt = ImageEncoder(from_mapping(ImageEncoderConfig, to_mapping(encoder.config))).eval()
     rebuilt.load_state_dict(encoder.state_dict())
@@ -94,7 +94,7 @@ def test_what_lies_behind_the_cut_is_left_out(tmp_path: Path) -> None:
     middle = ImageEncoder(BASIC, stage="middle")
     load_torchvision_resnet(middle, path, said.append)
     assert all(torch.equal(value, whole[name]) for name, value in middle.state_dict().items())
-    assert said == [f"image encoder: {path}: of no use here and left out: fc, layer4"]
+    assert said == [f"image encoder: {path}: unused and left out: fc, layer4"]
 
 
 def test_files_without_the_counters_of_batches_are_read(tmp_path: Path) -> None:
@@ -102,16 +102,6 @@ def test_files_without_the_counters_of_batches_are_read(tmp_path: Path) -> None:
     old = {name: value for name, value in tensors.items() if not name.endswith("num_batches_tracked")}
     encoder = begun(saved(tmp_path / "resnet.pth", old), BASIC, [])
     torch.testing.assert_close(encoder(films), resnet_forward(tensors, films, IMAGENET), rtol=1e-4, atol=1e-4)
-
-
-class Harmful:
-    """Its pickle runs a command when it is read."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.mark),)
 
 
 def test_code_in_a_pickle_is_refused_not_run(tmp_path: Path) -> None:
@@ -142,16 +132,16 @@ def test_a_file_of_something_else_is_told_in_one_line(tmp_path: Path, text: byte
 @pytest.mark.parametrize(
     ("missing", "added", "reason"),
     [
-        ("layer3.1.conv2.weight", {}, r"it lacks module\.layer3\.1\.conv2\.weight; mend layer_type"),
-        ("layer2.0.downsample.1.running_var", {}, r"it lacks module\.layer2\.0\.downsample\.1\.running_var; mend"),
-        ("bn1.running_mean", {}, r"it lacks module\.bn1\.running_mean; mend"),
+        ("layer3.1.conv2.weight", {}, r"it lacks module\.layer3\.1\.conv2\.weight; fix layer_type"),
+        ("layer2.0.downsample.1.running_var", {}, r"it lacks module\.layer2\.0\.downsample\.1\.running_var; fix"),
+        ("bn1.running_mean", {}, r"it lacks module\.bn1\.running_mean; fix"),
         (
             None,
             {"conv1.weight": (8, 1, 7, 7)},
             r"its module\.conv1\.weight has shape \(8, 1, 7, 7\), .* \(8, 3, 7, 7\)",
         ),
-        (None, {"layer4.0.bn3.running_mean": (31,)}, r"bn3\.running_mean has shape \(31,\), .* \(32,\); mend"),
-        (None, {"layer3.3.conv1.weight": (6, 24, 1, 1)}, r"module\.layer3\.3\.conv1\.weight has no place .*; mend"),
+        (None, {"layer4.0.bn3.running_mean": (31,)}, r"bn3\.running_mean has shape \(31,\), .* \(32,\); fix"),
+        (None, {"layer3.3.conv1.weight": (6, 24, 1, 1)}, r"module\.layer3\.3\.conv1\.weight has no place .*; fix"),
         (None, {"copy.layer1.0.conv1.weight": (1,)}, "it holds 2 ResNets"),
         ("layer1.0.conv1.weight", {}, "it holds 0 ResNets of torchvision's names, not one; give MedCLIP's"),
     ],

@@ -179,12 +179,12 @@ def test_options_that_contradict_are_refused(change: dict[str, Any], reason: str
 
 def test_a_folder_that_is_none_is_told_by_the_option(phantoms: PreparedDataset, tmp_path: Path, weights: Path) -> None:
     plan = recipe(TINY, weights, entity_weights="nowhere")
-    with pytest.raises(RadscribeError, match="entity_weights: nowhere is no imported folder, nor one in"):
+    with pytest.raises(RadscribeError, match="entity_weights: no imported folder nowhere here or in"):
         trained(plan, phantoms, tmp_path, weights, [])
     with pytest.raises(RadscribeError, match="resnet: an import of resnet has no entity model"):
         trained(replace(plan, entity_weights="resnet"), phantoms, tmp_path, weights, [])
     plan = recipe(TINY, weights, generator_weights="medklip")
-    with pytest.raises(RadscribeError, match=r"an import of medklip has no .* for this recipe's generator"):
+    with pytest.raises(RadscribeError, match=r"an import of medklip has no .* for this generator"):
         trained(plan, phantoms, tmp_path, weights, [])
 
 

@@ -1,1 +1,1 @@
-"""A prepared dataset as the files that the published repositories of this field run on; one file a format."""
+"""Write a prepared dataset as the files that published repositories run on, one module per format."""

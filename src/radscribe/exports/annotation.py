@@ -1,7 +1,7 @@
-"""R2Gen and R2GenCMN: ``annotation.json`` and images/.
+"""Write ``annotation.json`` and ``images/`` for R2Gen and R2GenCMN.
 
-Read by ``modules/datasets.py`` of zhjohnchan/R2Gen and R2GenCMN: ``report`` and ``image_path`` of each entry of the
-lists train, val and test; two images an entry for ``iu_xray``, the first one for ``mimic_cxr``.
+Read by ``modules/datasets.py`` of zhjohnchan/R2Gen and R2GenCMN: ``report`` and ``image_path`` of each entry in the
+lists train, val and test; two images per entry for ``iu_xray``, the first one for ``mimic_cxr``.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from radscribe.exports.folder import Contents, film_paths, write_films, write_js
 from radscribe.exports.layout import Layout
 
 ANNOTATION = "annotation.json"
+# List of an annotation -> our split.
 LISTS = {"train": "train", "val": "validate", "test": "test"}
-# The name that an annotation has for a split.
+# Our split -> list of an annotation.
 NAMES = {split: name for name, split in LISTS.items()}
 
 
 def lists_of(dataset: PreparedDataset) -> dict[str, list[Study]]:
-    """The studies by the names that annotations have for the splits."""
+    """The studies of each split, by the name of its list in an annotation."""
     return {name: dataset.split(split) for name, split in LISTS.items()}
 
 
 def section_of(dataset: PreparedDataset) -> str:
-    """The part of the report that the dataset was prepared for."""
+    """The report section that the dataset was prepared for."""
     return str(dataset.manifest["settings"].get("section", "findings"))
 
 
 def entry_of(study: Study, section: str, layout: Layout, suffix: str = "png") -> dict[str, Any]:
-    """One entry with the keys of R2Gen's file of IU X-Ray, or of MIMIC-CXR, which knows the patient."""
+    """One entry with the keys of R2Gen's file of IU X-Ray, or of MIMIC-CXR, which also names study and patient."""
     known = {"study_id": study.study_id, "subject_id": study.patient_id} if layout is Layout.MIMIC else {}
     return {
         "id": study.study_id,
@@ -44,7 +45,7 @@ def entry_of(study: Study, section: str, layout: Layout, suffix: str = "png") ->
 
 
 def write_annotation(folder: Path, dataset: PreparedDataset, layout: Layout) -> Contents:
-    """annotation.json and images/ for R2Gen and R2GenCMN, into ``folder``."""
+    """Write annotation.json and images/ for R2Gen and R2GenCMN to ``folder``."""
     section = section_of(dataset)
     lists = lists_of(dataset)
     entries = {name: [entry_of(study, section, layout) for study in studies] for name, studies in lists.items()}
@@ -56,7 +57,7 @@ def write_annotation(folder: Path, dataset: PreparedDataset, layout: Layout) -> 
 def write_images(
     folder: Path, dataset: PreparedDataset, lists: Mapping[str, Sequence[Study]], suffix: str
 ) -> dict[str, dict[str, int]]:
-    """The films of each list; its studies and images, counted."""
+    """Write the films of each list to images/; returns the numbers of studies and images by list."""
     return {
         name: {"studies": len(studies), "images": write_films(folder, dataset, studies, suffix)}
         for name, studies in lists.items()

@@ -1,4 +1,4 @@
-"""What is read from the reports of a dataset, as tables: labels, class rates, entity triplets, sentences."""
+"""Write labels, class rates, entity triplets and sentences of a dataset's reports as CSV tables."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from radscribe.models.knowledge.prompts import report_sentences
 
 
 def write_derived(folder: Path, dataset: PreparedDataset) -> Contents:
-    """Four CSV files into ``folder``; splits and states by name, sentences of the training reports alone.
+    """Write four CSV files to ``folder``, with splits and states by name.
 
-    labels.csv: a study a row, 18 conditions; class_rates.csv: of each condition the share of training studies in which
-    it is positive; triplets.csv: study, entity, place, present or absent; sentences.csv: each distinct sentence with
-    the number of training reports that hold it, the commonest first.
+    labels.csv: one row per study, 18 conditions; class_rates.csv: for each condition the number and share of training
+    studies in which it is positive; triplets.csv: study, split, entity, place, present or absent; sentences.csv: each
+    distinct sentence of the training reports with the number of them that contain it, most frequent first.
     """
     training = dataset.split("train")
     labels = [(study.study_id, study.split, *(STATES[state] for state in study.labels)) for study in dataset.studies]
@@ -48,7 +48,7 @@ def write_derived(folder: Path, dataset: PreparedDataset) -> Contents:
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """A CSV file; returns how many rows it has."""
+    """Write a CSV file; returns the number of rows below the header."""
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""What exports look up: which films are alike, and text vectors of the width that published code asks for."""
+"""Find similar training films for exports, and bring text vectors to the width that published code expects."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from radscribe.models.knowledge.nearest import nearest
 
 
 def film_features(dataset: PreparedDataset, studies: Sequence[Study], reporter: Reporter | None) -> Tensor:
-    """What tells the films of ``studies`` apart, N x w, by the cosine of rows.
+    """Features of the films of ``studies`` (N x w), to be compared by cosine similarity.
 
-    Of a REVTAF model the entity model's pooled films, which its own index holds; of an MCSAM model the mean patch;
-    without a model the grey levels pooled to 32 x 32, each film less its mean.
+    REVTAF: the entity model's pooled features, as in the model's own index. MCSAM: the mean over patches. Without a
+    model: grey levels pooled to 32 x 32, minus the film's mean.
     """
     if reporter is None:
         return _pixels(dataset, studies)
@@ -32,7 +32,7 @@ def film_features(dataset: PreparedDataset, studies: Sequence[Study], reporter: 
         return entities_of_films(dataset, studies, reporter.system).features
     views = reporter.system.config.views
     parts = []
-    for batch in batches(tqdm(studies, unit="film", desc="looking at films", disable=None), BATCH):
+    for batch in batches(tqdm(studies, unit="film", desc="reading films", disable=None), BATCH):
         films = [np.stack([reporter.view(film) for film in dataset.films(study, views)]) for study in batch]
         parts.append(reporter.see(films).patches.mean(1).float().cpu())
     return torch.cat(parts) if parts else torch.zeros(0, 0)
@@ -40,7 +40,7 @@ def film_features(dataset: PreparedDataset, studies: Sequence[Study], reporter: 
 
 def _pixels(dataset: PreparedDataset, studies: Sequence[Study]) -> Tensor:
     parts = [torch.zeros(0, 0)]
-    for batch in batches(tqdm(studies, unit="film", desc="looking at films", disable=None), FILMS_PER_BLOCK):
+    for batch in batches(tqdm(studies, unit="film", desc="reading films", disable=None), FILMS_PER_BLOCK):
         pooled = torch.from_numpy(pool(dataset.pixels[[study.frontal.image_index for study in batch]]))
         parts.append((pooled - pooled.mean(1, keepdim=True)).float())
     return torch.cat(parts[1:] or parts)
@@ -48,29 +48,30 @@ def _pixels(dataset: PreparedDataset, studies: Sequence[Study]) -> Tensor:
 
 @dataclass(frozen=True)
 class Nearest:
-    """For each list, rows of the training studies that are most alike, best first: N x ``count``."""
+    """The most similar training studies of each study, by list."""
 
-    rows: Mapping[str, Tensor]
+    rows: Mapping[str, Tensor]  # N x count rows of the training studies, best first
     count: int
 
 
 def nearest_training_studies(
     queries: Mapping[str, Tensor],
     keys: Tensor,
-    kin: tuple[Mapping[str, Tensor], Tensor],
+    related_ids: tuple[Mapping[str, Tensor], Tensor],
     count: int,
 ) -> Nearest:
-    """The ``count`` training studies (``keys``, M x w) most alike to each query (N x w), never of kin.
+    """The ``count`` training studies most similar to each query by cosine, related ones left out.
 
-    Published loaders stack the rows of a batch, so that every study gets equally many: fewer than ``count`` where one
-    of them has fewer studies of other patients and reports.
+    ``queries`` hold N x w features by list, ``keys`` the M x w features of the training studies; ``related_ids`` are
+    those of the queries (N x 2 by list) and of the training studies (M x 2). Published loaders stack the rows of a
+    batch, so every study gets the same number: fewer than ``count`` where one of them has fewer unrelated studies.
 
     Raises:
-        RadscribeError: where a study has none.
+        RadscribeError: a study has no training study of another patient and report.
     """
     unit = functional.normalize(keys, dim=-1)
     found = {
-        name: nearest(features, unit, count, (kin[0][name], kin[1]))[1]
+        name: nearest(features, unit, count, (related_ids[0][name], related_ids[1]))[1]
         for name, features in queries.items()
         if len(features)
     }
@@ -81,32 +82,32 @@ def nearest_training_studies(
     return Nearest(rows, least)
 
 
-def kin_of(groups: Sequence[tuple[PreparedDataset, Sequence[Study]]]) -> list[Tensor]:
-    """For each group of studies their patients and reports as whole numbers that hold across groups: N x 2.
+def related_ids_of(lists: Sequence[tuple[PreparedDataset, Sequence[Study]]]) -> list[Tensor]:
+    """For each list of studies their patients and reports as integer ids shared by all lists: N x 2 (int64).
 
-    With weak pairs one report belongs to several patients: what is to be learned must not be looked up.
+    With weak pairs several patients share a report: the report to be learned must not be retrieved.
     """
     patients, reports = [], []
-    for dataset, studies in groups:
+    for dataset, studies in lists:
         named = dataset.column("report_id") if "report_id" in dataset.table.column_names else {}
         patients += [study.patient_id for study in studies]
         reports += [named.get(study.study_id, study.study_id) for study in studies]
     numbers = np.stack([np.unique(names, return_inverse=True)[1] for names in (patients, reports)], 1)
-    return list(torch.split(torch.from_numpy(numbers), [len(studies) for _, studies in groups]))
+    return list(torch.split(torch.from_numpy(numbers), [len(studies) for _, studies in lists]))
 
 
 def fitting(vectors: Tensor, width: int) -> Tensor:
-    """The matrix d x ``width`` that brings vectors like ``vectors`` (N x d) to the width that published code has.
+    """A matrix d x ``width`` that maps vectors like ``vectors`` (N x d) to the width that published code expects.
 
-    Narrower ones are filled up with zeros, which changes no inner product; of wider ones the ``width`` directions with
-    the largest sum of squares are kept, which changes them least.
+    Narrower ones are padded with zeros, which changes no inner product; of wider ones the ``width`` directions with the
+    largest sum of squares are kept, which changes them least.
     """
     own = vectors.shape[1]
     if own <= width:
         return torch.eye(own, width)
     wide = vectors.double()
     directions = torch.linalg.eigh(wide.T @ wide).eigenvectors.flip(1)[:, :width]
-    # An eigenvector's sign is nobody's choice: the largest component is made positive.
+    # The sign of an eigenvector is arbitrary: make its largest component positive.
     largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
     signed: Tensor = directions * largest.sign()
     return signed.float()

@@ -1,4 +1,4 @@
-"""The folder of an export: made beside, moved into place when it is whole, ``export.json`` last."""
+"""Write an export folder: built in ``.partial``, moved into place when complete, ``export.json`` last."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from radscribe.data.dataset import PreparedDataset
 FORMAT = "radscribe-export/1"
 RECORD = "export.json"
 PARTIAL = ".partial"
-# Film formats by suffix, with what Pillow is told: MIMIC-CXR-JPG's quality where a repository wants its suffix.
+# Pillow's settings by film suffix; repositories that expect MIMIC-CXR-JPG's suffix get its quality.
 ENCODINGS: Mapping[str, Mapping[str, Any]] = {"png": {"format": "PNG"}, "jpg": {"format": "JPEG", "quality": 95}}
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What was written: ``counts`` by list, ``rows`` of the files that have rows, ``missing`` files with the reason."""
+    """What an export wrote."""
 
-    counts: Mapping[str, Mapping[str, int]]
-    rows: Mapping[str, int] = field(default_factory=dict)
-    missing: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int]]  # by list
+    rows: Mapping[str, int] = field(default_factory=dict)  # of the files that have rows
+    missing: Mapping[str, str] = field(default_factory=dict)  # file -> why it was not written
 
 
 def export(
@@ -46,13 +46,13 @@ def export(
     settings: Mapping[str, Any],
     write: Callable[[Path], Contents],
 ) -> dict[str, Any]:
-    """Run ``write`` on a folder beside the finished one, move all of it to ``out`` and return what export.json says.
+    """Run ``write`` on a folder inside ``out``, move its content to ``out`` and return that of export.json.
 
-    An export that is there already is returned where it is the same, and refused where it is another. Interrupted, the
-    same call goes on: films that were written stay.
+    If ``out`` holds the same export already, its record is returned; another export is refused. After an interruption
+    the same call continues, and films already written are kept.
 
     Raises:
-        RadscribeError: one line, when ``out`` holds something else, or the disk does not take the files.
+        RadscribeError: one line, when ``out`` holds something else or the files cannot be written.
     """
     about = {
         "format": FORMAT,
@@ -86,20 +86,20 @@ def export(
         _finish(out, partial, record)
         return record
     except OSError as error:
-        reason = error.strerror or f"written in part only, is the disk full? ({error})"
+        reason = error.strerror or f"written only in part, is the disk full? ({error})"
         raise RadscribeError(
-            f"{error.filename or out}: {reason}; mend that and run the same command again: it goes on"
+            f"{error.filename or out}: {reason}; fix that and run the same command again: it continues"
         ) from error
 
 
 def _begin(out: Path, about: Mapping[str, Any]) -> Path:
-    """The folder of unfinished work, with what it is to become."""
+    """The folder of unfinished work, with a record of the export that it will become."""
     partial = out / PARTIAL
     if (partial / RECORD).exists():
         _require_same(read_json(partial / RECORD), about, out)
         return partial
     if out.exists() and any(entry.name != PARTIAL for entry in out.iterdir()):
-        raise RadscribeError(f"{out}: the folder is not empty and no export; give another --out")
+        raise RadscribeError(f"{out}: the folder is not empty and not an export; give another --out")
     partial.mkdir(parents=True, exist_ok=True)
     _write_record(partial, about)
     return partial
@@ -115,9 +115,9 @@ def _require_same(found: Mapping[str, Any], about: Mapping[str, Any], out: Path)
 
 def _finish(out: Path, partial: Path, record: Mapping[str, Any]) -> None:
     for path in partial.iterdir():
-        if path.name == RECORD:  # of the beginning: while it stands, the same call may go on
+        if path.name == RECORD:  # the first record: while it exists, the same call can continue
             continue
-        if (out / path.name).is_dir():  # moved by a call that was stopped here
+        if (out / path.name).is_dir():  # moved by a call that was interrupted here
             shutil.rmtree(out / path.name)
         path.replace(out / path.name)
     _write_record(out, record)
@@ -130,12 +130,12 @@ def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """On one line: an annotation may hold hundreds of thousands of entries."""
+    """Write JSON on one line: an annotation may hold hundreds of thousands of entries."""
     path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def write_rows(path: Path, rows: Tensor, lines: bool = True) -> None:
-    """N x w numbers, six digits, as JSON lines (a list a line), or as one JSON list of lists."""
+    """Write N x w numbers, rounded to six digits, as JSON lines (one list per line) or one JSON list of lists."""
     with path.open("w", encoding="utf-8") as file:
         file.write("" if lines else "[")
         for number, row in enumerate(rows):
@@ -158,20 +158,20 @@ def read_rows(path: Path, width: int | None = None) -> NDArray[np.float64]:
     except OSError as error:
         raise RadscribeError(f"{path}: it cannot be opened: {error.strerror}") from error
     except (ValueError, TypeError) as error:
-        raise RadscribeError(f"{path}: it is no file of equal rows of numbers; copy it again") from error
+        raise RadscribeError(f"{path}: not a file of number rows of equal length; copy it again") from error
     if found.ndim != 2 or (width is not None and found.shape[1] != width):
-        raise RadscribeError(f"{path}: rows of shape {found.shape}, {width or 'equal'} numbers a row are wanted")
+        raise RadscribeError(f"{path}: its rows have shape {found.shape}, not {width or 'equally many'} numbers each")
     return found
 
 
 def shown_views(study: Study, least: int = 1) -> tuple[View, ...]:
-    """The views of a study as a loader reads them, the frontal first; with fewer than ``least`` the last one again."""
+    """The views of a study as a loader reads them, the frontal first; the last one repeats up to ``least`` views."""
     return study.read(max(least, len(study.views)))
 
 
 def film_paths(study: Study, suffix: str, least: int = 1) -> list[str]:
-    """The paths of ``shown_views`` below images/, ``<study id>/0.png`` and on; a view given twice is one file."""
-    # Ids are anybody's text: what a folder cannot be called is written as in a web address.
+    """The paths of ``shown_views`` below images/, ``<study id>/0.png`` and so on; a repeated view is one file."""
+    # Ids are arbitrary text: what a folder name cannot contain is percent-encoded.
     folder = quote(study.study_id, safe=" ")
     folder = folder.replace(".", "%2E") if set(folder) == {"."} else folder
     views = shown_views(study, least)
@@ -179,7 +179,7 @@ def film_paths(study: Study, suffix: str, least: int = 1) -> list[str]:
 
 
 def write_films(folder: Path, dataset: PreparedDataset, studies: Sequence[Study], suffix: str) -> int:
-    """The films of ``studies``, as grey levels of eight bits, to images/; returns how many."""
+    """Write the films of ``studies`` to images/ as 8-bit grey levels, keeping existing files; returns their number."""
     count = 0
     for study in tqdm(studies, unit="study", desc="writing films", disable=None):
         for view, name in zip(shown_views(study), film_paths(study, suffix), strict=True):

@@ -1,10 +1,10 @@
-"""The two layouts of the lineage, apart from all that is slow to import."""
+"""The two file layouts of exports, in a module that is fast to import."""
 
 from enum import StrEnum
 
 
 class Layout(StrEnum):
-    """Whose files an export looks like."""
+    """The dataset whose published files an export imitates: IU X-Ray or MIMIC-CXR."""
 
     IU = "iu"
     MIMIC = "mimic"

@@ -1,4 +1,4 @@
-"""PromptMRG: an annotation with states and neighbours, class rates, and the text vectors of the training reports.
+"""Write PromptMRG's annotation with states and neighbours, class rates, and text vectors of training reports.
 
 Read by jhb86253817/PromptMRG: ``dataset/medical_dataset.py`` (``image_path``, ``report``, ``labels`` and
 ``clip_indices`` of each entry, rows of ``clip_text_features.json``) and ``main_train.py`` (``base_probs.json``).
@@ -20,7 +20,7 @@ from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
 from radscribe.exports.annotation import ANNOTATION, entry_of, lists_of, section_of, write_images
-from radscribe.exports.features import film_features, fitting, kin_of, nearest_training_studies
+from radscribe.exports.features import film_features, fitting, nearest_training_studies, related_ids_of
 from radscribe.exports.folder import Contents, write_json, write_rows
 from radscribe.exports.layout import Layout
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, POSITIVE
@@ -42,18 +42,21 @@ def write_promptmrg(
     neighbours: int,
     reporter: Reporter | None,
 ) -> Contents:
-    """What PromptMRG is trained and tested on, into ``folder``.
+    """Write what PromptMRG is trained and tested on to ``folder``.
 
-    ``database`` is the dataset whose training studies ``clip_indices`` name; the layout of IU X-Ray is the bare list of
-    all studies, to be tested on. ``labels`` is the number of states of training entries. The others have 14, which the
-    published trainer multiplies with 14 probabilities.
+    ``clip_indices`` are rows of the training studies of ``database``; the layout of IU X-Ray is the bare list of all
+    studies, for testing. ``labels`` is the number of states of training entries; the others have 14, because the
+    published trainer multiplies them with 14 probabilities.
+
+    Raises:
+        RadscribeError: ``database`` has no training studies, too few, or another report section than the model.
     """
     training = training_studies(database)
     lists = lists_of(dataset) if layout is Layout.MIMIC else {"test": list(dataset.studies)}
     queries = {name: film_features(dataset, studies, reporter) for name, studies in lists.items()}
     own_database = layout is Layout.MIMIC and database.fingerprint == dataset.fingerprint
     keys = queries["train"] if own_database else film_features(database, training, reporter)
-    *own, other = kin_of([*((dataset, studies) for studies in lists.values()), (database, training)])
+    *own, other = related_ids_of([*((dataset, studies) for studies in lists.values()), (database, training)])
     near = nearest_training_studies(queries, keys, (dict(zip(lists, own, strict=True)), other), neighbours)
     entries = labelled_entries(dataset, lists, layout, labels)
     for name, indices in near.rows.items():
@@ -75,10 +78,12 @@ def write_promptmrg(
 
 
 def training_studies(database: PreparedDataset) -> list[Study]:
-    """The studies that may be looked up; raises ``RadscribeError`` where there are none."""
+    """The studies that may be retrieved. Raises ``RadscribeError`` where there are none."""
     studies = database.split("train")
     if not studies:
-        raise RadscribeError(f"{database.folder}: no study in the train split; there is nothing to look up")
+        raise RadscribeError(
+            f"{database.folder}: no study in the train split to retrieve; name a dataset that has some with --database"
+        )
     return studies
 
 
@@ -100,35 +105,35 @@ def labelled_entries(
 
 
 def write_rates(path: Path, training: Sequence[Study]) -> None:
-    """base_probs.json: the share of training studies with each of CheXbert's 14 conditions positive, a bare list."""
+    """Write base_probs.json: the share of training studies positive for each of CheXbert's 14 conditions, a list."""
     positive = torch.tensor([study.labels for study in training])[:, :CHEXBERT_COUNT] == POSITIVE
     write_json(path, positive.double().mean(0).tolist())
 
 
 def read_rates(path: Path) -> dict[str, float]:
-    """base_probs.json by condition; raises ``RadscribeError`` for anything but 14 shares."""
+    """Class rates of base_probs.json by condition. Raises ``RadscribeError`` for anything but 14 from 0 to 1."""
     try:
         rates = json.loads(path.read_text("utf-8"))
         shares = [float(rate) for rate in rates]
     except OSError as error:
         raise RadscribeError(f"{path}: it cannot be opened: {error.strerror}") from error
     except (ValueError, TypeError) as error:
-        raise RadscribeError(f"{path}: it is no list of class rates; copy it again") from error
+        raise RadscribeError(f"{path}: not a list of class rates; copy it again") from error
     if len(shares) != CHEXBERT_COUNT or not all(0 <= share <= 1 for share in shares):
-        raise RadscribeError(f"{path}: {len(shares)} rates, or one that is no share; 14 from 0 to 1 are wanted")
+        raise RadscribeError(f"{path}: {len(shares)} class rates; there must be 14, each between 0 and 1")
     return dict(zip(CONDITIONS, shares, strict=False))
 
 
 def text_database(
     database: PreparedDataset, training: Sequence[Study], features: Tensor, reporter: Reporter
 ) -> ReportDatabase:
-    """The reports of ``training`` as sentence vectors of the model's text encoder."""
+    """The reports of ``training`` as the text encoder's sentence vectors; ``features`` (N x w) are their films'."""
     system = reporter.system
     database.require_section(system.config.section)
     return build_database(training, system.config.section, features, system.text_encoder)
 
 
 def report_vectors(reports: ReportDatabase) -> Tensor:
-    """N x 512 unit rows, as CLIP's are: the mean of each training report's sentence vectors."""
+    """Mean sentence vector of each training report as a unit row, like CLIP's: N x 512."""
     vectors = reports.report_vectors @ fitting(reports.sentence_vectors, TEXT_WIDTH)
     return functional.normalize(vectors, dim=-1)[reports.report_of_study]

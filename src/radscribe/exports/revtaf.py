@@ -1,7 +1,7 @@
-"""REVTAF: what the entity model says of each film and how the training reports read, as files beside the films.
+"""Write entity predictions of films and text vectors of training reports as REVTAF's published code reads them.
 
 Read by banbooliang/REVTAF-RRG: ``dataset/medical_dataset.py`` and the constructor of ``models/blip.py``, below
-``data/mimic_cxr/`` (all of it) and ``data/iu_xray/`` (what belongs to a film).
+``data/mimic_cxr/`` (all files) and ``data/iu_xray/`` (those of films).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.features import entities_of_films
 from radscribe.drafting.reporter import Reporter
 from radscribe.exports.annotation import lists_of, write_images
-from radscribe.exports.features import fitting, kin_of, nearest_training_studies
+from radscribe.exports.features import fitting, nearest_training_studies, related_ids_of
 from radscribe.exports.folder import Contents, film_paths, write_json, write_rows
 from radscribe.exports.layout import Layout
 from radscribe.exports.promptmrg import (
@@ -44,7 +44,7 @@ from radscribe.models.knowledge.prompts import local_prompts
 from radscribe.models.revtaf import RevtafKnowledge
 
 ANNOTATIONS = {Layout.MIMIC: "mimic_annotation_promptmrg.json", Layout.IU: "iu_annotation_promptmrg.json"}
-# The loaders make a film's .npy from its name by taking this suffix off.
+# The loaders name a film's .npy file by replacing this suffix.
 SUFFIXES = {Layout.MIMIC: "jpg", Layout.IU: "png"}
 TEXT_FEATURES = "medclip_text_features.json"
 DISTANCES = "hash_distance.json"
@@ -62,13 +62,14 @@ def write_revtaf(
     neighbours: int,
     reporter: Reporter,
 ) -> Contents:
-    """What the published REVTAF is trained and tested on, by the networks of ``reporter``, into ``folder``.
+    """Write what the published REVTAF is trained and tested on, by the networks of ``reporter``, to ``folder``.
 
-    With the layout of IU X-Ray, the bare list of all studies to be tested on, the files of the training reports are
-    left out: its code takes them from ``data/mimic_cxr/``, where ``database`` is to be exported.
+    The layout of IU X-Ray is the bare list of all studies, for testing, without the files of the training reports: the
+    published code reads those from ``data/mimic_cxr/``, where ``database`` is to be exported.
 
     Raises:
-        WrongUse: for a model without an entity model.
+        WrongUse: ``reporter`` has no entity model.
+        RadscribeError: ``database`` has no training studies, too few, or another report section than the model.
     """
     knowledge = reporter.system.knowledge
     if not isinstance(knowledge, RevtafKnowledge):
@@ -80,7 +81,7 @@ def write_revtaf(
     entities = {name: entities_of_films(dataset, studies, system) for name, studies in lists.items() if studies}
     own_database = layout is Layout.MIMIC and database.fingerprint == dataset.fingerprint
     keys = (entities["train"] if own_database else entities_of_films(database, training, system)).features
-    *own, other = kin_of([*((dataset, lists[name]) for name in entities), (database, training)])
+    *own, other = related_ids_of([*((dataset, lists[name]) for name in entities), (database, training)])
     queries = {name: found.features for name, found in entities.items()}
     near = nearest_training_studies(queries, keys, (dict(zip(entities, own, strict=True)), other), neighbours)
     entries = labelled_entries(dataset, lists, layout, len(CONDITIONS), suffix)
@@ -107,16 +108,16 @@ def write_revtaf(
     return Contents(counts, rows)
 
 
-def label_distances(training: Sequence[Study], kin: Tensor, count: int) -> list[dict[str, int]]:
-    """hash_distance.json: for each training study the nearest by Hamming distance over 18 x 4 bits, best first.
+def label_distances(training: Sequence[Study], related_ids: Tensor, count: int) -> list[dict[str, int]]:
+    """hash_distance.json: for each training study the nearest by Hamming distance over 18 x 4 bits, nearest first.
 
-    Keys are rows of the training list as text; its loader takes the first. Studies of one patient or report are passed
-    over: the reference would be the answer.
+    Keys are rows of the training list as text; the published loader takes the first. Studies with a common id in
+    ``related_ids`` (N x 2: patient, report) are skipped: the reference would be the answer.
     """
     states = torch.tensor([study.labels for study in training]).long()
     bits = functional.one_hot(states, len(STATES)).flatten(1).float()
-    # Rows of equal length: the most alike by cosine are the nearest by Hamming distance.
-    rows = nearest(bits, functional.normalize(bits, dim=-1), count, (kin, kin))[1]
+    # All rows have the same norm, so that cosine similarity ranks as Hamming distance does.
+    rows = nearest(bits, functional.normalize(bits, dim=-1), count, (related_ids, related_ids))[1]
     return [
         {str(other): int((bits[row] != bits[other]).sum()) for other in found if other >= 0}
         for row, found in enumerate(rows.tolist())
@@ -131,31 +132,36 @@ def _write_regions(folder: Path, studies: Sequence[Study], entities: FilmEntitie
 
 
 def _save(folder: Path, study: Study, suffix: str, vectors: Tensor) -> None:
-    """In half precision: the loaders make it single, and there are 75 rows a film."""
+    """Write in half precision: the loaders convert to single, and there are 75 rows per film."""
     path = (folder / film_paths(study, suffix)[0]).with_suffix(".npy")
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, vectors.half().numpy(), allow_pickle=False)
 
 
 def read_embedding(path: Path, width: int | None = None) -> NDArray[Any]:
-    """The rows (n x w) of an embedding file; raises ``RadscribeError`` where it holds anything else, code included."""
+    """The rows (n x w) of an embedding file. Raises ``RadscribeError`` where it holds anything else, code included."""
     try:
         found: NDArray[Any] = np.load(path, allow_pickle=False)
     except OSError as error:
         raise RadscribeError(f"{path}: it cannot be opened: {error.strerror or error}") from error
     except (ValueError, EOFError) as error:
-        raise RadscribeError(f"{path}: it is no array of numbers; copy it again") from error
+        raise RadscribeError(f"{path}: not an array of numbers; copy it again") from error
     if found.ndim != 2 or (width is not None and found.shape[1] != width):
-        raise RadscribeError(f"{path}: an array of shape {found.shape}, {width or 'equal'} numbers a row are wanted")
+        raise RadscribeError(
+            f"{path}: its array has shape {found.shape}, not rows of {width or 'equally many'} numbers"
+        )
     return found
 
 
 def read_distances(path: Path) -> list[dict[int, int]]:
-    """hash_distance.json: row of the training list -> distance, for each training study, nearest first."""
+    """hash_distance.json: for each training study, row of the training list -> distance, nearest first.
+
+    Raises ``RadscribeError`` where the file is missing or holds anything else.
+    """
     try:
         found: list[Mapping[str, Any]] = json.loads(path.read_text("utf-8"))
         return [{int(other): int(distance) for other, distance in near.items()} for near in found]
     except OSError as error:
         raise RadscribeError(f"{path}: it cannot be opened: {error.strerror}") from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise RadscribeError(f"{path}: it is no list of distances by row; copy it again") from error
+        raise RadscribeError(f"{path}: not a list of distances by row; copy it again") from error

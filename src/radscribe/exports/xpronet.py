@@ -1,8 +1,8 @@
-"""XProNet: R2Gen's files with 14 yes-or-no labels a study, as the JSON its pickle is made from.
+"""Write R2Gen's files with 14 binary labels per study for XProNet, as the JSON that its pickle is made from.
 
-Read by Markin-Wang/XProNet (``modules/datasets.py``): ``labels[id]``; for IU X-Ray the key is the first two parts of
-the id between hyphens. The rule of its ``files/gen_labels.ipynb``: positive or uncertain is 1, and without any the last
-one, "no finding", is.
+Read by Markin-Wang/XProNet (``modules/datasets.py``): ``labels[id]``; for IU X-Ray the key is the first two
+hyphen-separated parts of the id. As in its ``files/gen_labels.ipynb``, positive and uncertain are 1; without any, the
+last label ("no finding") is 1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from radscribe.exports.layout import Layout
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, CHEXBERT_COUNT, POSITIVE, UNCERTAIN
 
 LABELS = "labels.json"
-# Those of IU X-Ray came from CheXbert, in its order; those of MIMIC-CXR from a table, in that of the alphabet.
+# Labels of IU X-Ray came from CheXbert, in its order; those of MIMIC-CXR from a table in alphabetical order.
 ORDERS: dict[Layout, tuple[str, ...]] = {
     Layout.IU: CHEXBERT_CONDITIONS,
     Layout.MIMIC: (
@@ -31,7 +31,7 @@ ORDERS: dict[Layout, tuple[str, ...]] = {
 
 
 def write_xpronet(folder: Path, dataset: PreparedDataset, layout: Layout) -> Contents:
-    """annotation.json, images/ and labels.json, into ``folder``."""
+    """Write annotation.json, images/ and labels.json to ``folder``."""
     lists, section = lists_of(dataset), section_of(dataset)
     studies = [study for members in lists.values() for study in members]
     named = [study.study_id for study in studies]
@@ -47,7 +47,7 @@ def write_xpronet(folder: Path, dataset: PreparedDataset, layout: Layout) -> Con
 
 
 def ids_of(study_ids: Sequence[str]) -> list[str]:
-    """Ids whose first two parts between hyphens tell them apart; those of R2Gen's split do, and stay as they are."""
+    """Ids that differ in their first two hyphen-separated parts; those of R2Gen's split already do and are kept."""
     if all("-" in name for name in study_ids) and len({key_of(name, Layout.IU) for name in study_ids}) == len(
         study_ids
     ):
@@ -56,20 +56,20 @@ def ids_of(study_ids: Sequence[str]) -> list[str]:
 
 
 def key_of(study_id: str, layout: Layout) -> str:
-    """What the labels of an id are looked up by."""
+    """The key by which XProNet looks up the labels of a study."""
     return "-".join(study_id.split("-")[:2]) if layout is Layout.IU else study_id
 
 
 def binary_labels(states: Sequence[int], order: Sequence[str]) -> list[int]:
-    """14 numbers from 18 (or 14) states, in ``order``, whose last is "no finding"."""
+    """14 zeros and ones from 18 (or 14) states, in ``order``, whose last is "no finding"."""
     said = [int(states[CHEXBERT_CONDITIONS.index(name)] in (POSITIVE, UNCERTAIN)) for name in order]
     return said if any(said) else [*said[:-1], 1]
 
 
 def read_labels(path: Path) -> dict[str, list[int]]:
-    """labels.json; raises ``RadscribeError`` for anything but 14 zeros and ones a study."""
+    """Labels of labels.json by key. Raises ``RadscribeError`` for anything but 14 zeros and ones per study."""
     labels: dict[str, list[int]] = read_json(path)
     wrong = [key for key, row in labels.items() if not isinstance(row, list) or len(row) != CHEXBERT_COUNT]
     if wrong or not all(number in (0, 1) for row in labels.values() for number in row):
-        raise RadscribeError(f"{path}: it does not hold 14 zeros and ones a study; copy it again")
+        raise RadscribeError(f"{path}: it does not hold 14 zeros and ones per study; copy it again")
     return labels

@@ -1,1 +1,1 @@
-"""Labels from report text: conditions with their states, and entity-place triplets, by rules."""
+"""Label report text: conditions with their states, by rules or CheXbert, and entity-place triplets, by rules."""

@@ -1,8 +1,8 @@
-"""CheXbert: 14 conditions of a report by a BERT with one head a condition.
+"""Label 14 conditions of a report with CheXbert, a BERT with one head per condition.
 
 Source: Smit et al., "CheXbert: Combining Automatic Labelers and Expert Annotations for Accurate Radiology Report
-Labeling Using BERT", EMNLP 2020. The checkpoint (``chexbert.pth``) and the vocabulary (any directory of
-bert-base-uncased) are the user's; nothing is fetched.
+Labeling Using BERT", EMNLP 2020. The user gives the checkpoint (``chexbert.pth``) and the vocabulary (any
+directory of bert-base-uncased); nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from radscribe.core.files import read_json
 from radscribe.core.tensors import read_pickled_tensors, read_tensors
 from radscribe.labels.conditions import BLANK, CHEXBERT_COUNT, NEGATIVE, NO_FINDING, POSITIVE, UNCERTAIN
 
-# The classes of a head; the last one, of "no finding", has the first two only.
+# The classes of a head; the last head, of "no finding", has only the first two.
 CLASSES = (BLANK, POSITIVE, NEGATIVE, UNCERTAIN)
 HEAD_CLASSES = (4,) * (CHEXBERT_COUNT - 1) + (2,)
-# Which state survives when parts of a long report disagree.
+# The stronger state wins where parts of a long report disagree.
 STRENGTH = {BLANK: 0, NEGATIVE: 1, UNCERTAIN: 2, POSITIVE: 3}
-HEAD_WIDTH = 64  # of one attention head, as in every BERT
-# In the published file, and of no use here: a buffer of old versions and a layer that no head reads.
+HEAD_WIDTH = 64  # width of an attention head, as in every BERT
+# In the published file but not used: a buffer of old versions and a layer that no head reads.
 UNUSED = re.compile(r"bert\.embeddings\.position_ids|bert\.pooler\..*")
 BATCH = 32
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -44,13 +44,13 @@ class CheXbert(nn.Module):
         self.linear_heads = nn.ModuleList(nn.Linear(config.hidden_size, classes) for classes in HEAD_CLASSES)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Tokens and mask (``B x L``) to the class of each condition, ``B x 14``."""
+        """The class of each condition: ``B x L (token ids), B x L (mask) -> B x 14``."""
         first = self.bert(input_ids=tokens, attention_mask=mask).last_hidden_state[:, 0]
         return torch.stack([head(first).argmax(dim=-1) for head in self.linear_heads], dim=1)
 
 
 class CheXbertLabeler:
-    """A loaded CheXbert: 14 states of each report, in the order of ``CHEXBERT_CONDITIONS``."""
+    """A loaded CheXbert, whose labels are 14 states per report, in the order of ``CHEXBERT_CONDITIONS``."""
 
     name = "CheXbert"
 
@@ -58,16 +58,17 @@ class CheXbertLabeler:
         self.version = version
         self._model = model.eval()
         self._tokenizer = tokenizer
-        self._longest = model.bert.config.max_position_embeddings - 2  # beside [CLS] and [SEP]
+        self._longest = model.bert.config.max_position_embeddings - 2  # without [CLS] and [SEP]
 
     def label(self, reports: Sequence[str]) -> list[list[int]]:
-        """States of ``N`` reports, ``N x 14``; an empty one states nothing.
+        """States of N reports, ``N x 14``; those of an empty report are all blank.
 
-        A report of more tokens than BERT reads is cut between sentences (a longer sentence between tokens), and its
-        parts are joined: positive before uncertain before negative; "no finding" only where each part says so.
+        A report of more tokens than BERT reads is cut between sentences (a longer sentence between tokens) and the
+        states of its parts merged: positive before uncertain before negative; "no finding" only where all parts have
+        it.
         """
         owned = [(row, part) for row, report in enumerate(reports) for part in self._parts(report)]
-        owned.sort(key=lambda pair: len(pair[1]))  # of like length together, so that little is padded
+        owned.sort(key=lambda pair: len(pair[1]))  # similar lengths together, to pad little
         found: list[list[list[int]]] = [[] for _ in reports]
         for start in tqdm(range(0, len(owned), BATCH), desc="CheXbert", disable=None, leave=False):
             batch = owned[start : start + BATCH]
@@ -76,7 +77,7 @@ class CheXbertLabeler:
         return [_joined(states) for states in found]
 
     def _parts(self, report: str) -> list[list[int]]:
-        """Token numbers of a report in as few parts of whole sentences as can be read; none of an empty one."""
+        """Token ids of a report in as few parts of whole sentences as BERT can read; none for an empty report."""
         parts: list[list[int]] = []
         for sentence in SENTENCE_END.split(" ".join(report.split())):
             tokens = self._tokenizer.encode(sentence, add_special_tokens=False).ids
@@ -100,12 +101,13 @@ class CheXbertLabeler:
 
 
 def read_chexbert(checkpoint: Path, vocabulary: Path, device: str = "cpu") -> CheXbertLabeler:
-    """Load ``chexbert.pth``, or the folder that `radscribe import chexbert` made of it, and the vocabulary of a BERT
-    directory (``tokenizer.json`` or ``vocab.txt``). The version is the same for both.
+    """Load CheXbert from ``chexbert.pth``, or from the folder that `radscribe import chexbert` made of it.
+
+    ``vocabulary`` is a BERT directory with ``tokenizer.json`` or ``vocab.txt``. File and folder have the same version.
 
     Raises:
-        RadscribeError: one line, for a file that is absent, damaged, holds other things than tensors, lacks a tensor,
-            has one too many or one of a wrong shape, and for a vocabulary of another size.
+        RadscribeError: one line, for a file that is missing, damaged or holds anything but tensors, for a tensor that
+            is missing, unexpected or of another shape, and for a vocabulary of another size.
     """
     tensors, digest = _read_folder(checkpoint) if checkpoint.is_dir() else _read_checkpoint(checkpoint)
     model = CheXbert(bert_config(checkpoint, tensors))
@@ -114,7 +116,7 @@ def read_chexbert(checkpoint: Path, vocabulary: Path, device: str = "cpu") -> Ch
         ("lacks", expected.keys() - tensors.keys()),
         ("should not hold", tensors.keys() - expected.keys()),
         (
-            "has a wrong shape of",
+            "has a wrong shape for",
             {name for name in expected.keys() & tensors.keys() if tensors[name].shape != expected[name]},
         ),
     ):
@@ -133,8 +135,7 @@ def read_chexbert(checkpoint: Path, vocabulary: Path, device: str = "cpu") -> Ch
 
 
 def _read_checkpoint(checkpoint: Path) -> tuple[dict[str, Tensor], str]:
-    """The checkpoint's tensors without the prefix that data-parallel training gave them, unused ones left out; and the
-    SHA-256 of the file."""
+    """The checkpoint's tensors, without unused ones and data-parallel training's prefix, and the file's SHA-256."""
     found = read_pickled_tensors(checkpoint, "model_state_dict", "give CheXbert's own chexbert.pth")
     tensors = {name.removeprefix("module."): tensor.float() for name, tensor in found.items()}
     with checkpoint.open("rb") as file:
@@ -143,15 +144,17 @@ def _read_checkpoint(checkpoint: Path) -> tuple[dict[str, Tensor], str]:
 
 
 def _read_folder(folder: Path) -> tuple[dict[str, Tensor], str]:
-    """The tensors of an imported folder, and the SHA-256 of the file that it was made of."""
+    """The tensors of an imported folder, and the SHA-256 of the file that it was made from."""
     about = read_json(folder / "import.json")
     if about.get("kind") != "chexbert":
-        raise RadscribeError(f"{folder}: an import of {about.get('kind')}; name one of `radscribe import chexbert`")
+        raise RadscribeError(
+            f"{folder}: an import of {about.get('kind')}; name a folder made by `radscribe import chexbert`"
+        )
     return read_tensors(folder / "model.safetensors"), str(about.get("sha256"))
 
 
 def bert_config(checkpoint: Path, tensors: Mapping[str, Tensor]) -> BertConfig:
-    """The sizes of BERT, which are those of its tensors."""
+    """BERT's configuration from the shapes of its tensors. Raises ``RadscribeError`` where ``tensors`` hold no BERT."""
     shapes = {
         name: tuple(tensors[f"bert.{name}"].shape)
         for name in (
@@ -178,7 +181,7 @@ def bert_config(checkpoint: Path, tensors: Mapping[str, Tensor]) -> BertConfig:
 
 
 def _read_tokenizer(folder: Path) -> tuple[Tokenizer, bytes]:
-    """The uncased word pieces of a BERT directory, and the file's content."""
+    """The uncased WordPiece tokenizer of a BERT directory, and the content of its file."""
     whole, words = folder / "tokenizer.json", folder / "vocab.txt"
     try:
         if whole.is_file():
@@ -191,14 +194,14 @@ def _read_tokenizer(folder: Path) -> tuple[Tokenizer, bytes]:
     except RadscribeError:
         raise
     except Exception as error:  # the tokenizers library raises plain Exception for a damaged file
-        raise RadscribeError(f"{folder}: its vocabulary cannot be read ({error})") from None
+        raise RadscribeError(f"{folder}: its vocabulary cannot be read ({error}); give a BERT directory") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer, content
 
 
 def _joined(parts: Sequence[Sequence[int]]) -> list[int]:
-    """The states of a report from those of its parts."""
+    """The states of a report, merged from those of its parts."""
     if not parts:
         return [BLANK] * CHEXBERT_COUNT
     states = [max(column, key=STRENGTH.__getitem__) for column in zip(*parts, strict=True)]

@@ -1,4 +1,4 @@
-"""The 18 conditions and their 4 states, in the order every label vector of this project uses."""
+"""The 18 conditions and their 4 states, in the order that every label vector of this project uses."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ CONDITIONS: tuple[str, ...] = (
 # The first 14 are CheXbert's; the other four are auxiliary.
 CHEXBERT_COUNT = 14
 CHEXBERT_CONDITIONS = CONDITIONS[:CHEXBERT_COUNT]
+# The five that CheXpert is evaluated on (Irvin et al., AAAI 2019).
 FIVE_CONDITIONS = ("cardiomegaly", "edema", "consolidation", "atelectasis", "pleural effusion")
 
 STATES: tuple[str, ...] = ("blank", "positive", "negative", "uncertain")

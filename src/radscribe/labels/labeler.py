@@ -1,4 +1,4 @@
-"""What reads conditions out of reports: the rules, or CheXbert where its checkpoint is given."""
+"""Labelers of report conditions: the rules of this project, or CheXbert where its checkpoint is given."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tqdm import tqdm
 
 from radscribe.labels.rules import label_report
 
-# The files whose content is the rules.
+# Files that hold the rules; their bytes make up the labeler's version.
 RULES = ("cues.py", "phrases.py", "rules.py", "scope.py", "wording.py")
 
 
 class Labeler(Protocol):
-    """``name`` and ``version`` go into every signature; ``label`` gives ``N x 14`` or ``N x 18`` states."""
+    """Labels N reports with ``N x 14`` or ``N x 18`` states; ``name`` and ``version`` are part of every signature."""
 
     @property
     def name(self) -> str: ...
@@ -31,16 +31,16 @@ class Labeler(Protocol):
 
 @dataclass(frozen=True)
 class RuleLabeler:
-    """This project's rules; their version is a hash of the files that hold them."""
+    """This project's rules, versioned by a hash of the files that hold them."""
 
     name: str = "radscribe.labels.rules"
 
     @cached_property
     def version(self) -> str:
-        """12 hexadecimal digits."""
+        """The first 12 hexadecimal digits of the SHA-256 of the rule files."""
         folder = Path(__file__).parent
         return hashlib.sha256(b"".join((folder / name).read_bytes() for name in RULES)).hexdigest()[:12]
 
     def label(self, reports: Sequence[str]) -> list[list[int]]:
-        """18 states of each report."""
+        """States of N reports, ``N x 18``."""
         return [label_report(text) for text in tqdm(reports, desc="labels", disable=None, leave=False)]

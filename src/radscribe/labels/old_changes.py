@@ -1,4 +1,4 @@
-"""Findings that a past illness left: the labeler counts a scar as a lung opacity, a film's label does not mean one."""
+"""Remove sentences about old changes: the labeler counts a scar as a lung opacity, the label of a film does not."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ OLD_CHANGES = pattern(r"scar(?:s|red|ring)?; fibro(?:sis|tic); \w*granuloma\w*; 
 
 
 def without_old_changes(text: str) -> str:
-    """The sentences of ``text`` that name no scar, fibrosis, granuloma, emphysema or other old change."""
+    """The sentences of ``text`` that mention no scar, fibrosis, granuloma, emphysema or other old change."""
     return "\n\n".join(part for part in split_sentences(text) if not OLD_CHANGES.search(part.lower()))

@@ -1,6 +1,6 @@
-"""The words by which reports name the 51 places, and the places each entity has when none is named.
+"""The words by which reports name the 51 places, and the default places of entities.
 
-A family is one kind of place with its left, right and unsided member; a place without sides is its own three.
+A family is one kind of place with its left, right and unsided member; for a place without sides the three are the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from radscribe.labels.wording import pattern
 
 @dataclass(frozen=True)
 class PlaceFamily:
-    """Words naming a kind of place, and the indices into PLACES of its left, right and unsided member."""
+    """A kind of place: the words that name it, and the indices into PLACES of its left, right and unsided member."""
 
     words: str
     left: int
@@ -40,7 +40,7 @@ VOLUMES = _single(r"lung volumes?|volumes?|inspirat\w+", "lung_volumes")
 AORTA = _single(r"aort(?:a|ic)", "aorta")
 UNSPECIFIED = _single(r"(?!)", "unspecified")
 
-# Where two families could read the same words, the more telling one comes first.
+# Where two families match the same words, the more specific one comes first.
 FAMILIES: tuple[PlaceFamily, ...] = (
     VOLUMES,
     _single(r"retrocardiac", "retrocardiac"),
@@ -78,7 +78,7 @@ FAMILIES: tuple[PlaceFamily, ...] = (
 )
 PLACE_WORDS = pattern(";".join(f"(?P<f{index}>{family.words})" for index, family in enumerate(FAMILIES)))
 
-# The same place on the other side of the body; unsided places are their own.
+# Place -> the same place on the other side of the body; an unsided place maps to itself.
 _SIDES = [(family.left, family.right) for family in FAMILIES if family.left != family.right]
 MIRRORED: dict[int, int] = (
     {place: place for place in range(len(PLACES))} | dict(_SIDES) | {right: left for left, right in _SIDES}
@@ -88,7 +88,7 @@ LEFT_WORDS = re.compile(r"\bleft\b")
 RIGHT_WORDS = re.compile(r"\bright\b")
 BOTH_WORDS = re.compile(r"\b(?:bilateral(?:ly)?|both|bibasilar|bibasal|biapical)\b")
 
-# Entities that lie in one kind of place whatever else the clause names.
+# Entities with a fixed kind of place, whatever place the clause names.
 FIXED: dict[str, PlaceFamily] = {
     "effusion": PLEURAL,
     "pneumothorax": PLEURAL,
@@ -97,7 +97,7 @@ FIXED: dict[str, PlaceFamily] = {
     "blunt": COSTOPHRENIC,
     "tortuous": AORTA,
 }
-# Where an entity is looked for when its clause names no place.
+# The place of an entity whose clause names none.
 DEFAULTS: dict[str, PlaceFamily] = {
     **dict.fromkeys(("opacity", "atelectasis", "consolidation", "pneumonia", "edema", "infiltrate", "nodule"), LUNG),
     **dict.fromkeys(("mass", "density", "emphysema", "aerate", "expand", "aspiration", "collapse", "congestion"), LUNG),

@@ -1,7 +1,7 @@
-"""Report text to triplets (entity, place, present): what is said to be where, or not to be there.
+"""Extract triplets (entity, place, present) from report text by rules.
 
 Entities and places are MedKLIP's. An entity takes the nearest place named in its own clause, with the nearest side;
-words of condition ("normal", "intact") speak of every place named before them in theirs. Bilateral gives both sides.
+descriptive words ("normal", "intact") apply to every place named before them in theirs. Bilateral gives both sides.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from radscribe.labels.places import (
 from radscribe.labels.scope import Scopes, Span, split_sentences
 from radscribe.labels.wording import pattern
 
-# Stems that are not simply the entity and its plural. "excluded_obs" has no words of its own.
+# Patterns of entities other than the name and its plural; "excluded_obs" has no words of its own.
 _STEMS: dict[str, str] = {
     "normal": r"normal(?:ly)?",
     "clear": r"clear(?:ed|ing)?",
@@ -75,16 +75,16 @@ _ENTITY_WORDS = pattern(
     ";".join(f"(?P<e{index}>{_STEMS.get(name, name + 's?')})" for index, name in enumerate(ENTITIES))
 )
 _Named = tuple[PlaceFamily, Span]
-# How many characters further away a place counts that is named after its entity: adjectives come before.
+# Characters added to the distance of a place named after its entity: adjectives come before.
 _AFTER = 12
-_OF_CONDITION = frozenset(("normal", "unremarkable", "intact", "stable", "sharp", "sharply"))
+_DESCRIPTIVE = frozenset(("normal", "unremarkable", "intact", "stable", "sharp", "sharply"))
 _CLAUSE_END = re.compile(r"[,;:]|\b(?:but|with|without|while|however|although|which|and (?=the |there |no |a ))\b")
 
 
 def extract_triplets(text: str) -> list[tuple[int, int, int]]:
     """The sorted triplets of a report, ``(index in ENTITIES, index in PLACES, 1 present or 0 absent)``.
 
-    What is uncertain counts as present; where a report both affirms and denies, it is present.
+    Uncertain counts as present; a triplet that is both affirmed and denied is present.
     """
     present: dict[tuple[int, int], int] = {}
     for sentence in split_sentences(text):
@@ -106,7 +106,7 @@ def _of_sentence(sentence: str) -> list[tuple[int, int, int]]:
         name = ENTITIES[entity]
         found = int(scopes.state(span) != NEGATIVE)
         clause = _clause(span, ends, len(sentence))
-        if name in _OF_CONDITION:
+        if name in _DESCRIPTIVE:
             indices = _described(span, (previous_end, clause[1]), clause, sentence, places)
         else:
             indices = _located(name, span, clause, sentence, places)
@@ -121,7 +121,7 @@ def _clause(span: Span, ends: list[int], length: int) -> Span:
 
 
 def _described(span: Span, reach: Span, clause: Span, sentence: str, places: list[_Named]) -> list[int]:
-    """What a word of condition speaks of: the places listed before it ("heart and spine are normal"), else after."""
+    """The places that a descriptive word applies to: those before it ("heart and spine are normal"), else after."""
     before = [family for family, place in places if reach[0] <= place[0] and place[1] <= span[0]]
     after = [family for family, place in places if span[1] <= place[0] and place[1] <= reach[1]]
     families = before or after or [UNSPECIFIED]
@@ -129,7 +129,7 @@ def _described(span: Span, reach: Span, clause: Span, sentence: str, places: lis
 
 
 def _located(name: str, span: Span, clause: Span, sentence: str, places: list[_Named]) -> list[int]:
-    """Where an entity is: in its fixed kind of place, the nearest one named in its clause, or its default."""
+    """The places of an entity: its fixed kind of place, else the nearest one in its clause, else its default."""
     if name in FIXED:
         return _sides(FIXED[name], span, clause, sentence)
     inside = [(family, place) for family, place in places if clause[0] <= place[0] and place[1] <= clause[1]]
@@ -140,7 +140,7 @@ def _located(name: str, span: Span, clause: Span, sentence: str, places: list[_N
 
 
 def _sides(family: PlaceFamily, near: Span, clause: Span, sentence: str) -> list[int]:
-    """The member of ``family`` on the side named nearest to ``near`` within the clause; both when bilateral."""
+    """The member of ``family`` on the side named nearest to ``near`` within the clause; both if bilateral."""
     if family.left == family.right:
         return [family.unsided]
     sides = [
@@ -156,5 +156,5 @@ def _sides(family: PlaceFamily, near: Span, clause: Span, sentence: str) -> list
 
 
 def _distance(one: Span, other: Span) -> int:
-    """Characters from ``one`` to ``other``, and more where ``one`` comes after."""
+    """Characters from ``one`` to ``other``, plus ``_AFTER`` where ``one`` comes after."""
     return other[0] - one[1] if one[1] <= other[0] else max(one[0] - other[1], 0) + _AFTER

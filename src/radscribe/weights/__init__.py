@@ -1,1 +1,1 @@
-"""Published weights of the field become folders that recipes can name: one file a family, ``kinds.py`` their table."""
+"""Import published weights as folders that recipes can name: one module per family, listed in ``kinds.py``."""

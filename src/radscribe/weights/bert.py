@@ -1,10 +1,11 @@
-"""A BERT in bert-base layout (Devlin et al., NAACL 2019; ClinicalBERT: Alsentzer et al., 2019) as text encoder."""
+"""Import a BERT (Devlin et al., NAACL 2019), such as ClinicalBERT (Alsentzer et al., 2019), as text encoder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
 from radscribe.core.errors import RadscribeError
@@ -12,8 +13,8 @@ from radscribe.core.files import read_json
 from radscribe.weights.carry import Link, Plan, Source, shapes_of
 from radscribe.weights.vocabulary import has_vocabulary, read_vocabulary
 
-HEAD_WIDTH = 64  # of one attention head, as in every BERT
-# What the text encoder and the decoder do as every BERT does; another is another network.
+HEAD_WIDTH = 64  # width of an attention head, as in every BERT
+# Settings that the text encoder and the decoder assume; with others it is another network.
 EXPECTED = {"hidden_act": "gelu", "layer_norm_eps": 1e-12, "position_embedding_type": "absolute", "type_vocab_size": 2}
 PREDICTIONS = r"cls\.predictions\.(bias|transform\.(dense|LayerNorm)\.(weight|bias|gamma|beta)|decoder\.(weight|bias))"
 POSITION_IDS = "a list of positions that old versions stored"
@@ -21,20 +22,25 @@ POSITION_IDS = "a list of positions that old versions stored"
 
 @dataclass(frozen=True)
 class BertSizes:
+    """Sizes of a published BERT."""
+
     layers: int
     width: int
     heads: int
     feed_forward: int
-    words: int
-    positions: int
+    words: int  # of the vocabulary
+    positions: int  # longest input, in tokens
 
     def structure(self) -> dict[str, Any]:
-        """What a recipe's text encoder must share with the imported one."""
+        """The settings that a recipe's text encoder must share with the imported one."""
         return {"layers": self.layers, "width": self.width, "heads": self.heads, "feed_forward": self.feed_forward}
 
 
 def bert_sizes(source: Source, base: str, heads: int | None = None) -> BertSizes:
-    """The sizes that a BERT's own tensors tell, ``base`` before each name; heads of 64 where they are not given."""
+    """Sizes of a BERT from the shapes of its tensors, whose names start with ``base``; without ``heads``, 64 wide each.
+
+    Raises ``ImportRefusedError`` where a tensor is missing or the width is not divisible by the heads.
+    """
     words, width = source.matrix(f"{base}embeddings.word_embeddings.weight")
     positions, _ = source.matrix(f"{base}embeddings.position_embeddings.weight")
     layers = source.count(rf"{base}encoder\.layer\.(\d+)\.attention\.self\.query\.weight")
@@ -46,18 +52,21 @@ def bert_sizes(source: Source, base: str, heads: int | None = None) -> BertSizes
 
 
 def published_name(source: Source, name: str) -> str:
-    """``name``, or what it was called before 2019, where the file still says so: LayerNorm.gamma and .beta."""
+    """``name``, or its form before 2019 where the file has that: LayerNorm.gamma and .beta."""
     old = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
     return old if old in source.tensors else name
 
 
 def base_of(source: Source) -> str:
-    """What stands before a BERT's names: "bert." where it was saved with heads."""
+    """The prefix of a BERT's tensor names: "bert." where it was saved with heads."""
     return "bert." if any(name.startswith("bert.") for name in source.tensors) else ""
 
 
 def heads_beside(source: Source) -> int:
-    """The number of heads, which no tensor tells, in ``config.json`` beside the weights; refuses other BERTs."""
+    """The number of heads, which no tensor shows, from ``config.json`` beside the weights.
+
+    Raises ``RadscribeError`` where the file is missing, lacks it, or describes another network than bert-base.
+    """
     path = source.path.with_name("config.json")
     if not path.is_file():
         raise RadscribeError(f"{path}: no such file; keep config.json and vocab.txt beside the weights")
@@ -72,7 +81,7 @@ def heads_beside(source: Source) -> int:
 
 
 def text_encoder_links(source: Source, base: str, sizes: BertSizes) -> tuple[list[Link], dict[str, tuple[int, ...]]]:
-    """The links of the text encoder's BERT, and its shapes."""
+    """Links of the text encoder's BERT, whose published names start with ``base``, and its shapes by name."""
     config = BertConfig(
         vocab_size=sizes.words,
         hidden_size=sizes.width,
@@ -86,18 +95,27 @@ def text_encoder_links(source: Source, base: str, sizes: BertSizes) -> tuple[lis
     return links, shapes
 
 
+def vocabulary_of(source: Source) -> Tokenizer | None:
+    """The vocabulary that the user named, else the one beside the file; None where there is neither."""
+    named = source.extras.vocabulary
+    if named is None and not has_vocabulary(source.path.parent):
+        return None
+    return read_vocabulary(named or source.path.parent)
+
+
 def check_words(source: Source, found: int, wanted: int) -> None:
+    """Raises ``ImportRefusedError`` unless the vocabulary (``found`` words) has as many as the weights (``wanted``)."""
     if found != wanted:
         raise source.refusal(f"it has {wanted} words where the vocabulary has {found}; the two must belong together")
 
 
 def plan(source: Source) -> Plan:
-    """The weights of a BERT folder, with its vocabulary."""
-    base, folder = base_of(source), source.extras.vocabulary or source.path.parent
+    """Import the weights of a BERT folder, with its vocabulary."""
+    base = base_of(source)
     sizes = bert_sizes(source, base, heads_beside(source))
-    if source.extras.vocabulary is None and not has_vocabulary(folder):
-        raise source.refusal("no vocab.txt or tokenizer.json lies beside it")
-    tokenizer = read_vocabulary(folder)
+    tokenizer = vocabulary_of(source)
+    if tokenizer is None:
+        raise source.refusal("no vocab.txt or tokenizer.json is beside it")
     check_words(source, tokenizer.get_vocab_size(), sizes.words)
     links, shapes = text_encoder_links(source, base, sizes)
     return Plan(

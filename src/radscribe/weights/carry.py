@@ -1,4 +1,4 @@
-"""The engine of every import: which published tensor becomes which of ours, strict about names and shapes."""
+"""Convert published tensors to ours by a plan, strict about names and shapes; every import runs through it."""
 
 from __future__ import annotations
 
@@ -15,47 +15,46 @@ from torch import Tensor, nn
 from radscribe.core.errors import RadscribeError
 from radscribe.core.tensors import read_published_tensors
 
-# What data-parallel training puts before every name.
+# Prefix that data-parallel training gives every name.
 PARALLEL = "module."
-# Files of before PyTorch 0.4.1 lack this counter, which nothing reads.
+# Files from before PyTorch 0.4.1 lack this counter, which nothing reads.
 COUNTER = "num_batches_tracked"
 
 
 class ImportRefusedError(RadscribeError):
-    """A published file that is not what its kind says, told by the tensor that does not fit."""
+    """A published file is not of its kind; the message names the tensor that does not fit."""
 
 
 class JoinError(ValueError):
-    """Several tensors that cannot make one; says what is wrong with them."""
+    """Several tensors cannot become one; the message is what follows their names."""
 
 
 @dataclass(frozen=True)
 class Extras:
-    """What some files need beside them: words (a BERT folder or file), MedKLIP's book, a text encoder to read it."""
+    """What some imports need beside the weights."""
 
-    vocabulary: Path | None = None
-    book: Path | None = None
-    text_encoder: Path | None = None
+    vocabulary: Path | None = None  # a BERT folder, tokenizer.json or vocab.txt
+    book: Path | None = None  # MedKLIP's descriptions of its entities
+    text_encoder: Path | None = None  # the imported folder of the BERT that encodes the book
 
 
 @dataclass(frozen=True)
 class Source:
-    """A published file: its tensors by name, without what data-parallel training puts before them; ``mend`` says what
-    to give in its place."""
+    """The content of a published file."""
 
     path: Path
-    tensors: Mapping[str, Tensor]
-    written: Mapping[str, str]
+    tensors: Mapping[str, Tensor]  # by name, without data-parallel training's prefix
+    written: Mapping[str, str]  # that name -> the file's own
     extras: Extras
-    mend: str
+    fix: str  # the end of every refusal: what to give instead
 
     def names(self, *names: str) -> str:
-        """Names as the file has them, or would have them, joined."""
+        """``names`` as the file has them, or would have them, joined by " + "."""
         before = PARALLEL if any(name.startswith(PARALLEL) for name in self.written.values()) else ""
         return " + ".join(self.written.get(name, before + name) for name in names)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor that the sizes of everything else come from; refused where it is not there."""
+        """The shape of a tensor. Raises ``ImportRefusedError`` where it is missing or empty."""
         if name not in self.tensors:
             raise self.refusal(f"it lacks {self.names(name)}")
         if not self.tensors[name].numel():
@@ -63,21 +62,21 @@ class Source:
         return tuple(self.tensors[name].shape)
 
     def matrix(self, name: str) -> tuple[int, int]:
-        """As ``shape``, of a matrix."""
+        """As ``shape``; raises also where the tensor is not a matrix."""
         shape = self.shape(name)
         if len(shape) != 2:
             raise self.refusal(f"its {self.names(name)} has shape {shape}, not two dimensions")
         return shape[0], shape[1]
 
     def length(self, name: str) -> int:
-        """The first of ``shape``."""
+        """The first of ``shape``; raises also where the tensor is a single number."""
         shape = self.shape(name)
         if not shape:
             raise self.refusal(f"its {self.names(name)} is a single number")
         return shape[0]
 
     def count(self, pattern: str) -> int:
-        """How many numbered modules ``pattern`` finds; refused where there is none, or one is missing in between."""
+        """How many numbered modules match ``pattern``. Raises ``ImportRefusedError`` where there is none, or a gap."""
         found = {int(match[1]) for name in self.tensors if (match := re.fullmatch(pattern, name))}
         missing = min(set(range(len(found) + 1)) - found)
         if not found or missing < max(found):
@@ -86,17 +85,21 @@ class Source:
         return len(found)
 
     def refusal(self, problem: str) -> ImportRefusedError:
-        return ImportRefusedError(f"{self.path}: {problem}; {self.mend}")
+        """The error that names the file, ``problem`` and the fix."""
+        return ImportRefusedError(f"{self.path}: {problem}; {self.fix}")
 
 
-def read_source(path: Path, wrappers: Sequence[str], extras: Extras, mend: str) -> Source:
-    """The tensors of a published file. Raises ``RadscribeError`` where it is absent, damaged or holds code."""
-    found = read_published_tensors(path, wrappers, mend)
+def read_source(path: Path, wrappers: Sequence[str], extras: Extras, fix: str) -> Source:
+    """Read a published file, plain or under one of ``wrappers``.
+
+    Raises ``RadscribeError``, which ends in ``fix``, where it is missing, damaged or holds code.
+    """
+    found = read_published_tensors(path, wrappers, fix)
     written: dict[str, str] = {}
     for name in found:
         short = name.removeprefix(PARALLEL)
         written[name if short in written else short] = name
-    return Source(path, {short: found[name] for short, name in written.items()}, written, extras, mend)
+    return Source(path, {short: found[name] for short, name in written.items()}, written, extras, fix)
 
 
 def _same(value: Tensor) -> Tensor:
@@ -105,45 +108,44 @@ def _same(value: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Link:
-    """``target`` is what ``join`` makes of the published ``sources``; where ``optional`` some versions lack them."""
+    """One of our tensors and the published ones that it is made from."""
 
     target: str
     sources: tuple[str, ...]
-    join: Callable[..., Tensor] = _same
-    optional: bool = False
+    join: Callable[..., Tensor] = _same  # the sources' values -> the target's; raises ``JoinError``
+    optional: bool = False  # some versions of the file lack the sources
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What becomes of a file. ``shapes`` are those of all that its parts have in radscribe; patterns (``left_out`` over
-    published names, ``started`` over ours) go with the reason; ``made`` is filled without the file, with its reason."""
+    """What an import takes from a file, leaves out and fills without it."""
 
     links: Sequence[Link]
-    shapes: Mapping[str, tuple[int, ...]]
-    config: Mapping[str, Any]
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    started: Mapping[str, str] = field(default_factory=dict)
-    made: Mapping[str, tuple[Tensor, str]] = field(default_factory=dict)
-    notes: Sequence[str] = ()
+    shapes: Mapping[str, tuple[int, ...]]  # of every tensor that the imported parts have in radscribe
+    config: Mapping[str, Any]  # by part, the settings that a recipe must share
+    left_out: Mapping[str, str] = field(default_factory=dict)  # pattern of published names -> reason
+    started: Mapping[str, str] = field(default_factory=dict)  # pattern of our names that the file lacks -> reason
+    made: Mapping[str, tuple[Tensor, str]] = field(default_factory=dict)  # filled without the file, with the reason
+    notes: Sequence[str] = ()  # lines for the user
     tokenizer: Tokenizer | None = None
 
 
 @dataclass(frozen=True)
 class Carried:
-    """The tensors under our names, and the record of where each came from and what was not taken."""
+    """Imported tensors under our names, and the record of where each came from and what was not taken."""
 
     tensors: dict[str, Tensor]
-    mapped: list[tuple[str, str, list[int]]]
-    left_out: list[tuple[str, str]]
-    started: list[tuple[str, str]]
-    made: list[tuple[str, str]]
+    mapped: list[tuple[str, str, list[int]]]  # published names, our name, shape
+    left_out: list[tuple[str, str]]  # published name, reason
+    started: list[tuple[str, str]]  # our name, reason
+    made: list[tuple[str, str]]  # our name, reason
 
 
 def carry(source: Source, plan: Plan) -> Carried:
-    """Fills ``plan`` from ``source``.
+    """Fill ``plan`` from ``source``.
 
     Raises ``ImportRefusedError`` naming the first tensor that is missing, has no place here, is not finite, or has
-    another shape (told with both).
+    another shape (with both shapes).
     """
     tensors = source.tensors
     linked = {name for link in plan.links for name in link.sources}
@@ -153,7 +155,7 @@ def carry(source: Source, plan: Plan) -> Carried:
     _refuse(source, "radscribe has no place for its", [name for name, reason in reasons.items() if reason is None])
     read = linked & tensors.keys()
     whole = [name for name in read if not (tensors[name].is_floating_point() or name.endswith(COUNTER))]
-    _refuse(source, "whole numbers are no weights: its", whole)
+    _refuse(source, "integers are not weights: its", whole)
     damaged = [name for name in read if not bool(tensors[name].isfinite().all())]
     _refuse(source, "not every number is finite in its", damaged)
     result = {name: value for name, (value, _) in plan.made.items()}
@@ -165,7 +167,7 @@ def carry(source: Source, plan: Plan) -> Carried:
             mapped.append((source.names(*link.sources), link.target, list(value.shape)))
     started = [(name, _reason(name, plan.started)) for name in plan.shapes if name not in result]
     forgotten = [name for name, reason in started if reason is None]
-    assert not forgotten, f"the plan of this kind says nothing of {forgotten[0]}"
+    assert not forgotten, f"the plan of this kind lacks {forgotten[0]}"
     return Carried(
         result,
         mapped,
@@ -181,12 +183,12 @@ def _joined(source: Source, link: Link, wanted: tuple[int, ...]) -> Tensor:
         joined = link.join(*(value.float() if value.is_floating_point() else value for value in values))
     except JoinError as error:
         raise source.refusal(f"its {source.names(*link.sources)} {error}") from None
-    except (RuntimeError, IndexError, TypeError, ValueError):  # shapes that cannot even be joined
+    except (RuntimeError, IndexError, TypeError, ValueError):  # of tensors that cannot be joined at all
         joined = None
     if joined is None or tuple(joined.shape) != wanted:
         found = " + ".join(str(tuple(value.shape)) for value in values)
         names = source.names(*link.sources)
-        raise source.refusal(f"its {names} has shape {found}, where {link.target} wants {wanted}")
+        raise source.refusal(f"its {names} has shape {found}, but {link.target} needs {wanted}")
     return joined.contiguous()
 
 
@@ -202,6 +204,6 @@ def _reason(name: str, patterns: Mapping[str, str]) -> str | None:
 
 
 def shapes_of(part: str, build: Callable[[], nn.Module]) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a module's tensors, ``part`` before each name; no memory is taken for them."""
+    """Shapes of a module's tensors by name, with ``part`` before each name; no memory is allocated for them."""
     with torch.device("meta"):
         return {f"{part}.{name}": tuple(value.shape) for name, value in build().state_dict().items()}

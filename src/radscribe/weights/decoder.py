@@ -1,8 +1,12 @@
-"""BERT's layers into the report decoder: from bert-base-uncased, or with the cross-attention of BLIP's BERT (Li et al.,
-ICML 2022, ``models/med.py``), which PromptMRG and REVTAF train."""
+"""Import BERT's layers into the report decoder.
+
+They come from bert-base-uncased, or with cross-attention from BLIP's BERT (Li et al., ICML 2022, ``models/med.py``),
+which PromptMRG and REVTAF train.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -19,9 +23,9 @@ from radscribe.weights.bert import (
     check_words,
     heads_beside,
     published_name,
+    vocabulary_of,
 )
 from radscribe.weights.carry import Link, Plan, Source, shapes_of
-from radscribe.weights.vocabulary import has_vocabulary, read_vocabulary
 
 # Ours -> BERT's, within a layer.
 LAYER = {
@@ -46,17 +50,17 @@ TIED = "the same matrix as the word embeddings"
 
 
 def structure(sizes: BertSizes) -> dict[str, Any]:
-    """What a recipe's decoder must share with the imported one."""
+    """The settings that a recipe's decoder must share with the imported one."""
     return {**sizes.structure(), "max_positions": sizes.positions}
 
 
 def decoder_links(
     source: Source, base: str, head: str, sizes: BertSizes, cross_width: int | None
 ) -> tuple[list[Link], dict[str, tuple[int, ...]], dict[str, str]]:
-    """Links, shapes and what is left out of a BERT with the head of masked words; ``base`` and ``head`` stand before
-    their names. ``cross_width`` is what its cross-attention reads, None without one.
+    """Links, shapes and what is left out of a BERT with the head of masked words.
 
-    Raises ``ImportRefusedError`` where the head has words of its own: ours shares the embeddings.
+    ``base`` and ``head`` are the prefixes of their names; ``cross_width`` is the width that the cross-attention reads,
+    None without one. Raises ``ImportRefusedError`` where the head's matrix is not the word embeddings', as ours is.
     """
     config = DecoderConfig(
         layers=sizes.layers,
@@ -70,7 +74,7 @@ def decoder_links(
     types = f"{base}embeddings.token_type_embeddings.weight"
     links = [
         Link("decoder.words.weight", (words,)),
-        # Reports are all of type 0, whose vector is the same at every position; BLIP's BERT has no types.
+        # All tokens of a report have type 0, so its vector is added to every position; BLIP's BERT has no types.
         Link("decoder.positions.weight", (positions,))
         if cross_width
         else Link("decoder.positions.weight", (positions, types), _with_type),
@@ -84,7 +88,7 @@ def decoder_links(
         links += [
             Link(f"decoder.{ours}.{leaf}", (published_name(source, f"{theirs}.{leaf}"),)) for leaf in ("weight", "bias")
         ]
-    # The projection's own bias is what the published code adds; it was not always resized with the other.
+    # The published code adds the projection's own bias, which was not always resized with the other.
     bias = f"{head}decoder.bias" if f"{head}decoder.bias" in source.tensors else f"{head}bias"
     links.append(Link("decoder.bias", (bias,)))
     own = source.tensors.get(f"{head}decoder.weight")
@@ -93,14 +97,10 @@ def decoder_links(
             f"its {source.names(f'{head}decoder.weight')} differs from {source.names(words)}, and radscribe's decoder "
             "has one matrix for both"
         )
-    left_out = {_literal(f"{head}decoder.weight"): TIED, _literal(f"{base}embeddings.position_ids"): POSITION_IDS}
+    left_out = {re.escape(f"{head}decoder.weight"): TIED, re.escape(f"{base}embeddings.position_ids"): POSITION_IDS}
     if bias != f"{head}bias":
-        left_out[_literal(f"{head}bias")] = "the bias that is added stands under another name"
+        left_out[re.escape(f"{head}bias")] = "the bias that is added stands under another name"
     return links, shapes, left_out
-
-
-def _literal(name: str) -> str:
-    return name.replace(".", r"\.")
 
 
 def _with_type(positions: Tensor, types: Tensor) -> Tensor:
@@ -109,26 +109,27 @@ def _with_type(positions: Tensor, types: Tensor) -> Tensor:
 
 
 def decoder_vocabulary(source: Source, words: int) -> Tokenizer | None:
-    """The vocabulary named by the user or beside the file, with the start and the states behind it where the decoder
-    has them; None where there is none. Raises ``ImportRefusedError`` where it has another number of words."""
-    named = source.extras.vocabulary
-    if named is None and not has_vocabulary(source.path.parent):
+    """As ``vocabulary_of``, with the start and state tokens behind it where the decoder has them.
+
+    Raises ``ImportRefusedError`` where it does not have ``words`` words.
+    """
+    tokenizer = vocabulary_of(source)
+    if tokenizer is None:
         return None
-    tokenizer = read_vocabulary(named or source.path.parent)
     if tokenizer.get_vocab_size() != words:
-        ReportTokenizer(tokenizer)  # adds them
+        ReportTokenizer(tokenizer)  # adds the start and state tokens
     check_words(source, tokenizer.get_vocab_size(), words)
     return tokenizer
 
 
 def plan(source: Source) -> Plan:
-    """A BERT folder's weights as the start of a report decoder."""
+    """Import a BERT folder's weights as the start of a report decoder."""
     base = base_of(source)
     sizes = bert_sizes(source, base, heads_beside(source))
     links, shapes, left_out = decoder_links(source, base, "cls.predictions.", sizes, None)
     tokenizer = decoder_vocabulary(source, sizes.words)
     if tokenizer is None:
-        raise source.refusal("no vocab.txt or tokenizer.json lies beside it")
+        raise source.refusal("no vocab.txt or tokenizer.json is beside it")
     left_out[rf"{base}pooler\.dense\.(weight|bias)"] = "no part of a decoder"
     left_out[r"cls\.seq_relationship\.(weight|bias)"] = "the head of another pre-training task"
     return Plan(

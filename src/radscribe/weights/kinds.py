@@ -1,4 +1,4 @@
-"""The kinds of published files that can be imported, and the import itself."""
+"""Import published weights: the table of kinds, and the import of one file."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 @dataclass(frozen=True)
 class Kind:
-    """``file``: what to give; ``use``: how a recipe or a command names the folder that comes of it; ``takes``: which
-    options it reads."""
+    """A kind of published file."""
 
     plan: Callable[[Source], Plan]
-    file: str
-    use: str
-    takes: tuple[str, ...] = ()
+    file: str  # what to give
+    use: str  # how a recipe or a command names the imported folder, DIR
+    takes: tuple[str, ...] = ()  # fields of ``Extras`` that it reads
 
     @property
-    def mend(self) -> str:
+    def fix(self) -> str:
+        """The end of every refusal: what to give instead."""
         return f"give {self.file}"
 
 
@@ -63,13 +63,14 @@ KINDS: dict[str, Kind] = {
 
 
 def kind_named(name: str) -> Kind:
+    """The kind of that name. Raises ``WrongUse`` where there is none."""
     if name not in KINDS:
         raise WrongUse(f"import: {name!r} is not one of {', '.join(KINDS)}")
     return KINDS[name]
 
 
 def import_weights(name: str, file: Path, out: Path, extras: Extras) -> dict[str, Any]:
-    """Reads the published ``file`` of a kind into the folder ``out``; the content of its ``import.json``.
+    """Import the published ``file`` of a kind to the folder ``out``; returns the content of its ``import.json``.
 
     Raises ``WrongUse`` for an unknown kind, an option that it does not take and a folder with other files, and
     ``RadscribeError``, one line, for a file that is not of the kind. Nothing is written then.
@@ -77,13 +78,13 @@ def import_weights(name: str, file: Path, out: Path, extras: Extras) -> dict[str
     kind = kind_named(name)
     for option in ("vocabulary", "book", "text_encoder"):
         if getattr(extras, option) is not None and option not in kind.takes:
-            raise WrongUse(f"import {name}: --{option.replace('_', '-')} is of no use here; leave it out")
+            raise WrongUse(f"import {name}: --{option.replace('_', '-')} is not used by this kind; leave it out")
     check_target(out)
     if file.is_dir():
         found = [file / known for known in WEIGHTS if (file / known).is_file()]
         if not found:
-            raise RadscribeError(f"{file}: neither {' nor '.join(WEIGHTS)} is in it; {kind.mend}")
+            raise RadscribeError(f"{file}: neither {' nor '.join(WEIGHTS)} is in it; {kind.fix}")
         file = found[0]
-    source = read_source(file, WRAPPERS, extras, kind.mend)
+    source = read_source(file, WRAPPERS, extras, kind.fix)
     plan = kind.plan(source)
     return write_import(out, name, source, plan, carry(source, plan))

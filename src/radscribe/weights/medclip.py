@@ -1,17 +1,17 @@
-"""MedCLIP with a ResNet-50 (Wang et al., EMNLP 2022): its image encoder, and its ClinicalBERT as text encoder."""
+"""Import MedCLIP with a ResNet-50 (Wang et al., EMNLP 2022): its image encoder and its ClinicalBERT."""
 
 from __future__ import annotations
 
-from radscribe.weights.bert import POSITION_IDS, bert_sizes, check_words, text_encoder_links
+from radscribe.weights.bert import POSITION_IDS, bert_sizes, check_words, text_encoder_links, vocabulary_of
 from radscribe.weights.carry import Plan, Source
 from radscribe.weights.resnet import NO_COUNTER, resnet_config, resnet_links, structure
-from radscribe.weights.vocabulary import has_vocabulary, read_vocabulary
 
 FILMS, TEXTS = "vision_model.model.", "text_model.model."
 NOT_CLS = "it reads the mean of three layers' words; radscribe reads [CLS]"
 
 
 def plan(source: Source) -> Plan:
+    """Import the image encoder and the text encoder; the latter is usable only with a vocabulary."""
     if f"{FILMS}conv1.weight" not in source.tensors and f"{FILMS}embeddings.patch_embeddings.projection.weight" in (
         source.tensors
     ):
@@ -20,10 +20,8 @@ def plan(source: Source) -> Plan:
     links, shapes = resnet_links(encoder, "image_encoder", lambda name: FILMS + name)
     sizes = bert_sizes(source, TEXTS)
     text_links, text_shapes = text_encoder_links(source, TEXTS, sizes)
-    named = source.extras.vocabulary
-    tokenizer = None
-    if named is not None or has_vocabulary(source.path.parent):
-        tokenizer = read_vocabulary(named or source.path.parent)
+    tokenizer = vocabulary_of(source)
+    if tokenizer is not None:
         check_words(source, tokenizer.get_vocab_size(), sizes.words)
     return Plan(
         [*links, *text_links],

@@ -1,7 +1,7 @@
-"""MedKLIP (Wu et al., ICCV 2023, arXiv 2301.02228) into the entity model.
+"""Import MedKLIP (Wu et al., ICCV 2023, arXiv 2301.02228) into the entity model.
 
-Its checkpoint holds no book: the published code computes the vectors of the 75 descriptions and the 51 places anew,
-with ClinicalBERT from ``observation explanation.json``, which are the user's to give. A file that does hold them
+Its checkpoint lacks the vectors of the 75 descriptions (the book) and the 51 places: the published code computes them
+with ClinicalBERT from ``observation explanation.json``, both of which the user gives. A file that does hold them
 (``disease_book``, ``ana_book``) is read too.
 """
 
@@ -23,10 +23,10 @@ from radscribe.weights.carry import Link, Plan, Source, shapes_of
 from radscribe.weights.folder import open_import
 from radscribe.weights.resnet import NO_COUNTER, resnet_config, resnet_links, sequential_name, structure
 
-HEADS = 4  # H of its configuration, which no tensor tells
-BOOK_TOKENS = 128  # where its pre-training cuts a description
+HEADS = 4  # H of its configuration, which no tensor shows
+BOOK_TOKENS = 128  # length at which its pre-training cuts a description
 MISSPELT = {"eumonia": "pneumonia"}  # in the published book
-# MedKLIP's own wording, underscores included: its place vectors were learned against these.
+# MedKLIP's own wording, underscores of the places included: it was trained against these vectors.
 PLACE = "It is located at {}"
 PAIRS = {
     "project_patches.0": "res_l1",
@@ -38,6 +38,8 @@ PAIRS = {
 
 
 def plan(source: Source) -> Plan:
+    """Import the entity model, with vectors of descriptions and places from the file or from ``source.extras``."""
+
     def published(name: str) -> str:
         return f"res_features.{sequential_name(name)}"
 
@@ -93,22 +95,29 @@ def _book(book: Path, text_encoder: Path, text_width: int) -> dict[str, tuple[Te
     descriptions, imported = read_book(book), open_import(text_encoder)
     tokenizer = imported.tokenizer()
     if tokenizer is None or "text_encoder" not in imported.config:
-        raise RadscribeError(f"{text_encoder}: no imported text encoder; make one with `radscribe import clinicalbert`")
+        raise RadscribeError(
+            f"{text_encoder}: not an imported text encoder; make one with `radscribe import clinicalbert`"
+        )
     config = from_mapping(TextEncoderConfig, imported.config["text_encoder"], "text_encoder")
     if config.width != text_width:
-        raise RadscribeError(f"{text_encoder}: its vectors have width {config.width}, MedKLIP's {text_width}")
+        raise RadscribeError(
+            f"{text_encoder}: its vectors have width {config.width}, MedKLIP's {text_width}; name its ClinicalBERT"
+        )
     encoder = TextEncoder(replace(config, max_tokens=BOOK_TOKENS), tokenizer)
     encoder.bert.load_state_dict(imported.part("text_encoder.bert"))
     places = [PLACE.format(place) for place in PLACES]
-    told = f"{book.name} and MedKLIP's places, read by {text_encoder.name}"
+    origin = f"{book.name} and MedKLIP's places, read by {text_encoder.name}"
     return {
-        "entity_model.descriptions": (encoder.encode(descriptions), told),
-        "entity_model.places": (encoder.encode(places), told),
+        "entity_model.descriptions": (encoder.encode(descriptions), origin),
+        "entity_model.places": (encoder.encode(places), origin),
     }
 
 
 def read_book(path: Path) -> list[str]:
-    """The description of each of the 75 entities, in their order, from MedKLIP's JSON object (entity to sentence)."""
+    """The description of each of the 75 entities, in their order, from MedKLIP's JSON object (entity -> sentence).
+
+    Raises ``RadscribeError`` where the file is missing or damaged, or lacks an entity.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -118,5 +127,7 @@ def read_book(path: Path) -> list[str]:
     named = {MISSPELT.get(name, name): text for name, text in content.items()} if isinstance(content, dict) else {}
     lacking = [name for name in ENTITIES if not isinstance(named.get(name), str)]
     if lacking:
-        raise RadscribeError(f"{path}: it describes no '{lacking[0]}'; give MedKLIP's 'observation explanation.json'")
+        raise RadscribeError(
+            f"{path}: it lacks a description of '{lacking[0]}'; give MedKLIP's 'observation explanation.json'"
+        )
     return [named[name] for name in ENTITIES]

@@ -1,6 +1,6 @@
-"""PromptMRG (Jin et al., AAAI 2024) and REVTAF's own code (Zhou et al., ICCV 2025), which goes on from it.
+"""Import PromptMRG (Jin et al., AAAI 2024) and REVTAF's published code (Zhou et al., ICCV 2025), which builds on it.
 
-Both keep an image encoder, a classification branch and a BERT decoder with cross-attention under the same names.
+Both have an image encoder, a classification branch and a BERT decoder with cross-attention under the same names.
 PromptMRG's decoder reads the patches themselves: a Revtaf without retrieval and fusion that projects by the identity.
 REVTAF's reads two fused halves of 1024.
 """
@@ -21,9 +21,9 @@ from radscribe.weights.decoder import decoder_links, decoder_vocabulary
 from radscribe.weights.decoder import structure as decoder_structure
 from radscribe.weights.resnet import NO_COUNTER, resnet_config, resnet_links, sequential_name, structure
 
-HEADS = 8  # of the published reader, which no tensor tells
+HEADS = 8  # of the published reader, which no tensor shows
 CURVATURE = 0.01  # --c of REVTAF's scripts
-TEXT_WIDTH = 768  # what the shape of a part that starts at random is told for
+TEXT_WIDTH = 768  # assumed for the shape of a part that starts at random
 BASE, HEAD = "text_decoder.bert.", "text_decoder.cls.predictions."
 STARTED = NO_COUNTER | {
     r"classification\.project_reports\..*": "it reads CLIP's vectors of reports, radscribe those of its text encoder",
@@ -40,6 +40,7 @@ NO_WORDS = (
 
 
 def plan_promptmrg(source: Source) -> Plan:
+    """Import PromptMRG, with the identity as projection of the patches."""
     links, shapes, config, left_out, cross = _shared(source)
     made = {
         "project.weight": (torch.eye(cross), "the identity: its decoder reads the patches themselves"),
@@ -51,9 +52,10 @@ def plan_promptmrg(source: Source) -> Plan:
 
 
 def plan_revtaf(source: Source) -> Plan:
+    """Import REVTAF's published checkpoint without its fusion, which ours does not share."""
     links, shapes, config, left_out, cross = _shared(source)
     if cross % 2:
-        raise source.refusal(f"its decoder reads {cross} numbers of a patch, which are not two halves")
+        raise source.refusal(f"its decoder reads {cross} numbers of a patch, which cannot be two equal halves")
     layers = source.count(r"gwd\.layers\.(\d+)\.linear\.weight")
     width, inputs = source.matrix("gwd.layers.0.linear.weight")
     retrieval = RetrievalConfig(input_width=inputs, width=width, layers=layers, curvature=CURVATURE)
@@ -80,7 +82,7 @@ def plan_revtaf(source: Source) -> Plan:
 def _shared(
     source: Source,
 ) -> tuple[list[Link], dict[str, tuple[int, ...]], dict[str, Any], dict[str, str], int]:
-    """Image encoder, classification branch and decoder, and what the decoder's cross-attention reads."""
+    """Image encoder, classification branch and decoder, and the width that the decoder's cross-attention reads."""
 
     def published(name: str) -> str:
         return f"visual_encoder.model.{sequential_name(name)}"
@@ -134,10 +136,10 @@ def _finished(
 
 
 def _by_condition(value: Tensor) -> Tensor:
-    """Rows in theirs order (state by state, within it condition by condition) into ours (condition by condition)."""
+    """Reorder rows from their order (states x conditions) to ours (conditions x states): ``72 x ... -> 72 x ...``."""
     return value.reshape(len(STATES), len(CONDITIONS), *value.shape[1:]).transpose(0, 1).flatten(0, 1)
 
 
 def _read_first(weight: Tensor, visual: int) -> Tensor:
-    """Columns of (pooled film, what was read) into ours, (what was read, pooled film)."""
+    """Reorder columns from (pooled film, reader output) to our (reader output, pooled film)."""
     return torch.cat((weight[:, visual:], weight[:, :visual]), 1)

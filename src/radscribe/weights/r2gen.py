@@ -1,7 +1,7 @@
-"""R2Gen (Chen et al., EMNLP 2020) and R2GenCMN (Chen et al., ACL 2021): the image encoder, and R2GenCMN's memory.
+"""Import R2Gen (Chen et al., EMNLP 2020) and R2GenCMN (Chen et al., ACL 2021): image encoder, and R2GenCMN's memory.
 
 Their vocabularies are counted from the annotation when training begins and are not in the checkpoint; their
-transformers normalise before each sublayer, by a rule of their own, where radscribe's decoder does so behind it.
+transformers normalise before each sublayer, with a LayerNorm of their own, where radscribe's decoder does so behind it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from radscribe.models.knowledge.slots import SlotsConfig
 from radscribe.weights.carry import JoinError, Link, Plan, Source, shapes_of
 from radscribe.weights.resnet import NO_COUNTER, resnet_config, resnet_links, sequential_name, structure
 
-HEADS, NEAREST = 8, 32  # num_heads and topk of the published scripts, which no tensor tells
+HEADS, NEAREST = 8, 32  # num_heads and topk of the published scripts, which no tensor shows
 MEMORY = "encoder_decoder.memory_matrix"
 LINEAR = r"(weight|bias)"
 BEFORE = "its transformer normalises before each sublayer, radscribe's behind it"
@@ -25,7 +25,7 @@ WORDS = "its words are counted from the annotation and are not in the file"
 
 
 def _left_out(norm: str) -> dict[str, str]:
-    """``norm``: what its LayerNorm calls scale and shift."""
+    """Patterns of what is not imported, with reasons; ``norm`` matches its LayerNorm's names of scale and shift."""
     layer = (
         rf"(self_attn|src_attn)\.linears\.[0-3]\.{LINEAR}|feed_forward\.w_[12]\.{LINEAR}"
         rf"|sublayer\.[0-2]\.norm\.({norm}|mlp_(gamma|beta)\.[02]\.{LINEAR})"
@@ -47,6 +47,7 @@ def _published(name: str) -> str:
 
 
 def plan_r2gen(source: Source) -> Plan:
+    """Import R2Gen's image encoder."""
     encoder = resnet_config(source, _published)
     links, shapes = resnet_links(encoder, "image_encoder", _published)
     return Plan(
@@ -55,7 +56,7 @@ def plan_r2gen(source: Source) -> Plan:
 
 
 def plan_r2gencmn(source: Source) -> Plan:
-    """The slots are of the size that its linear maps read; ours are scaled by the root of their width on the way."""
+    """Import R2GenCMN's image encoder and memory; its linear maps read the slots unscaled."""
     encoder = resnet_config(source, _published)
     links, shapes = resnet_links(encoder, "image_encoder", _published)
     count, slot_width = source.matrix(MEMORY)
@@ -87,12 +88,13 @@ def plan_r2gencmn(source: Source) -> Plan:
 
 
 def _unscaled(slots: Tensor) -> Tensor:
+    """Slots over the root of their width, by which our memory multiplies them before its linear maps."""
     unscaled: Tensor = slots / slots.shape[1] ** 0.5
     return unscaled
 
 
 def _one(value: Tensor, *again: Tensor) -> Tensor:
-    """The published module stands in the file under two names; two that differ are of another program."""
+    """A module that the file holds under two names. Raises ``JoinError`` where the two differ."""
     if not all(torch.equal(value, other) for other in again):
-        raise JoinError("differ, and should be one")
+        raise JoinError("differ but should be the same")
     return value

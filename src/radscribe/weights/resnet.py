@@ -1,4 +1,4 @@
-"""ResNets under torchvision's names, whole or as a ``Sequential`` of its children, into the image encoder."""
+"""Import ResNets with torchvision's names, whole or as a ``Sequential`` of their children, into the image encoder."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from radscribe.weights.carry import COUNTER, Link, Plan, Source, shapes_of
 from radscribe.weights.published import LANDMARK, torchvision_name
 
 HEAD = "the head for another task"
-# A cut ResNet does not tell its last stage's depth: torchvision's, by the stages before it.
+# Depth of the last stage, which a cut ResNet does not show, by those of the stages before it, as in torchvision.
 LAST_DEPTHS = {(2, 2, 2): 2, (3, 4, 6): 3, (3, 4, 23): 3, (3, 8, 36): 3}
-# What of the configuration its tensors decide, which a recipe must share.
+# Settings that the tensors determine, which a recipe must share.
 STRUCTURE = ("architecture", "embedding_size", "hidden_sizes", "depths", "layer_type", "normalization")
 
 
@@ -28,7 +28,10 @@ def sequential_name(name: str) -> str:
 def resnet_config(
     source: Source, published: Callable[[str], str], normalization: Literal["imagenet", "medclip"] = "imagenet"
 ) -> ImageEncoderConfig:
-    """The sizes that a ResNet's own tensors tell; ``published`` gives the file's name of torchvision's."""
+    """Sizes of a ResNet from the shapes of its tensors; ``published`` maps torchvision's names to the file's.
+
+    Raises ``ImportRefusedError`` where a tensor is missing.
+    """
     depths: list[int] = []
     widths: list[int] = []
     last = "conv3" if published("layer1.0.conv3.weight") in source.tensors else "conv2"
@@ -55,7 +58,7 @@ def resnet_links(
     published: Callable[[str], str],
     stage: Literal["middle", "last"] = "last",
 ) -> tuple[list[Link], dict[str, tuple[int, ...]]]:
-    """The links of an image encoder under ``part``, and its shapes."""
+    """Links of an image encoder under ``part``, and its shapes by name."""
     shapes = shapes_of(part, lambda: ImageEncoder(config, stage))
     links = [
         Link(
@@ -72,12 +75,12 @@ NO_COUNTER = {rf".*\.{COUNTER}": "a counter that files of old versions lack"}
 
 
 def structure(config: ImageEncoderConfig) -> dict[str, Any]:
-    """What a recipe's image encoder must share with the imported one."""
+    """The settings that a recipe's image encoder must share with the imported one."""
     return {name: value for name, value in to_mapping(config).items() if name in STRUCTURE}
 
 
 def plan(source: Source) -> Plan:
-    """A whole ResNet, bare or under one prefix."""
+    """Import a whole ResNet, bare or under one prefix."""
     prefixes = sorted(name.removesuffix(LANDMARK) for name in source.tensors if name.endswith(LANDMARK))
     if len(prefixes) != 1:
         raise source.refusal(f"it holds {len(prefixes)} ResNets of torchvision's names, not one")

@@ -1,4 +1,4 @@
-"""What networks start from: an imported folder, a weights file, a published network, the step before, or chance."""
+"""Initialise networks from an imported folder, a weights file, a published network, an earlier step, or at random."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ from radscribe.weights.published import (
     published_resnet,
 )
 
-# A weights name that ends so is a file in the folder of weights; any other is an imported folder, a transformers' one
-# or a hub id.
+# Endings of files in the folder of weights; any other name is an imported folder, a transformers folder or a hub id.
 PICKLES = (".bin", ".pth", ".pt")
 FILES = (".npz", *PICKLES)
 
 
 class Starts:
-    """``weights`` is the folder of the files that recipes name; a hub is asked once a run for each network."""
+    """Initial weights of a run's networks, from the folder ``weights`` or a hub, which is asked once per network."""
 
     def __init__(self, weights: Path, say: Callable[[str], None]) -> None:
         self.weights, self.say = weights, say
@@ -38,20 +37,23 @@ class Starts:
     def begin(
         self, encoder: ImageEncoder, previous: ImageEncoder | None, lower: ImageEncoder | None = None
     ) -> ImageEncoder:
-        """Gives an image encoder what its configuration says it starts from: a file, the step before, or chance."""
+        """Initialise an image encoder as configured: from weights, from ``previous`` and ``lower``, or at random.
+
+        Raises ``RadscribeError`` where the weights are missing or do not fit.
+        """
         config = encoder.config
         if config.start == "previous" and (previous or lower):
             own = encoder.state_dict()
-            for source in filter(None, (previous, lower)):  # the later step's lower blocks win
+            for source in filter(None, (previous, lower)):  # where both have a block, that of ``lower`` is kept
                 if source.config.normalization != config.normalization:
                     raise RadscribeError(
-                        f"image_encoder.normalization: {config.normalization}, but the step before has "
+                        f"image_encoder.normalization: {config.normalization}, but the previous step has "
                         f"{source.config.normalization}; write the same in both"
                     )
                 own |= blocks_in_common(source, encoder)
             encoder.load_state_dict(own)
         elif config.weights is None:
-            self.say(f"image encoder: no weights named, a {config.architecture} starts from random ones")
+            self.say(f"image encoder: no weights named; the {config.architecture} starts from random weights")
         elif config.weights.endswith(".npz"):
             load_mobilenet_v2(encoder, self._weights(config))
         elif config.weights.endswith(PICKLES):
@@ -63,41 +65,46 @@ class Starts:
         return encoder
 
     def text_encoder(self, config: TextEncoderConfig) -> TextEncoder | None:
-        """The BERT that ``config.source`` names, in an imported folder or as transformers have it; None where it cannot
-        be had, said so."""
+        """The BERT that ``config.source`` names, an imported or transformers folder or a hub id.
+
+        None where it names none, or where that is not available, which ``say`` reports.
+        """
         if config.source and (imported := self.found_import(config.source)):
             return imported_text_encoder(imported, config)
         return load_published_text_encoder(config, self.say) if config.source else None
 
     def found_import(self, name: str) -> Imported | None:
-        """The imported folder of that name, as it stands or in the folder of weights."""
+        """The imported folder of that path, or of that name in the folder of weights; None where there is none."""
         folder = next(filter(is_import, (Path(name), self.weights / name)), None)
         return open_import(folder) if folder else None
 
     def imported(self, name: str, option: str) -> Imported:
-        """As ``found_import``; refused where there is none."""
+        """As ``found_import``. Raises ``RadscribeError`` naming ``option`` where there is none."""
         found = self.found_import(name)
         if found is None:
             raise RadscribeError(
-                f"{option}: {name} is no imported folder, nor one in {self.weights}; make it with `radscribe import`"
+                f"{option}: no imported folder {name} here or in {self.weights}; make one with `radscribe import`"
             )
         return found
 
     def _published(self, source: str) -> ResNetModel | None:
-        """The ResNet of a hub id or folder, asked for once a run; None where it cannot be had."""
+        """The ResNet of a hub id or folder, asked for once per run; None where it is not available."""
         if source not in self._networks:
             self._networks[source] = published_resnet(source, self.say)
         return self._networks[source]
 
     def _weights(self, config: ImageEncoderConfig) -> Path:
-        """The weights file that the recipe names, in the folder of weights unless its path is whole."""
+        """The weights file that the recipe names, in the folder of weights unless its path is absolute."""
         path = self.weights / str(config.weights)
         if not path.is_file():
             raise RadscribeError(f"{path}: no such weights file; name its folder with --weights")
         return path
 
     def content(self, config: ImageEncoderConfig) -> str | None:
-        """What the encoder starts from, by content: a run begun without the hub is not one begun with it."""
+        """A hash of the weights that the encoder starts from; None where it names none.
+
+        It is "random" where the network is not available: a run without the hub differs from one with it.
+        """
         if config.weights is None:
             return None
         if config.weights.endswith(FILES):

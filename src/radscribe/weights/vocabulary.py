@@ -1,4 +1,4 @@
-"""The word pieces of a BERT, beside its weights or named by the user."""
+"""Read the WordPiece vocabulary of a BERT, beside its weights or named by the user."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ WHOLE, WORDS = "tokenizer.json", "vocab.txt"
 
 
 def has_vocabulary(folder: Path) -> bool:
+    """Whether ``folder`` has a vocabulary that ``read_vocabulary`` reads."""
     return (folder / WHOLE).is_file() or (folder / WORDS).is_file()
 
 

@@ -88,7 +88,7 @@ def test_a_published_folder_gives_the_same_cls_vector_as_transformers(tmp_path: 
 def test_a_folder_of_another_shape_is_named_and_an_absent_one_is_said(tmp_path: Path) -> None:
     folder = published(tmp_path / "bert")
     wider = TextEncoderConfig(**{**vars(SMALL), "source": str(folder), "layers": 2})
-    with pytest.raises(WeightsError, match="mend the recipe"):
+    with pytest.raises(WeightsError, match="fix the recipe"):
         load_published_text_encoder(wider, print)
     said: list[str] = []
     absent = TextEncoderConfig(**{**vars(SMALL), "source": str(tmp_path / "absent")})
