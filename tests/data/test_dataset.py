@@ -30,7 +30,7 @@ def test_splits_partition_the_studies(folder: Path) -> None:
     assert sorted(study.study_id for part in parts for study in part) == sorted(
         study.study_id for study in dataset.studies
     )
-    with pytest.raises(RadscribeError, match='"val" is no split'):
+    with pytest.raises(RadscribeError, match='"val" is not a split'):
         dataset.split("val")
 
 

@@ -168,7 +168,7 @@ def test_the_manifest_counts_what_is_stated(tmp_path: Path, films: list[Path]) -
 
 def test_a_patient_in_two_splits_is_an_error(tmp_path: Path, films: list[Path]) -> None:
     other = study(films[1], 1, split="test", patient_id="patient-0")
-    with pytest.raises(RadscribeError, match="1 patients stand in two splits"):
+    with pytest.raises(RadscribeError, match="1 patients are in two splits"):
         prepare(source(study(films[0], 0), other), tmp_path / "out", workers=1)
 
 

@@ -1,1 +1,1 @@
-"""Raw sources become a prepared dataset: one folder with the films, the reports and what is known of both."""
+"""Prepares raw sources into a dataset: one folder with the films, the reports and their labels."""

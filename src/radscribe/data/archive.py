@@ -1,4 +1,4 @@
-"""Films inside a tar archive, fitted as they stream past: the archive is never unpacked on disk."""
+"""Reads the films of a tar archive as a stream and fits them, without unpacking the archive on disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from radscribe.imaging.refusal import RefusedFilm
 
 @dataclass(frozen=True)
 class Member:
-    """A film of an archive after fitting: ``path`` is a small PNG, or None with the ``reason`` it was refused for."""
+    """A fitted film of an archive: ``path`` is its PNG file, or None with the ``reason`` it was refused for."""
 
     path: Path | None
     reason: str = ""
@@ -34,8 +34,8 @@ def fit_archive(
 
     Args:
         archive: a tar file, compressed or not; read once, from front to back.
-        cache: films that are there already are not read again.
-        key_of: the key of a film from its name in the archive.
+        cache: the folder of the fitted films; a film already in it is not read again.
+        key_of: gives the key of a film from its name in the archive.
         wanted: the keys to keep.
         size: side of the fitted films, in pixels.
 
@@ -43,7 +43,7 @@ def fit_archive(
         key -> member, for the wanted films that are in the archive.
 
     Raises:
-        RadscribeError: one line, when the archive is damaged.
+        RadscribeError: when the archive is damaged.
     """
     cache.mkdir(parents=True, exist_ok=True)
     found: dict[str, Member] = {}

@@ -1,6 +1,7 @@
-"""Shards become a dataset: doubles across splits go out, images are numbered, the manifest is written.
+"""Assembles shards into a dataset: drops duplicates across splits, numbers the images and writes the manifest.
 
-Whole rows are held for some thousand studies at a time; of all the others only what decides whether they stay.
+Full rows are held in memory for one group of shards at a time; for all other studies, only the fields that decide
+whether they are kept.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from radscribe.core.files import json_bytes, sha256_of, written_whole
 from radscribe.core.records import SPLITS
 from radscribe.core.version import __version__
 from radscribe.data.counts import add_counts, label_counts, triplet_counts
-from radscribe.data.leaks import Entry, count_near_twins, count_shared, doubles_to_drop, report_hash
+from radscribe.data.leaks import Entry, count_near_twins, count_shared, duplicates_to_drop, report_hash
 from radscribe.data.reading import Rejection
 from radscribe.data.schema import FORMAT, HASH_FIELDS, study_schema
 from radscribe.data.shards import STUDIES_A_SHARD, Shard
 from radscribe.data.source import Source
 from radscribe.data.splits import split_of
 
-DOUBLES = {
+DUPLICATES = {
     "identical_images": "an identical image",
     "near_identical_images": "a near-identical image",
     "identical_reports": "an identical report",
@@ -39,7 +40,7 @@ DOUBLES = {
 WEAKLY_PAIRED_NOTICE = (
     "weakly paired: no report here was written for its film; each film has a real report of the same findings"
 )
-SHARDS_A_GROUP = 64  # rows of studies.parquet that are written, and held, together
+SHARDS_A_GROUP = 64  # shards whose rows are held in memory and written to studies.parquet together
 ENTRY_COLUMNS = ("study_id", "patient_id", "split", "findings", "impression", *HASH_FIELDS)
 
 
@@ -51,21 +52,21 @@ def assemble(
     settings: Mapping[str, Any],
     versions: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Write the dataset of ``shards`` into ``out`` by way of ``partial``, remove that, and return the manifest.
+    """Write the dataset of ``shards`` to ``partial``, move it to ``out``, remove ``partial`` and return the manifest.
 
     Raises:
-        RadscribeError: one line, for a study_id that stands twice, a patient in two splits, or when nothing is left.
+        RadscribeError: for a repeated study_id, a patient in two splits, or when no study is left.
     """
     entries = [entry for shard in shards for entry in _entries(shard, settings["section"])]
     _check_ids(entries, out)
-    doubles = doubles_to_drop(entries, settings.get("drop", ()))
+    duplicates = duplicates_to_drop(entries, settings.get("drop", ()))
     rejections = [*source.rejections, *(entry for shard in shards for entry in shard.rejections())]
     rejections += [
-        Rejection(entries[position].study_id, f"{DOUBLES[rule]} is in the {keeper} split")
-        for rule, found in doubles.items()
+        Rejection(entries[position].study_id, f"{DUPLICATES[rule]} is in the {keeper} split")
+        for rule, found in duplicates.items()
         for position, keeper in found.items()
     ]
-    dropped = {position for found in doubles.values() for position in found}
+    dropped = {position for found in duplicates.values() for position in found}
     kept = np.array([position not in dropped for position in range(len(entries))], np.bool_)
     entries = [entry for position, entry in enumerate(entries) if kept[position]]
     if not entries:
@@ -92,13 +93,13 @@ def assemble(
         "settings": dict(settings),
         "versions": dict(versions),
         "leaks": _leaks(entries),
-        "dropped": {rule: len(found) for rule, found in doubles.items()},
+        "dropped": {rule: len(found) for rule, found in duplicates.items()},
         **source.notes,
     }
     with written_whole(partial / "manifest.json") as file:
         file.write(json_bytes(manifest))
     names = (*source.secrets, "pixels.npy", "studies.parquet", "rejected.csv", "manifest.json")
-    for name in names:  # the manifest, last of them, says: all there
+    for name in names:  # the manifest comes last: it marks a complete dataset
         (partial / name).replace(out / name)
     shutil.rmtree(partial)
     return manifest
@@ -118,14 +119,14 @@ def _entries(shard: Shard, section: str) -> Iterator[Entry]:
 
 def _check_ids(entries: Sequence[Entry], out: Path) -> None:
     if len({entry.study_id for entry in entries}) < len(entries):
-        raise RadscribeError(f"{out}: two studies of the source carry the same study_id; give each its own")
+        raise RadscribeError(f"{out}: two studies of the source have the same study_id; give each its own")
     shared = count_shared((entry.split, entry.patient_id) for entry in entries)
     if shared:
-        raise RadscribeError(f"{out}: {shared} patients stand in two splits; give all studies of a patient one split")
+        raise RadscribeError(f"{out}: {shared} patients are in two splits; give all studies of a patient one split")
 
 
 def _shares(shards: Sequence[Shard], kept: npt.NDArray[np.bool_]) -> Iterator[tuple[Shard, npt.NDArray[np.bool_]]]:
-    """Each shard with its part of ``kept``, which counts through the studies of all shards."""
+    """Each shard with its slice of ``kept``, which has one flag per study over all shards in order."""
     first = 0
     for shard in shards:
         count = shard.count()
@@ -136,7 +137,7 @@ def _shares(shards: Sequence[Shard], kept: npt.NDArray[np.bool_]) -> Iterator[tu
 def _write_studies(
     path: Path, source: Source, shards: Sequence[Shard], kept: npt.NDArray[np.bool_]
 ) -> dict[str, dict[str, Any]]:
-    """Write the kept rows, their images numbered; returns how often labels and triplets are stated."""
+    """Write the kept rows with their images numbered; return the counts of labels and triplets by split."""
     counts: dict[str, dict[str, Any]] = {"labels": label_counts([]), "triplets": triplet_counts([])}
     schema = study_schema(source.extra_fields)
     images = 0
@@ -162,7 +163,7 @@ def _write_studies(
 
 def _write_pixels(path: Path, shards: Sequence[Shard], kept: npt.NDArray[np.bool_], size: int) -> None:
     masks = [np.repeat(share, shard.images_of_studies()) for shard, share in _shares(shards, kept)]
-    # Written in sequence, not through a memory map: on a full disk that would end in a bus error.
+    # Written sequentially: through a memory map, a full disk would end in a bus error.
     with written_whole(path) as file:
         shape = (int(sum(mask.sum() for mask in masks)), size, size)
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -174,7 +175,7 @@ def _write_pixels(path: Path, shards: Sequence[Shard], kept: npt.NDArray[np.bool
 
 
 def _leaks(entries: Sequence[Entry]) -> dict[str, int]:
-    """What the finished dataset holds in more than one split; patients and identical images are 0 by the rules."""
+    """Count what the finished dataset has in more than one split; patients and identical images are always 0."""
     near = [(entry.split, value) for entry in entries for value in entry.differences]
     return {
         "patients": count_shared((entry.split, entry.patient_id) for entry in entries),
@@ -197,9 +198,9 @@ def _counts(entries: Sequence[Entry]) -> dict[str, dict[str, int]]:
 
 
 def _commonest(rejections: Sequence[Rejection]) -> str:
-    """The commonest reason that something was set aside, to close an error with."""
+    """The most common reason for rejection, as the end of an error message."""
     reasons = Counter(rejection.reason for rejection in rejections)
-    return f"; most were set aside because: {reasons.most_common(1)[0][0]}" if reasons else ""
+    return f"; the most common reason: {reasons.most_common(1)[0][0]}" if reasons else ""
 
 
 def _rejected_csv(rejections: Sequence[Rejection]) -> bytes:

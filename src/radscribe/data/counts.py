@@ -1,4 +1,4 @@
-"""How often each condition is stated, and how many entity triplets there are, by split."""
+"""Counts, for each split, how often each condition is stated and how many entity triplets there are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from radscribe.labels.conditions import BLANK, CONDITIONS, STATES
 
 
 def label_counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, int]]]:
-    """Split -> condition -> state -> studies, for the states that say something; ``rows`` as in studies.parquet."""
+    """Split -> condition -> state (blank excluded) -> number of studies; ``rows`` as in studies.parquet."""
     counts = {
         split: {name: {state: 0 for index, state in enumerate(STATES) if index != BLANK} for name in CONDITIONS}
         for split in SPLITS
@@ -32,7 +32,7 @@ def add_counts(total: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def triplet_counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    """Split -> how many triplets, how many of them of a present entity, and in how many studies."""
+    """Split -> number of triplets, of those with a present entity, and of studies with any triplet."""
     counts = {split: {"triplets": 0, "present": 0, "studies": 0} for split in SPLITS}
     for row in rows:
         own = counts[row["split"]]

@@ -1,4 +1,4 @@
-"""A prepared dataset, opened to be read."""
+"""Opens a prepared dataset for reading."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from radscribe.imaging.levels import Pixels
 class PreparedDataset:
     """The studies, films and manifest of a prepared dataset folder.
 
-    ``pixels`` is uint8, images x size x size, memory-mapped and read-only; ``View.image_index`` is its row.
+    ``pixels`` is uint8, images x size x size, memory-mapped and read-only; ``View.image_index`` is a row of it.
     """
 
     folder: Path
@@ -38,7 +38,7 @@ class PreparedDataset:
         """Open ``folder`` and check that its files belong together.
 
         Raises:
-            RadscribeError: one line, for a missing, unfinished, damaged or foreign folder.
+            RadscribeError: for a missing, unfinished, damaged or foreign folder.
         """
         folder = Path(folder)
         manifest = _read_manifest(folder)
@@ -56,14 +56,14 @@ class PreparedDataset:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the content hashes of the manifest: two datasets with the same one are the same."""
+        """SHA-256 over the content hashes of the manifest: datasets with the same fingerprint are the same."""
         return hashlib.sha256(json.dumps(self.manifest["hashes"], sort_keys=True).encode()).hexdigest()
 
     @property
     def origin(self) -> str:
-        """The fingerprint; of phantoms without their pixels, which settings and seed determine but for rounding.
+        """The fingerprint; for phantoms without their pixels, which settings and seed determine up to rounding.
 
-        Processors may round them differently: what a phantom set is called must not depend on where it was drawn.
+        Rounding differs between processors, and the origin of a phantom set must not depend on the machine.
         """
         if self.manifest["settings"]["source"] != "phantom":
             return self.fingerprint
@@ -76,22 +76,26 @@ class PreparedDataset:
         return [_study(row) for row in self.table.to_pylist()]
 
     def split(self, name: str) -> list[Study]:
-        """The studies of the split "train", "validate" or "test"."""
+        """The studies of the split "train", "validate" or "test"; raises ``WrongUse`` for another name."""
         if name not in SPLITS:
-            raise WrongUse(f'"{name}" is no split; there are {", ".join(SPLITS)}')
+            raise WrongUse(f'"{name}" is not a split; use {", ".join(SPLITS)}')
         return [study for study in self.studies if study.split == name]
 
     def require_section(self, section: str) -> None:
-        """Raises ``RadscribeError`` where the dataset was prepared for another section than ``section``."""
+        """Raise ``RadscribeError`` if the dataset was prepared for another section than ``section``."""
         own = self.manifest["settings"].get("section")
         if own is not None and own != section:
             raise RadscribeError(
-                f"{self.folder}: prepared for the section {own}, {section} is wanted; prepare the data again with "
-                f"--section {section}, or take a recipe or model for {own}"
+                f"{self.folder}: prepared for the section {own}, but {section} is needed; prepare the data again with "
+                f"--section {section}, or use a recipe or model for {own}"
             )
 
     def column(self, name: str) -> dict[str, Any]:
-        """A column that the source added (such as ``severities`` or ``image_labels``), by study id."""
+        """A column that the source added (such as ``severities`` or ``image_labels``), by study id.
+
+        Raises:
+            RadscribeError: when the dataset has no such column.
+        """
         if name not in self.table.column_names:
             raise RadscribeError(f"{self.folder}: it has no column {name}")
         ids: Sequence[str] = self.table["study_id"].to_pylist()
@@ -103,7 +107,7 @@ class PreparedDataset:
         return film
 
     def films(self, study: Study, count: int) -> list[Pixels]:
-        """The films that a model of ``count`` views reads, the frontal first."""
+        """The ``count`` films (uint8, size x size) that a model of several views reads, the frontal first."""
         return [self.pixels[view.image_index] for view in study.read(count)]
 
 
@@ -112,14 +116,14 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not path.exists():
         if (folder / PARTIAL).exists():
             raise RadscribeError(f"{folder}: its preparation was interrupted; run the same prepare command again")
-        raise RadscribeError(f"{folder}: no prepared dataset is there; make one with radscribe prepare")
+        raise RadscribeError(f"{folder}: no prepared dataset here; make one with radscribe prepare")
     try:
         manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
         found = manifest["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RadscribeError(f"{path}: it is damaged; prepare the dataset again") from error
     if found != FORMAT:
-        raise RadscribeError(f"{path}: its format is {found}, this version reads {FORMAT}; prepare it again")
+        raise RadscribeError(f"{path}: its format is {found}, but this version reads {FORMAT}; prepare it again")
     return manifest
 
 

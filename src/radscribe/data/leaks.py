@@ -1,5 +1,4 @@
-"""What must not stand in two splits: patients, identical images; and what is counted, or dropped where that is
-wished: near twins, equal reports."""
+"""Finds what splits share: patients, identical or near-identical images, identical reports; picks studies to drop."""
 
 from __future__ import annotations
 
@@ -12,33 +11,30 @@ import numpy.typing as npt
 
 from radscribe.core.records import SPLITS, Study
 
-# Of 256. On chest films, all alike in their coarse shape, a hash of 64 bits calls half of them twins.
+# Of 256 bits. A hash of 64 bits would call half of all chest films twins, as their coarse shapes are alike.
 NEAR_BITS = 8
-# Hashes compared at once: 64 x 16,384 XORs of 256 bits are 32 MiB.
+# Hashes compared at once: 64 x 16,384 XORs of 256 bits take 32 MiB.
 BLOCK = 64
 BLOCK_RIGHT = 16_384
-TELLING_WORD = 1  # of the four of a hash: a quarter of the film, above its middle
-# What a preparation may drop beside identical images, which always go.
+SCREENING_WORD = 1  # of the four 64-bit words of a hash: the quarter of the film above its middle
+# Duplicates that a preparation drops on request; identical images are always dropped.
 DROPPABLE = ("near-identical-images", "identical-reports")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What decides whether a study stays: little enough to be held for every study of a large collection.
-
-    ``report`` is the hash of its report, ``images`` and ``differences`` the hashes of its films, exact and perceptual.
-    """
+    """What decides whether a study is kept, small enough to hold for every study of a large collection."""
 
     study_id: str
     patient_id: str
     split: str
-    report: bytes
-    images: tuple[bytes, ...]
-    differences: tuple[bytes, ...]
+    report: bytes  # ``report_hash``
+    images: tuple[bytes, ...]  # SHA-256 of each film
+    differences: tuple[bytes, ...]  # difference hash of each film, 32 bytes
 
 
 def count_shared(values: Iterable[tuple[str, Hashable]]) -> int:
-    """How many distinct values of the (split, value) pairs stand in more than one split."""
+    """How many distinct values of the (split, value) pairs are in more than one split."""
     splits: dict[Hashable, set[str]] = {}
     for split, value in values:
         splits.setdefault(value, set()).add(split)
@@ -46,10 +42,10 @@ def count_shared(values: Iterable[tuple[str, Hashable]]) -> int:
 
 
 def studies_to_drop(splits: Sequence[str], image_hashes: Sequence[Sequence[Hashable]]) -> dict[int, str]:
-    """The studies that share an identical image with a split that matters more, and that split.
+    """The studies that share an identical image with a split of higher priority, and that split.
 
-    Test is kept whole, then validate, then train: an image seen in training must not be scored, and leaving it
-    out of training costs least.
+    Test comes before validate, and validate before train: an image seen in training must not be scored, and
+    dropping it from training costs least.
 
     Args:
         splits: the split of each study.
@@ -75,7 +71,7 @@ def studies_to_drop(splits: Sequence[str], image_hashes: Sequence[Sequence[Hasha
 def near_studies_to_drop(
     splits: Sequence[str], difference_hashes: Sequence[Sequence[bytes]], bits: int = NEAR_BITS
 ) -> dict[int, str]:
-    """As ``studies_to_drop``, for images that differ in at most ``bits`` bits of their difference hash (32 bytes)."""
+    """Like ``studies_to_drop``, for images that differ in at most ``bits`` bits of their difference hash (32 bytes)."""
     owned: dict[str, npt.NDArray[np.uint64]] = {}
     dropped: dict[int, str] = {}
     for split in reversed(SPLITS):
@@ -90,12 +86,12 @@ def near_studies_to_drop(
     return dropped
 
 
-def doubles_to_drop(entries: Sequence[Entry], drop: Collection[str] = ()) -> dict[str, dict[int, str]]:
-    """What each rule takes out: rule -> position of a study in ``entries`` -> the split that keeps its double.
+def duplicates_to_drop(entries: Sequence[Entry], drop: Collection[str] = ()) -> dict[str, dict[int, str]]:
+    """The studies that each rule drops: rule -> position in ``entries`` -> the split that keeps the duplicate.
 
-    Test is kept whole, then validate, then train, by every rule: what is scored stays comparable with others' scores,
-    and a study less costs training least. "identical_images" is always a rule; those of ``DROPPABLE`` are where
-    ``drop`` names them. Each sees what the rules before it left.
+    Every rule puts test before validate and validate before train: scores stay comparable with those of others, and
+    training loses least by one study less. "identical_images" always applies, a rule of ``DROPPABLE`` only if ``drop``
+    names it. Each rule sees only the studies that the rules before it kept.
     """
     found: dict[str, dict[int, str]] = {}
     left = list(range(len(entries)))
@@ -105,18 +101,18 @@ def doubles_to_drop(entries: Sequence[Entry], drop: Collection[str] = ()) -> dic
         members = [entries[position] for position in left]
         splits = [entry.split for entry in members]
         if name == "near_identical_images":
-            doubles = near_studies_to_drop(splits, [entry.differences for entry in members])
+            duplicates = near_studies_to_drop(splits, [entry.differences for entry in members])
         elif name == "identical_images":
-            doubles = studies_to_drop(splits, [entry.images for entry in members])
+            duplicates = studies_to_drop(splits, [entry.images for entry in members])
         else:
-            doubles = studies_to_drop(splits, [(entry.report,) for entry in members])
-        found[name] = {left[position]: keeper for position, keeper in sorted(doubles.items())}
+            duplicates = studies_to_drop(splits, [(entry.report,) for entry in members])
+        found[name] = {left[position]: keeper for position, keeper in sorted(duplicates.items())}
         left = [position for position in left if position not in found[name]]
     return found
 
 
 def report_hash(findings: str, impression: str, section: str) -> bytes:
-    """What two reports share that are equal apart from case and spacing."""
+    """SHA-256 of a report's ``section``, equal for reports that differ only in case and spacing."""
     text = Study("", "", "", (), findings=findings, impression=impression).report(section)
     return hashlib.sha256(" ".join(text.lower().split()).encode()).digest()
 
@@ -135,19 +131,19 @@ def count_near_twins(splits: Sequence[str], difference_hashes: Sequence[bytes], 
 
 
 def _words(hashes: Sequence[bytes]) -> npt.NDArray[np.uint64]:
-    """Hashes of 32 bytes as n x 4 words."""
+    """Hashes of 32 bytes each as n x 4 words."""
     return np.frombuffer(b"".join(hashes), np.uint64).reshape(len(hashes), 4)
 
 
 def _has_near(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.bool_]:
-    """For each hash of ``left`` (n x 4) whether any of ``right`` (m x 4) is near."""
+    """For each hash of ``left`` (n x 4), whether any of ``right`` (m x 4) is within ``bits`` bits."""
     near = np.zeros(len(left), np.bool_)
-    # Most pairs differ by more in one word alone; the first is no good for that: above a wide film there is black.
-    told = np.ascontiguousarray(right[:, TELLING_WORD])
+    # One word alone rules out most pairs; not the first, which is black padding in a wide film.
+    screen = np.ascontiguousarray(right[:, SCREENING_WORD])
     for start in range(0, len(left), BLOCK):
         block = left[start : start + BLOCK]
         for first in range(0, len(right), BLOCK_RIGHT):
-            differing = np.bitwise_count(block[:, None, TELLING_WORD] ^ told[None, first : first + BLOCK_RIGHT])
+            differing = np.bitwise_count(block[:, None, SCREENING_WORD] ^ screen[None, first : first + BLOCK_RIGHT])
             rows, columns = np.nonzero(differing <= bits)
             whole = np.bitwise_count(block[rows] ^ right[first + columns]).sum(axis=1)
             near[start + rows[whole <= bits]] = True

@@ -1,4 +1,4 @@
-"""Each image gets a report that states the same conditions."""
+"""Pairs each image with a report that states the same conditions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ Conditions = frozenset[int]
 
 @dataclass(frozen=True)
 class Pair:
-    """The report (its position) of an image, the Hamming distance of their conditions, and whether the pool of
-    nearest reports had to be widened to reach it."""
+    """The report chosen for an image."""
 
-    report: int
-    distance: int
-    widened: bool = False
+    report: int  # its position
+    distance: int  # Hamming distance between the conditions of image and report
+    widened: bool = False  # whether the pool of nearest reports had to be widened to reach it
 
 
 def pair(
@@ -29,9 +28,9 @@ def pair(
     """Choose a report for each image by its positive conditions.
 
     Only reports that agree with the image on whether any ``decisive`` condition is present are eligible. Of
-    those the nearest by Hamming distance are the pool; a pool of fewer than ``minimum_pool`` reports is widened
-    by one step of distance. Images take turns in a seeded order, each taking the report of its pool that has
-    been used least so far.
+    those the nearest by Hamming distance form the pool; a pool of fewer than ``minimum_pool`` reports is widened
+    by one step of distance. In an order drawn with ``seed``, each image takes the least used report of its pool.
+    The pairs are in the order of ``images``.
 
     Raises:
         ValueError: when no report is eligible for an image.

@@ -1,4 +1,4 @@
-"""From raw studies to a prepared dataset folder: resumable, deterministic, with a leak report."""
+"""Turns a raw source into a prepared dataset folder: resumable, deterministic, with a leak report."""
 
 from __future__ import annotations
 
@@ -32,18 +32,25 @@ def prepare(
 ) -> dict[str, Any]:
     """Prepare ``source`` into the folder ``out`` and return its manifest.
 
-    Interrupted at any moment, the same call resumes and gives the same bytes; on a folder that is done it only
-    returns the manifest. ``size`` is the side of the stored films in pixels, ``section`` the part of the report
-    that is labelled and that a study must have, ``workers`` the number of processes, ``drop`` the doubles across
-    splits (``leaks.DROPPABLE``) that go out of training, or validation, beside identical images.
+    After an interruption the same call resumes and writes the same bytes; for a finished folder it only returns the
+    manifest.
+
+    Args:
+        source: what to prepare.
+        out: the folder to write.
+        size: side of the stored films, in pixels.
+        section: the part of the report that is labelled and that every study must have.
+        workers: number of processes (default: one per core).
+        drop: duplicates across splits (``leaks.DROPPABLE``) to drop from training, or validation, besides identical
+            images.
 
     Raises:
-        RadscribeError: one line, when ``out`` holds something else or a patient stands in two splits, or
-            when the disk does not take the files.
+        WrongUse: for an unknown name in ``drop``.
+        RadscribeError: when ``out`` holds something else, a patient is in two splits, or the files cannot be written.
     """
     unknown = sorted(set(drop) - set(DROPPABLE))
     if unknown:
-        raise WrongUse(f'drop: "{unknown[0]}" is not known; there are {", ".join(DROPPABLE)}')
+        raise WrongUse(f'drop: "{unknown[0]}" is not known; use {", ".join(DROPPABLE)}')
     settings = {
         "source": source.name,
         **source.settings,
@@ -52,7 +59,7 @@ def prepare(
         "split_fractions": list(FRACTIONS),
         "split_salt": SALT,
         "inputs": dict(source.inputs),
-        **({"drop": sorted(set(drop))} if drop else {}),  # absent by default: what was prepared before stays the same
+        **({"drop": sorted(set(drop))} if drop else {}),  # absent by default: keeps the hashes of earlier datasets
     }
     versions = {name: version(name) for name in ("pillow", "pydicom", "numpy")}
     try:
@@ -64,10 +71,10 @@ def prepare(
         shards = write_shards(source.studies(partial / "scratch"), partial, source.extra_fields, size, section, workers)
         return assemble(source, shards, partial, out, settings, versions)
     except OSError as error:
-        # NumPy tells a full disk as counts of what was asked for and written.
-        reason = error.strerror or f"written in part only, is the disk full? ({error})"
+        # NumPy reports a full disk only as numbers of items requested and written.
+        reason = error.strerror or f"only partly written, is the disk full? ({error})"
         raise RadscribeError(
-            f"{error.filename or out}: {reason}; mend that and run the same command again: it resumes"
+            f"{error.filename or out}: {reason}; fix that and run the same command again: it resumes"
         ) from error
 
 
@@ -86,16 +93,16 @@ def _finished(out: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _begin(out: Path, state: Mapping[str, Any], secrets: Mapping[str, bytes]) -> Path:
-    """The folder of unfinished work, with the secrets and the settings it is made with."""
+    """Create or reopen the folder of unfinished work, with its secrets and settings."""
     partial = out / PARTIAL
     path = partial / "settings.json"
     if path.exists():
         found = json.loads(path.read_text("utf-8"))
         _require_same(found["settings"], state["settings"], out)
         if found != state:
-            raise RadscribeError(f"{out}: it was begun with other versions of the libraries; delete it and start anew")
+            raise RadscribeError(f"{out}: it was started with other library versions; delete it and start again")
     elif out.exists() and any(entry.name != PARTIAL for entry in out.iterdir()):
-        raise RadscribeError(f"{out}: the folder is not empty and no prepared dataset; give another --out")
+        raise RadscribeError(f"{out}: the folder is not empty and not a prepared dataset; give another --out")
     partial.mkdir(parents=True, exist_ok=True)
     for name, content in secrets.items():
         with written_whole(partial / name) as file:

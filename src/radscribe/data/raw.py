@@ -1,4 +1,4 @@
-"""What a source hands to the preparation: studies whose films are not read yet."""
+"""Defines raw studies as sources give them: their films are not read yet."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from radscribe.imaging.refusal import RefusedFilm
 
 
 class FilmLoader(Protocol):
-    """Gives a film to be fitted to ``size`` x ``size``, or raises ``RefusedFilm``; travels to the process that reads
-    it."""
+    """Loads a film that will be fitted to ``size`` x ``size``, or raises ``RefusedFilm``; must be picklable."""
 
     def __call__(self, size: int) -> Film: ...
 
 
 @dataclass(frozen=True)
 class FilmFile:
-    """A film in a file of its own; ``source`` names it without the folders of one machine."""
+    """A film in its own file; ``source`` names it without the folders of one machine."""
 
     path: Path
     source: str
@@ -54,39 +53,34 @@ class FilmRefused:
 
 @dataclass(frozen=True)
 class RawFilm:
-    """One film of a raw study; ``view`` is "frontal", "lateral", or None to take what the file's header says."""
+    """One film of a raw study."""
 
     load: FilmLoader
     source: str
-    view: str | None = None
+    view: str | None = None  # "frontal", "lateral" or "unknown"; None: as the file's header says
 
 
 @dataclass(frozen=True)
 class RawStudy:
-    """One study as a source gives it.
-
-    ``split`` is None where the source does not say, ``labels`` (18 states) where they are to be read from the
-    report, ``refused`` the reason why the source itself sets the study aside. ``extra`` holds the columns that
-    the source adds to ``studies.parquet``.
-    """
+    """One study as a source gives it."""
 
     study_id: str
     patient_id: str
     films: tuple[RawFilm, ...]
-    split: str | None = None
+    split: str | None = None  # None: by hash of the patient
     findings: str = ""
     impression: str = ""
     indication: str = ""
-    labels: tuple[int, ...] | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    refused: str | None = None
+    labels: tuple[int, ...] | None = None  # 18 states; None: read from the report
+    extra: Mapping[str, Any] = field(default_factory=dict)  # columns that the source adds to studies.parquet
+    refused: str | None = None  # the reason, if the source itself rejects the study
 
     def resolve(self) -> RawStudy:
-        """The study itself; a source whose studies cost something to make puts that work here."""
+        """The study itself; sources whose studies are expensive to make give tasks that do that work here."""
         return self
 
 
 class StudyTask(Protocol):
-    """Anything that becomes a raw study in the process that reads its films."""
+    """A picklable task that becomes a raw study in the process that reads its films."""
 
     def resolve(self) -> RawStudy: ...

@@ -1,4 +1,4 @@
-"""One raw study becomes one row and its fitted films; runs in the processes of the pool."""
+"""Reads one raw study into a row and its fitted films, in a worker process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from radscribe.imaging.refusal import RefusedFilm
 
 @dataclass(frozen=True)
 class Rejection:
-    """A film or a study that was set aside: a line of ``rejected.csv``."""
+    """A rejected film or study: a line of ``rejected.csv``."""
 
     source: str
     reason: str
@@ -27,18 +27,18 @@ class Rejection:
 
 @dataclass(frozen=True, eq=False)
 class ReadStudy:
-    """``row`` holds the columns of a shard (None for a rejected study), ``pixels`` is uint8, images x size x size."""
+    """What a study gives to its shard."""
 
-    row: dict[str, Any] | None
-    pixels: Pixels
+    row: dict[str, Any] | None  # the columns of the shard; None for a rejected study
+    pixels: Pixels  # uint8, images x size x size
     rejections: tuple[Rejection, ...]
 
 
 def read_study(task: StudyTask, size: int, section: str) -> ReadStudy:
     """Read the films of one study, fit them to ``size`` x ``size`` and label its report.
 
-    The report is the chosen ``section`` ("findings", "impression" or "both"). A film that is refused is set
-    aside, and the study with it when no film is left; nothing is raised for bad input.
+    The report is the chosen ``section`` ("findings", "impression" or "both"). A refused film is rejected, and the
+    study too when no film is left; bad input raises nothing.
     """
     study = task.resolve()
     nothing = np.empty((0, size, size), np.uint8)
@@ -77,14 +77,14 @@ def read_study(task: StudyTask, size: int, section: str) -> ReadStudy:
 
 
 def difference_hash(film: Pixels) -> bytes:
-    """256 bits of a film (size x size): whether each cell of a 16 x 16 grid is brighter than its right neighbour."""
+    """32 bytes for a film (size x size): whether each cell of a 16 x 16 grid is brighter than its right neighbour."""
     cells: npt.NDArray[np.uint8] = np.asarray(Image.fromarray(film).resize((17, 16), Image.Resampling.BOX))
     return np.packbits(cells[:, :-1] > cells[:, 1:]).tobytes()
 
 
 def _report(study: RawStudy, section: str) -> str:
-    noun = Study("", "", "", (), findings=study.findings, impression=study.impression)
-    return noun.report(section).strip()
+    record = Study("", "", "", (), findings=study.findings, impression=study.impression)
+    return record.report(section).strip()
 
 
 def _labels(text: str) -> list[int]:

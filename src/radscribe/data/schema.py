@@ -1,4 +1,4 @@
-"""The columns of ``studies.parquet``."""
+"""Defines the columns of ``studies.parquet`` and of the shards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STUDY_FIELDS: Mapping[str, pa.DataType] = {
     "labels": pa.list_(pa.int8()),
     "triplets": pa.list_(TRIPLET),
 }
-# Columns of the shards only: one SHA-256 and one difference hash an image, in the order of the views.
+# Columns of the shards only: one SHA-256 and one difference hash per image, in the order of the views.
 HASH_FIELDS: Mapping[str, pa.DataType] = {
     "image_hashes": pa.list_(pa.string()),
     "difference_hashes": pa.list_(pa.binary()),
@@ -29,10 +29,10 @@ HASH_FIELDS: Mapping[str, pa.DataType] = {
 
 
 def study_schema(extra_fields: Mapping[str, pa.DataType]) -> pa.Schema:
-    """The columns of every prepared dataset, then the ones that a source adds."""
+    """The columns of ``studies.parquet``: those of every dataset, then those that the source adds."""
     return pa.schema([*STUDY_FIELDS.items(), *extra_fields.items()])
 
 
 def shard_schema(extra_fields: Mapping[str, pa.DataType]) -> pa.Schema:
-    """The columns of a shard: the study's own and the hashes of its images."""
+    """The columns of a shard: those of ``studies.parquet``, then the hashes of the images."""
     return pa.schema([*STUDY_FIELDS.items(), *extra_fields.items(), *HASH_FIELDS.items()])

@@ -1,4 +1,4 @@
-"""Studies are read in shards, each on disk whole or not at all, so that an interrupted preparation resumes."""
+"""Reads studies into shards, each written completely or not at all, so that a preparation can resume."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MESSAGES_A_WORKER = 8
 
 @dataclass(frozen=True)
 class Shard:
-    """The files of one shard; the table is written last, so that its presence means that the shard is whole."""
+    """The files of one shard; the table is written last, so its presence marks a complete shard."""
 
     folder: Path
     number: int
@@ -55,10 +55,11 @@ class Shard:
         return pq.read_table(self.table_path)
 
     def count(self) -> int:
-        """How many studies it holds."""
+        """The number of studies."""
         return int(pq.read_metadata(self.table_path).num_rows)
 
     def images_of_studies(self) -> list[int]:
+        """The number of images of each study."""
         return [len(row["views"]) for row in pq.read_table(self.table_path, columns=["views"]).to_pylist()]
 
     def pixels(self) -> Pixels:
@@ -78,10 +79,13 @@ def write_shards(
     section: str,
     workers: int | None,
 ) -> list[Shard]:
-    """Read every study into shards under ``folder``, leaving alone the shards that are there already.
+    """Read every study into shards under ``folder``, skipping the shards that already exist.
 
-    ``workers`` is the number of processes (default: one a core; 1 reads in this process). Shards hold the tasks
-    in their order, whatever the number of workers.
+    ``workers`` is the number of processes (default: one per core; 1 reads in this process). Shards keep the order
+    of the tasks for any number of workers.
+
+    Raises:
+        RadscribeError: when a worker process is killed.
     """
     shards = [Shard(folder, number) for number in range(-(-len(tasks) // STUDIES_A_SHARD))]
     missing = [shard for shard in shards if not shard.table_path.exists()]
@@ -121,7 +125,7 @@ def _read(
 def _in_order(
     pool: ProcessPoolExecutor, read: Callable[[StudyTask], ReadStudy], tasks: Iterable[StudyTask], most: int
 ) -> Iterator[ReadStudy]:
-    """As ``pool.map``, but with at most ``most`` messages under way, so that memory does not grow with the tasks."""
+    """Like ``pool.map``, but with at most ``most`` messages in flight, so that memory does not grow with the tasks."""
     waiting: deque[Future[list[ReadStudy]]] = deque()
     remaining = iter(tasks)
     try:

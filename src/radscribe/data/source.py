@@ -1,4 +1,4 @@
-"""What a preparation starts from."""
+"""Describes a raw source that is ready to be prepared."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from radscribe.data.reading import Rejection
 
 @dataclass(frozen=True)
 class Source:
-    """A raw source, ready to be read.
-
-    ``studies`` gives its studies in a fixed order; it is called once work really begins, with a scratch folder that
-    lives until the preparation is done. ``settings`` and ``inputs`` (file name -> SHA-256 of the tables
-    and archives it was made from) decide the output and tell one preparation from another; ``notes`` go into the
-    manifest; ``extra_fields`` are the columns it adds; ``rejections`` were made before any film was read. ``secrets``
-    are files of the dataset folder that only its owner may read (name -> content), written before anything else.
-    """
+    """A raw source, ready to be read; ``settings`` and ``inputs`` decide the output and identify a preparation."""
 
     name: str
+    # Gives the studies in a fixed order; called when reading begins, with a scratch folder kept until the end.
     studies: Callable[[Path], Sequence[StudyTask]]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    # Name -> SHA-256 of each table, archive and folder listing that the source was made from.
     inputs: Mapping[str, str] = field(default_factory=dict)
+    # Added to the manifest.
     notes: Mapping[str, Any] = field(default_factory=dict)
+    # Columns that the source adds to studies.parquet.
     extra_fields: Mapping[str, pa.DataType] = field(default_factory=dict)
+    # Made before any film was read.
     rejections: tuple[Rejection, ...] = ()
+    # File name -> content of files in the dataset folder that only its owner may read; written first.
     secrets: Mapping[str, bytes] = field(default_factory=dict)
+    # Whether the reports were not written for their films.
     weakly_paired: bool = False

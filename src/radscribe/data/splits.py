@@ -1,4 +1,4 @@
-"""Which split a patient belongs to, for sources that do not say."""
+"""Assigns patients to splits, for sources that do not give them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ SALT = "radscribe"
 
 
 def split_of(patient_id: str, fractions: tuple[float, float, float] = FRACTIONS, salt: str = SALT) -> str:
-    """The split of a patient, by the SHA-256 of the patient id: stable on any machine, whoever else is there.
+    """The split of a patient, by the SHA-256 of the patient id: the same on any machine and beside any other patients.
 
-    ``fractions`` are the expected shares of train, validate and test, which sum to 1. The hash is spent from the
-    test end, so that changing the share of validation never moves a patient into or out of the test split.
+    ``fractions`` are the expected shares of train, validate and test, which sum to 1. Test takes the lowest hashes, so
+    that changing the share of validation never moves a patient into or out of the test split.
     """
     digest = hashlib.sha256(f"{salt}:{patient_id}".encode()).digest()
     position = int.from_bytes(digest[:8], "big") / 2**64

@@ -1,1 +1,1 @@
-"""A file becomes a film: DICOM, PNG and JPEG to grey levels, used alike by preparation and by inference."""
+"""Reads DICOM, PNG and JPEG files into films of grey levels, the same for preparation and inference."""

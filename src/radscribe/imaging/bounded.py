@@ -1,4 +1,4 @@
-"""A file that gives up when a parser asks too much of it."""
+"""Wraps a file so that a parser can read only a limited amount from it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import BinaryIO
 from radscribe.imaging.refusal import RefusedFilm
 
 HEADER_BYTES = 32 * 2**20
-# A header of a radiograph takes some hundred reads; a parser of Python makes this many in a second.
+# The header of a radiograph takes some hundred reads; a Python parser makes this many in a second.
 READS = 200_000
 
 
 class BoundedFile:
-    """``file`` to a parser that believes lengths and nesting: so many bytes and so many reads, then a refusal.
+    """``file`` limited to ``most_bytes`` and ``most_reads``, for a parser that trusts the lengths and nesting in it.
 
     Raises:
-        RefusedFilm: from ``read``, when either budget is spent; ``source`` names the file in it.
+        RefusedFilm: from ``read``, when either limit is exceeded; ``source`` names the file in it.
     """
 
     def __init__(self, file: BinaryIO, source: str, most_bytes: int = HEADER_BYTES, most_reads: int = READS) -> None:
@@ -24,7 +24,7 @@ class BoundedFile:
         self.bytes_left, self.reads_left = most_bytes, most_reads
 
     def read(self, size: int | None = -1) -> bytes:
-        most = self.bytes_left + 1  # a buffered file would make room for all that is asked of it
+        most = self.bytes_left + 1  # a buffered file would allocate all that is requested
         data = self._file.read(most if size is None or size < 0 else min(size, most))
         self.bytes_left -= len(data)
         self.reads_left -= 1

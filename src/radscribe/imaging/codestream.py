@@ -1,4 +1,4 @@
-"""What a compressed frame says of itself, held against the header before a decoder believes it.
+"""Checks a compressed frame's own header against the DICOM header before a decoder trusts it.
 
 JPEG: ISO/IEC 10918-1 annex B; JPEG-LS: ISO/IEC 14495-1 annex C; JPEG 2000: ISO/IEC 15444-1 annexes A and I.
 """
@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from struct import unpack_from
 
-# JPEG: frames that are sequential, progressive, lossless or JPEG-LS; not the arithmetic and hierarchical ones.
+# JPEG: markers of sequential, progressive, lossless and JPEG-LS frames; not of arithmetic and hierarchical ones.
 FRAMES = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)
-# Tables (Huffman, quantization, restart, JPEG-LS parameters), comments and application data. Not the eleventh: boxes of
-# JPEG XT hold images of their own.
+# Markers of tables (Huffman, quantization, restart, JPEG-LS parameters), comments and application data. Not APP11: its
+# JPEG XT boxes hold images of their own.
 BETWEEN = (0xC4, 0xDB, 0xDD, 0xF8, 0xFE, *(marker for marker in range(0xE0, 0xF0) if marker != 0xEB))
 START_OF_SCAN = 0xDA
 SCAN = b"\xff\xda"
 LONGEST_HEADER = 2**20
-# Each scan of a frame goes over all its pixels, if it holds two bytes or two million.
+# A decoder goes over all pixels for each scan, whether it holds two bytes or two million.
 MOST_SCANS = 100
 
-# JPEG 2000. A decoder makes a structure for each tile, precinct and code block, before it reads a byte of them.
+# JPEG 2000. A decoder allocates a structure for each tile, precinct and code block before it reads a byte of them.
 SIGNATURE_BOX = b"\0\0\0\x0cjP  \r\n\x87\n"
 SIZE, TILE_PART, DATA, END = 0xFF51, 0xFF90, 0xFF93, 0xFFD9
-# Coding styles of all samples and of one of them: where the style byte and its parameters stand in the segment.
+# Coding style markers (COD, COC) -> offsets of the style byte and of its parameters in the segment.
 STYLES = {0xFF52: (4, 9), 0xFF53: (5, 6)}
 MOST_TILES = 4096
 MOST_PRECINCTS = 12_000  # 64 x 64 pixels each in the largest film
@@ -33,7 +33,7 @@ def agrees(frame: bytes, rows: int, columns: int, samples: int) -> bool:
     """Whether a JPEG, JPEG-LS or JPEG 2000 frame holds one picture of rows x columns x samples, cheap to decode.
 
     Raises:
-        struct.error, IndexError: where the frame breaks off in its own header.
+        struct.error, IndexError: when the frame ends within its own header.
     """
     if frame[:2] == b"\xff\xd8":
         return _jpeg_shape(frame) == (rows, columns, samples) and frame.count(SCAN) <= MOST_SCANS
@@ -42,7 +42,7 @@ def agrees(frame: bytes, rows: int, columns: int, samples: int) -> bool:
 
 
 def _jpeg_shape(frame: bytes) -> tuple[int, int, int] | None:
-    """Rows, columns and samples of the only frame; None for what no radiograph is packed in."""
+    """Rows, columns and samples of the only frame; None for a layout that no radiograph uses."""
     shape = None
     position = 2
     while position < LONGEST_HEADER and frame[position] == 0xFF:
@@ -62,7 +62,7 @@ def _jpeg_shape(frame: bytes) -> tuple[int, int, int] | None:
 
 
 def _codestream(frame: bytes) -> int | None:
-    """Where the JPEG 2000 codestream begins: at once, as DICOM wants it, or in a box of a JP2 file."""
+    """Offset of the JPEG 2000 codestream: 0, as DICOM requires, or in a box of a JP2 file; None if not found."""
     if frame[:4] == b"\xff\x4f\xff\x51":
         return 0
     if not frame.startswith(SIGNATURE_BOX):
@@ -94,7 +94,7 @@ def _jpeg_2000_agrees(frame: bytes, start: int, shape: tuple[int, int, int]) -> 
 
 
 def _styles_are_cheap(frame: bytes, position: int, shape: tuple[int, int, int]) -> bool:
-    """Whether every coding style, of the main header at ``position`` and of the tiles, makes few enough parts."""
+    """Whether every coding style, of the main header at ``position`` and of the tiles, passes ``_style_is_cheap``."""
     following = len(frame)
     for _ in range(MOST_SEGMENTS):
         if position + 2 > len(frame):
@@ -120,8 +120,11 @@ def _styles_are_cheap(frame: bytes, position: int, shape: tuple[int, int, int]) 
 
 
 def _style_is_cheap(frame: bytes, style: int, position: int, shape: tuple[int, int, int]) -> bool:
-    """The parameters at ``position``: levels, block width and height, two flags, and the precincts of each level where
-    ``style`` has it so. Sizes are exponents of two, those of blocks less two."""
+    """Whether the coding style whose parameters are at ``position`` makes few enough precincts and code blocks.
+
+    The parameters are levels, block width and height, two flags and, if bit 0 of ``style`` is set, the precinct size of
+    each level. Sizes are exponents of two, for blocks minus two.
+    """
     rows, columns, samples = shape
     levels, width, height = unpack_from(">3B", frame, position)
     sizes = unpack_from(f"{levels + 1}B", frame, position + 5) if style & 1 else (0xFF,) * (levels + 1)

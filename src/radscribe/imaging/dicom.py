@@ -1,7 +1,7 @@
-"""DICOM radiographs to grey levels.
+"""Reads DICOM radiographs into grey levels.
 
-Only the tags listed here are ever read from a file, and of those only fixed vocabulary (modality, body part)
-may stand in an error: names, dates and identifiers of a patient never leave this module.
+Only the tags listed here are read from a file, and an error message may quote only their fixed vocabulary (modality,
+body part): names, dates and identifiers of a patient never leave this module.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TAGS_READ = [
     "WindowCenter",
     "WindowWidth",
 ]
-RADIOGRAPH_MODALITIES = ("CR", "DX", "RG", "XR")  # XR is no defined term, but what some archives write
+RADIOGRAPH_MODALITIES = ("CR", "DX", "RG", "XR")  # XR is not a defined term, but some archives write it
 RADIOGRAPH_CLASSES = (
     uid.ComputedRadiographyImageStorage,
     uid.DigitalXRayImageStorageForPresentation,
@@ -53,7 +53,7 @@ RADIOGRAPH_CLASSES = (
     uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
 )
-# The terms of the standard (PS3.3 C.7.3.1.1.1, PS3.16 annex L) that an error may show; anything else may be a name.
+# The terms of the standard (PS3.3 C.7.3.1.1.1, PS3.16 annex L) that an error may quote; anything else may be a name.
 OTHER_MODALITIES = ("CT", "MR", "MG", "US", "NM", "PT", "XA", "RF", "IO", "PX", "OT", "SC", "SR")
 OTHER_PARTS = (
     "ABDOMEN", "ANKLE", "ARM", "BREAST", "CLAVICLE", "CSPINE", "ELBOW", "FEMUR", "FINGER", "FOOT", "FOREARM", "HAND",
@@ -67,17 +67,18 @@ COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
 
 def read_dicom(file: BinaryIO, source: str) -> tuple[Pixels, str | None]:
-    """The grey levels (height x width, bright = dense) and the view of a DICOM chest radiograph.
+    """The grey levels and the view of a DICOM chest radiograph.
 
-    Fields that are missing are forgiven; fields that contradict a single chest radiograph are not. ``presentation``
-    tells what is shown, ``orientation`` which way up. Nothing of the pixel data is decoded, nor read as a whole, before
-    the header allows it.
+    Missing fields are accepted; fields that contradict a single chest radiograph are not. ``presentation`` makes the
+    grey levels, ``orientation`` brings them upright. The pixel data are neither decoded nor read as a whole before the
+    header has passed the checks.
 
     Returns:
-        the pixels, and "frontal", "lateral" or None where the header does not say.
+        the pixels (uint8, height x width, bright = dense), and "frontal", "lateral" or None where the header does not
+        say.
 
     Raises:
-        RefusedFilm: for anything else, with its reason.
+        RefusedFilm: for any other file, with the reason.
     """
     try:
         with quiet("pydicom"):
@@ -91,7 +92,7 @@ def read_dicom(file: BinaryIO, source: str) -> tuple[Pixels, str | None]:
             return upright(grey, header.get("PatientOrientation") or (), view), view
     except RefusedFilm:
         raise
-    except Exception as error:  # on damaged bytes the parsers and decoders raise almost any exception there is
+    except Exception as error:  # on damaged bytes the parsers and decoders can raise almost anything
         # "from None": the exception may quote values of the file
         raise RefusedFilm(source, f"its DICOM content is damaged or incomplete ({type(error).__name__})") from None
 

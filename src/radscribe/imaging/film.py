@@ -1,4 +1,4 @@
-"""Any file that may be a chest radiograph becomes a film, or is refused with its reason."""
+"""Reads a DICOM, PNG or JPEG file into a film, or refuses it with a reason."""
 
 from __future__ import annotations
 
@@ -18,20 +18,17 @@ from radscribe.imaging.refusal import RefusedFilm
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 DICOM_PREAMBLE = 128
-# Twice the largest film that is admitted, as it is stored without compression.
+# Twice the largest film that is accepted, stored without compression.
 MAXIMUM_FILE_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """One radiograph: ``pixels`` is uint8, height x width, bright = dense (as MONOCHROME2 shows it).
+    """One radiograph."""
 
-    ``view`` is "frontal" or "lateral" where the file's own header says so, else None.
-    """
-
-    pixels: Pixels
+    pixels: Pixels  # uint8, height x width, bright = dense (as MONOCHROME2 shows it)
     source: str
-    view: str | None = None
+    view: str | None = None  # "frontal" or "lateral" where the file's own header says so
 
 
 def read_film(file: str | Path | bytes, source: str | None = None, longest: int | None = None) -> Film:
@@ -40,17 +37,17 @@ def read_film(file: str | Path | bytes, source: str | None = None, longest: int 
     Args:
         file: a path, or the bytes of a file.
         source: the name used in errors and in ``Film.source``; default the path as given.
-        longest: the pixels wanted along the longer side, if not all: a JPEG is then read at a smaller size, which still
-            holds at least twice as many where the file does.
+        longest: the pixels needed along the longer side, if not all: a JPEG is then decoded at a smaller size, still
+            with at least twice as many where the file has them.
 
     Raises:
-        RefusedFilm: one line naming the file and the reason, whatever is wrong with it.
+        RefusedFilm: naming the file and the reason, whatever is wrong with it.
     """
     if isinstance(file, bytes):
         return _read(BytesIO(file), source or "film", longest)
     path, name = Path(file), source or str(file)
     try:
-        if path.exists() and not path.is_file():  # a pipe would never end
+        if path.exists() and not path.is_file():  # reading a pipe might never end
             raise RefusedFilm(name, "it cannot be opened: it is no file")
         with path.open("rb") as opened:
             return _read(opened, name, longest)
@@ -77,8 +74,8 @@ def _read(file: BinaryIO, name: str, longest: int | None) -> Film:
 def fit(pixels: Pixels, size: int = 256) -> Pixels:
     """Bring a film (height x width, uint8) to ``size`` x ``size`` with its aspect kept.
 
-    The whole film is resized (antialiased) until its longer side is ``size``, then centred on black: nothing
-    of the chest is cut away, and black is what lies outside the beam on a film.
+    The whole film is resized (antialiased) so that its longer side is ``size``, then centred on black: nothing of the
+    chest is cut away, and outside the beam a film is black too.
     """
     height, width = pixels.shape
     scale = size / max(height, width)

@@ -1,4 +1,4 @@
-"""The header of a DICOM file, read before anything of its pixels."""
+"""Reads the header of a DICOM file, before any of its pixel data."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 def read_header(file: BinaryIO, source: str, tags: Sequence[str]) -> tuple[Dataset, UID]:
     """The ``tags`` of a DICOM file, without the empty ones, and its transfer syntax.
 
-    ``file`` is left where its pixel data begins, or at its end. What is not listed in ``tags`` is stepped over.
+    ``file`` is left where its pixel data begins, or at its end. Fields not listed in ``tags`` are skipped.
 
     Raises:
-        RefusedFilm: for a header that is no radiograph's in size, and for a compression that cannot be checked before
-            it is undone; damaged bytes raise anything else.
+        RefusedFilm: for a header larger than any radiograph's, and for a transfer syntax that is missing or cannot be
+            checked before it is decompressed.
+        Exception: any other, for damaged bytes.
     """
     bounded = cast(BinaryIO, BoundedFile(file, source))
     read_preamble(bounded, force=False)
@@ -34,7 +35,7 @@ def read_header(file: BinaryIO, source: str, tags: Sequence[str]) -> tuple[Datas
     syntax = meta.get("TransferSyntaxUID")
     if not syntax:
         raise RefusedFilm(source, "its header names no transfer syntax")
-    # Inflating a file is inflating it whole, and a small one holds as much as it likes.
+    # A deflated file can only be inflated as a whole, and a small one can expand without limit.
     if syntax == uid.DeflatedExplicitVRLittleEndian:
         raise RefusedFilm(source, "its transfer syntax (deflated) is not supported; convert it to explicit VR")
     header = read_dataset(

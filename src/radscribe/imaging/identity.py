@@ -1,4 +1,4 @@
-"""Whom a DICOM file belongs to, as keyed hashes: names, dates and identifiers never leave this module."""
+"""Identifies a DICOM file's study and patient by keyed hashes; names, dates and ids never leave this module."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ TAGS_READ = [
     "BurnedInAnnotation",
 ]
 HASH_DIGITS = 20  # 80 bits: no two of a million patients share one
-# Shorter ones would be found in any report by chance.
+# Shorter identifiers would be found in any report by chance.
 SHORTEST_IDENTIFIER = 4
-# What stands for a name in files that somebody has de-identified already.
+# What replaces a name in files that are already de-identified.
 PLACEHOLDERS = ("anonymous", "anonymized", "anonymised", "patient", "name", "unknown", "test")
 TITLES = r"\b(?:mr|mrs|ms|miss)\.?\s+"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The keyed hashes that stand for a study and its patient, and what would betray that patient in a text."""
+    """The keyed hashes of a study and its patient, and what would identify that patient in a text."""
 
     study_id: str
     patient_id: str
     _identifiers: re.Pattern[str] | None = field(repr=False)
     _names: tuple[str, ...] = field(repr=False)
 
-    def is_told_in(self, text: str) -> bool:
-        """Whether ``text`` holds an identifier or the birth date, two parts of the name, or one after a title.
+    def is_named_in(self, text: str) -> bool:
+        """Whether ``text`` holds an identifier, the birth date, two parts of the name, or one after a title.
 
-        One part alone is not enough: "small" and "long" are names, too.
+        One of several parts alone is not enough: "small" and "long" are names, too.
         """
         if self._identifiers is not None and self._identifiers.search(text):
             return True
@@ -52,11 +52,11 @@ class Identity:
 
 
 def read_identity(path: Path, source: str, key: bytes) -> Identity:
-    """The identity in the header of a DICOM file, whose pixels are not read; ``key`` is the secret of the hashes.
+    """The identity in the header of a DICOM file, whose pixels are not read; ``key`` is the secret key of the hashes.
 
     Raises:
         RefusedFilm: with ``source`` as the file's name, for a file that cannot be read, has no patient or study, or
-            has writing in its pixels.
+            has text burnt into its pixels.
     """
     try:
         file = path.open("rb")
@@ -68,7 +68,7 @@ def read_identity(path: Path, source: str, key: bytes) -> Identity:
             return _identity(header, source, key)
     except RefusedFilm:
         raise
-    except Exception as error:  # on damaged bytes the parsers raise almost any exception there is
+    except Exception as error:  # on damaged bytes the parsers can raise almost anything
         raise RefusedFilm(source, f"its DICOM header is damaged or missing ({type(error).__name__})") from None
 
 
@@ -107,7 +107,7 @@ def _hash(key: bytes, value: str) -> str:
 
 
 def _dates(date: str) -> list[str]:
-    """Patterns of a date (YYYYMMDD) with the year first or last, whatever stands between its parts."""
+    """Patterns of a date (YYYYMMDD) with the year first or last, with or without separators."""
     year, month, day = date[:4], f"0?{int(date[4:6])}", f"0?{int(date[6:])}"
     between = "[-./ ]?"
     return [between.join(order) for order in ((year, month, day), (month, day, year), (day, month, year))]

@@ -1,4 +1,4 @@
-"""Grey levels of a film: what every reader checks before and after it decodes, and the scaling to eight bits."""
+"""Scales grey levels to 8 bits, and checks the size and content of every film before and after decoding."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Levels = npt.NDArray[Any]
 Pixels = npt.NDArray[np.uint8]
 T = TypeVar("T", bound=np.generic)
 
-# The largest flat panels and the films that are digitised finest give less than this; mammograms are no chest.
+# The largest flat panels and the finest digitised films give fewer pixels; mammograms are not chest films.
 MAXIMUM_PIXELS = 30_000_000
-# Decoded, in its own number of bytes a pixel.
+# Of a decoded film, at its own number of bytes per pixel.
 MAXIMUM_BYTES = 2 * MAXIMUM_PIXELS
 MINIMUM_SIDE = 16
 # Black and white points of a film whose header names no window: markers and collimator edges fall outside.
 BLACK_AND_WHITE_PERCENT = (0.5, 99.5)
 PERCENTILE_SAMPLE = 1_000_000
-# What is worked on at a time where a whole film would take eight times its size.
+# Pixels processed at a time where a whole film at once would take eight times its memory.
 BAND_PIXELS = 2**20
 
 
@@ -45,7 +45,7 @@ def check_size(rows: int, columns: int, source: str, pixel_bytes: int = 1) -> No
 
 
 def check_content(pixels: Pixels, source: str) -> Pixels:
-    """``pixels`` (height x width) as they are, unless they show nothing.
+    """Return ``pixels`` (height x width) unchanged, unless they show nothing.
 
     Raises:
         RefusedFilm: when all pixels are equal.
@@ -56,7 +56,7 @@ def check_content(pixels: Pixels, source: str) -> Pixels:
 
 
 def bands(rows: int, columns: int = 1) -> Iterator[slice]:
-    """Slices of rows that hold ``BAND_PIXELS`` each, at least one row."""
+    """Slices of rows with at most ``BAND_PIXELS`` pixels each, but at least one row."""
     step = max(1, BAND_PIXELS // columns)
     return (slice(first, first + step) for first in range(0, rows, step))
 
@@ -86,12 +86,12 @@ def stretch_by_percentiles(levels: Levels) -> Pixels:
 
 
 def subsample(levels: Levels) -> Levels:
-    """So many of the ``levels`` (one axis), evenly taken, as percentiles need."""
+    """Evenly spaced ``levels`` (one axis), at most ``PERCENTILE_SAMPLE``: enough for percentiles."""
     return levels[:: 1 + levels.size // PERCENTILE_SAMPLE]
 
 
 def black_and_white(sample: Levels, occurring: Levels) -> tuple[float, float]:
-    """The levels to be shown black and white, from a ``sample`` of a film and all levels ``occurring`` in it."""
+    """The levels to show as black and as white, from a ``sample`` of a film and all levels ``occurring`` in it."""
     low, high = np.percentile(sample, BLACK_AND_WHITE_PERCENT)
     if high <= low:  # nearly all pixels share one level: the rest is the picture
         low, high = occurring.min(), occurring.max()

@@ -1,4 +1,4 @@
-"""A film whose header says that it lies on its side, on its head or seen from behind is brought upright."""
+"""Brings a film upright whose header says that it is on its side, upside down or seen from behind."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ def upright(pixels: Pixels, orientation: Sequence[str], view: str | None) -> Pix
     """``pixels`` (height x width) with the feet down and, in a frontal film, the patient's left on the right.
 
     Args:
-        orientation: Patient Orientation (PS3.3 C.7.6.1.1.1): where the rows go to, and where the columns.
+        orientation: Patient Orientation (PS3.3 C.7.6.1.1.1): the directions of the rows and of the columns.
         view: "frontal", "lateral", or None where the header does not say.
 
-    A wrongly mirrored film tells a finding on the wrong side, and nobody sees it; so a film is only moved when the
-    header leaves one reading. It has two values of one letter each, one of them head or feet, the other one across the
-    body as the view wants it: left or right in a frontal film, front or back in a lateral one. Anything else, two
-    letters in a value or a view that contradicts them included, leaves the film as it lies.
+    A wrongly mirrored film puts a finding on the wrong side unnoticed, so a film is moved only when the header is
+    unambiguous: two values of one letter each, one of them head or feet, the other across the body as the view
+    requires, left or right in a frontal film, front or back in a lateral one. Anything else, including two letters in
+    a value or a contradicting view, leaves the film as it is.
 
     A frontal film is turned or mirrored to L\\F, the way films are read. A lateral film is only turned, never mirrored:
-    it is read facing either way, and which of the two it was is not known from its letters. Writing in the picture
-    moves with it.
+    it is read facing either way, and its letters do not say which way it was. Text in the picture moves with it.
     """
     if isinstance(orientation, str) or len(orientation) != 2:
         return pixels

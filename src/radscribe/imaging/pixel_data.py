@@ -1,4 +1,4 @@
-"""The pixel data of a DICOM file: found, held against the header, decoded."""
+"""Finds the pixel data of a DICOM file, checks them against the header and decodes them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EXPLICIT = (b"OB", b"OW", b"UN")
 SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 MOST_FRAGMENTS = 10_000
 END_OF_FRAME, MOST_FILL = b"\xff\xd9", 64
-# Noise grows a little when it is compressed; a film does not shrink to a thousandth.
+# Compression enlarges noise a little; it does not shrink a film to a thousandth.
 MOST_GROWTH = 1.25
 MOST_SHRINKAGE = 1000
 SLACK = 2**16
@@ -47,22 +47,22 @@ SLACK = 2**16
 
 @dataclass(frozen=True)
 class PixelElement:
-    """Pixel Data as its own first bytes describe it: the length of its value in bytes, and the value representation."""
+    """The Pixel Data element as its own first bytes describe it."""
 
-    length: int
-    representation: str
+    length: int  # of its value, in bytes
+    representation: str  # value representation: "OB", "OW" or "UN"
 
 
 def find_pixels(file: BinaryIO, syntax: UID, source: str) -> PixelElement:
-    """The pixel data that ``file`` stands at after its header; leaves it where the value begins.
+    """The Pixel Data element at the position of ``file`` after its header; leaves ``file`` where the value begins.
 
     Raises:
-        RefusedFilm: where there is none.
+        RefusedFilm: when there is none.
     """
     start, order = file.tell(), ">" if syntax == uid.ExplicitVRBigEndian else "<"
     head = file.read(12)
     if len(head) == 12 and unpack(f"{order}2H", head[:4]) == PIXEL_DATA:
-        # The element itself tells: what the transfer syntax says of value representations is wrong in some files.
+        # Taken from the element itself: in some files the transfer syntax is wrong about value representations.
         explicit = head[4:6] in EXPLICIT
         (length,) = unpack(f"{order}I", head[8:] if explicit else head[4:8])
         file.seek(start + (12 if explicit else 8))
@@ -76,12 +76,13 @@ def decode_pixels(
 ) -> tuple[Levels, str]:
     """The stored values (height x width, or height x width x 3) and the photometric interpretation they are in.
 
-    ``file`` stands where the value of ``element`` begins, and ``header`` is checked already: grey of 8 or 16 bits, or
+    ``file`` must be where the value of ``element`` begins, and ``header`` already checked: grey of 8 or 16 bits, or
     colour of 8.
 
     Raises:
-        RefusedFilm: before anything is decoded, for pixel data that is not whole, of another size than the header
-            says, or out of all proportion to it; damaged bytes raise anything else.
+        RefusedFilm: before anything is decoded, for pixel data that are incomplete, of another size than the header
+            says, or out of proportion to it.
+        Exception: any other, for damaged bytes.
     """
     if syntax not in NATIVE + COMPRESSED:
         raise RefusedFilm(source, "its transfer syntax is not supported; convert it to explicit VR")
@@ -97,16 +98,16 @@ def decode_pixels(
     if syntax == uid.RLELossless:
         planes = unpack_frame(frame, header.Rows * header.Columns, header.SamplesPerPixel, header.BitsAllocated // 8)
         return _decode(planes, uid.ExplicitVRLittleEndian, options | {"planar_configuration": 1})
-    if END_OF_FRAME not in frame[-MOST_FILL:]:  # some decoders fill up what is missing, and say nothing
+    if END_OF_FRAME not in frame[-MOST_FILL:]:  # some decoders silently fill in what is missing
         raise RefusedFilm(source, "its pixel data is cut off")
     if not agrees(frame, header.Rows, header.Columns, header.SamplesPerPixel):
         raise RefusedFilm(source, "its compressed pixel data contradicts its header or would overload a decoder")
-    del frame  # it is read again, which costs less than its memory while it is decoded
+    del frame  # reading it again costs less than keeping it while decoding
     return _decode(file, syntax, options)
 
 
 def _frame(file: BinaryIO, size: int, source: str) -> bytes:
-    """The compressed bytes of the only frame, when it is there as a whole; ``file`` stays where it is."""
+    """The compressed bytes of the only frame, if it is complete; the position of ``file`` is kept."""
     start = file.tell()
     bounded = BoundedFile(file, source)
     frames = parse_basic_offsets(bounded)

@@ -1,7 +1,7 @@
-"""Stored values of a DICOM radiograph to what a screen shows: modality, window, polarity (PS3.3 C.7.6.3, C.11.1 and 2).
+"""Converts stored DICOM values to displayed grey levels: modality, window, polarity (PS3.3 C.7.6.3, C.11.1 and 2).
 
-Every step looks at one value at a time, so all of them are done to a table of the 256 or 65,536 values there can be,
-and the film is looked up in it, in bands of rows: nothing of the film's own size is ever a number of eight bytes.
+Every step depends on one value at a time, so all are applied to a table of the 256 or 65,536 possible values, and the
+film is looked up in it in bands of rows: no array of the film's size ever takes eight bytes per value.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from pydicom.pixels.processing import apply_windowing, convert_color_space
 
 from radscribe.imaging.levels import Levels, Pixels, bands, black_and_white, look_up, stretch, subsample
 
-# Far outside every window, so that what comes back is the end of its output range.
+# Far outside every window, so that it maps to an end of the output range.
 BEYOND_EVERY_WINDOW = 1e9
-LARGEST_LEVEL = 1e30  # of single precision
+LARGEST_LEVEL = 1e30  # fits in single precision
 WINDOWS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
 def grey_levels(stored: Levels, header: Dataset) -> Pixels:
-    """What the header asks to be shown of ``stored`` (height x width, 8 or 16 bits), bright = dense.
+    """``stored`` (height x width, 8 or 16 bits) as the header asks for it to be shown: uint8, bright = dense.
 
     The modality table or rescaling comes first, then the VOI table or the first window, then MONOCHROME1 is inverted.
     Presentation LUT Shape is not read: by the standard it repeats that (INVERSE with MONOCHROME1, IDENTITY else), and
-    where devices write something else, it has been the shape that was wrong. Padding becomes black. A window that is
-    none, or lies beside the picture, is disregarded; a film of more than 8 bits without one is scaled between robust
+    where devices write something else, the shape has been wrong. Padding becomes black. A window that is invalid, or
+    outside the levels of the picture, is ignored; a film of more than 8 bits without one is scaled between robust
     percentiles. Overlays and burnt-in text are left as they are.
 
     Raises:
-        ValueError: for rescaling that leaves no numbers; damaged tables raise anything else.
+        ValueError: when rescaled levels are not numbers or too large.
+        Exception: any other, for damaged tables.
     """
     codes = stored.view(f"u{stored.itemsize}")
     values = np.arange(256**stored.itemsize, dtype=codes.dtype).view(stored.dtype)
@@ -52,7 +53,7 @@ def grey_levels(stored: Levels, header: Dataset) -> Pixels:
 
 
 def grey_of_colours(stored: Levels, photometric: str) -> Pixels:
-    """The luminance of ``stored`` (height x width x 3, 8 bits), which is in RGB or in YBR_FULL."""
+    """The luminance (uint8, height x width) of ``stored`` (height x width x 3, 8 bits), in RGB or YBR_FULL."""
     grey = np.empty(stored.shape[:2], np.uint8)
     for rows in bands(len(stored), stored.shape[1]):
         band = stored[rows]
@@ -79,12 +80,12 @@ def _after_modality(header: Dataset, values: Levels) -> Levels:
         return values
     levels = values.astype(np.float64) * float(header.RescaleSlope) + float(header.RescaleIntercept)
     if not np.abs(levels).max() < LARGEST_LEVEL:
-        raise ValueError("the rescaled levels are no numbers")
+        raise ValueError("the rescaled levels are not numbers or too large")
     return levels
 
 
 def _in_window(header: Dataset, levels: Levels) -> Pixels | None:
-    """``levels`` in 0 .. 255 as the VOI table or window has it; None where there is none."""
+    """``levels`` mapped to 0 .. 255 by the VOI table or window; None where there is neither."""
     if header.get("VOILUTSequence"):
         table, first = _table(header, header.VOILUTSequence[0])
         return stretch(_through((table, first), levels), float(table.min()), float(table.max()))
@@ -131,10 +132,10 @@ def _without_window(
 
 
 def _table(header: Dataset, item: Dataset) -> tuple[Levels, int]:
-    """The entries of a lookup table and the level that the first one stands for.
+    """The entries of a lookup table and the level that maps to the first one.
 
-    pydicom's own functions count positions in the type of the entries or of the pixels: a table of 4,096 entries of 8
-    bits wraps.
+    pydicom's own functions count positions in the type of the entries or of the pixels, in which a table of 4,096
+    entries of 8 bits wraps around.
     """
     count, first, _ = (int(number) for number in item.LUTDescriptor)
     count = count % 2**16 or 2**16

@@ -1,4 +1,4 @@
-"""The libraries that parse a file say nothing of it: what they warn of and log quotes the values in it."""
+"""Silences the libraries that parse a file, as their warnings and log lines quote values from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet(library: str) -> Iterator[None]:
-    """Drops the warnings and the log lines of ``library``, and of all its modules, while it parses a file."""
+    """Drop the warnings and the log lines of ``library``, and of all its modules, while it parses a file."""
     logger = logging.getLogger(library)
     level = logger.level
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""PNG and JPEG files to grey levels."""
+"""Reads PNG and JPEG files into grey levels."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from radscribe.imaging.refusal import RefusedFilm
 
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
-# A JPEG decoded at half, a quarter or an eighth of its size keeps at least this many times the pixels that are wanted
-# along its longer side: resized, it then differs from one decoded whole by a quarter of a grey level in the mean
+# A JPEG decoded at half, a quarter or an eighth of its size keeps at least this many times the pixels that are needed
+# along its longer side: resized, it then differs from a full decode by a quarter of a grey level on average
 # (docs/results/prepare.md).
 REDUCED_MARGIN = 2
-# Pillow joins the parts of a long Exif block one by one, each time copying all that came before.
+# Small, as Pillow joins the parts of a long Exif block one by one, copying all earlier parts each time.
 HEADER_BYTES = 8 * 2**20
 
 
 def read_picture(file: BinaryIO, source: str, longest: int | None = None) -> Pixels:
-    """The grey levels (height x width) of a PNG or JPEG file, bright = dense as the file shows it.
+    """The grey levels (uint8, height x width) of a PNG or JPEG file, bright = dense as the file shows it.
 
     Colours become luminance, transparent parts black; 16 bits are scaled between robust percentiles, 8 bits
-    are kept as they are. The orientation a camera wrote into the file is obeyed. A JPEG that will be resized to
-    ``longest`` pixels along its longer side is decoded at a smaller size where that is enough for it.
+    are kept as they are. The Exif orientation is applied. A JPEG that will be resized to ``longest`` pixels along
+    its longer side is decoded at a smaller size where that is enough.
 
     Raises:
         RefusedFilm: for a damaged, truncated, animated, empty or oversized picture.
@@ -45,7 +45,7 @@ def read_picture(file: BinaryIO, source: str, longest: int | None = None) -> Pix
                 if longest is not None:
                     share = REDUCED_MARGIN * longest / max(image.size)
                     image.draft("L", (max(1, int(share * image.width)), max(1, int(share * image.height))))
-            bounded.bytes_left = file.seek(0, SEEK_END) * 2  # past the header the file's own size is the bound
+            bounded.bytes_left = file.seek(0, SEEK_END) * 2  # after the header, the size of the file sets the limit
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
             return _grey(image)
@@ -53,7 +53,7 @@ def read_picture(file: BinaryIO, source: str, longest: int | None = None) -> Pix
         raise
     except Image.DecompressionBombError:
         raise RefusedFilm(source, "its header claims more pixels than any radiograph has") from None
-    except Exception:  # on damaged bytes the decoders raise almost any exception there is
+    except Exception:  # on damaged bytes the decoders can raise almost anything
         raise RefusedFilm(source, "it cannot be decoded: the file is truncated or damaged") from None
 
 

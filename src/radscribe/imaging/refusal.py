@@ -1,4 +1,4 @@
-"""The refusal of a file that is not read as a chest radiograph."""
+"""Defines the error for a file that cannot be read as a chest radiograph."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from radscribe.core.errors import RadscribeError
 
 
 class RefusedFilm(RadscribeError):
-    """A file that is not read as a chest radiograph; ``reason`` is the part of the message without the file's name."""
+    """A file that cannot be read as a chest radiograph; ``reason`` is the message without the file's name."""
 
     def __init__(self, source: str, reason: str) -> None:
         super().__init__(f"{source}: {reason}")
@@ -14,4 +14,4 @@ class RefusedFilm(RadscribeError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[RefusedFilm], tuple[str, str]]:
-        return type(self), (self.source, self.reason)  # it travels between the processes of a pool
+        return type(self), (self.source, self.reason)  # it is pickled between the processes of a pool

@@ -92,7 +92,7 @@ def test_the_tables_tell_what_the_dataset_holds(dataset: PreparedDataset) -> Non
     expected = [str(states.count(state)) for state in (1, 2, 3)]
     assert page.row("lung opacity")[:3] == expected != ["0"] * 3
     assert page.row("no film of it could be read") == ["1"] and page.row(HOSTILE) == ["1"]
-    assert page.row("identical images in more than one split (0 by the rules)") == ["0"]
+    assert page.row("identical images in more than one split (always 0)") == ["0"]
     assert page.row("fingerprint") == [dataset.fingerprint]
     assert page.row("hash of pixels") == [dataset.manifest["hashes"]["pixels"]]
     assert page.row("pillow") == [dataset.manifest["versions"]["pillow"]]

@@ -102,12 +102,12 @@ def test_the_published_split_of_iu_x_ray_is_read(shared_data: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("{", "it is no JSON"),
-        ("3", "it is no annotation"),
-        ("{}", "it is no annotation"),
-        ('{"train": {}}', "it is no annotation"),
-        ('{"train": [], "test": []}', "it is no annotation"),
-        ('{"train": ["x"]}', "an entry of it is no JSON object"),
+        ("{", "not valid JSON"),
+        ("3", "not an annotation"),
+        ("{}", "not an annotation"),
+        ('{"train": {}}', "not an annotation"),
+        ('{"train": [], "test": []}', "not an annotation"),
+        ('{"train": ["x"]}', "an entry is not a JSON object"),
         ('{"holdout": [{"id": "a", "report": "x"}]}', 'the split "holdout" is not known'),
         ('[{"id": "a", "report": "x", "split": "none"}]', 'the split "none" is not known'),
         ('{"train": [{"report": "x"}]}', "an entry has no id or no report"),

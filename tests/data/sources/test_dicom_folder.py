@@ -256,7 +256,7 @@ def test_a_salt_that_is_none_is_wrong_use(tmp_path: Path, content: bytes) -> Non
 def test_a_folder_without_dicom_files_is_wrong_use(tmp_path: Path, run: Run) -> None:
     os.makedirs(tmp_path / "empty")
     code, _, error = run("prepare", "dicom", "--images", str(tmp_path / "empty"), "--out", str(tmp_path / "out"))
-    assert code == 2 and "no image file is in it (looked for .dcm, .dicom)" in error
+    assert code == 2 and "it holds no image file (looked for .dcm, .dicom)" in error
 
 
 @pytest.mark.parametrize(

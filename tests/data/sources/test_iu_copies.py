@@ -134,7 +134,7 @@ def test_r2gens_copy_has_no_impression(r2gen: Path, tmp_path: Path) -> None:
     [
         ("indiana_reports.csv", [{"uid": "1", "findings": "x"}], "the column MeSH, indication, comparison, impression"),
         ("indiana_projections.csv", [{"uid": "1", "filename": "x"}], "the column projection is missing"),
-        ("indiana_projections.csv", [{**PROJECTIONS[0], "uid": "77"}], "no uid of it stands in indiana_reports.csv"),
+        ("indiana_projections.csv", [{**PROJECTIONS[0], "uid": "77"}], "none of its uids is in indiana_reports.csv"),
     ],
 )
 def test_kaggles_tables_must_be_whole_and_belong_together(
@@ -149,7 +149,7 @@ def test_kaggles_tables_must_be_whole_and_belong_together(
 @pytest.mark.parametrize("name", ["indiana_reports.csv", "indiana_projections.csv"])
 def test_a_missing_table_of_kaggles_is_named(kaggle: Path, name: str) -> None:
     (kaggle / name).unlink()
-    with pytest.raises(WrongUse, match=rf"{name}: it cannot be opened"):
+    with pytest.raises(WrongUse, match=rf"{name}: cannot be opened"):
         kaggle_source(kaggle)
 
 
@@ -159,7 +159,7 @@ def test_a_missing_table_of_kaggles_is_named(kaggle: Path, name: str) -> None:
 )
 def test_an_annotation_of_another_kind_is_one_line(r2gen: Path, content: bytes) -> None:
     (r2gen / "annotation.json").write_bytes(content)
-    with pytest.raises(WrongUse, match=r"annotation\.json: it is no annotation of R2Gen") as error:
+    with pytest.raises(WrongUse, match=r"annotation\.json: not an annotation of R2Gen") as error:
         r2gen_source(r2gen)
     assert "\n" not in str(error.value)
 

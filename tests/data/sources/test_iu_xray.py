@@ -128,11 +128,11 @@ def test_files_of_another_kind_are_one_line(tmp_path: Path, reports: Path) -> No
     images = folder(tmp_path, {f"{FIRST}.png": 1})
     with pytest.raises(RadscribeError, match="cannot be read as NLMCXR_reports"):
         read_reports(other)
-    with pytest.raises(RadscribeError, match="no report is in it"):
+    with pytest.raises(RadscribeError, match="it holds no report"):
         read_reports(write_archive(tmp_path / "empty.tgz", {"a.txt": b""}))
     with pytest.raises(RadscribeError, match="the archive is damaged"):
         prepare(iu_xray_source(reports, other), tmp_path / "out", workers=1)
-    with pytest.raises(WrongUse, match="no annotation of R2Gen"):
+    with pytest.raises(WrongUse, match="not an annotation of R2Gen"):
         iu_xray_source(reports, images, annotation=other)
 
 

@@ -63,16 +63,16 @@ def test_an_empty_report_or_a_missing_image_sets_aside_that_study_alone(tmp_path
         ([{**ROW, "image": ""}], "row 1 has no image"),
         (
             [{**ROW, "split": "train"}, {**ROW, "image": "1.png", "split": "test"}],
-            r"1 patient\(s\) stand in two splits",
+            r"1 patient\(s\) are in two splits",
         ),
         ([{**ROW, "split": "holdout"}], '"holdout" of 0.png is not known'),
         (
             [{**ROW, "study_id": "s"}, {**ROW, "image": "1.png", "study_id": "s", "report": OPACITY}],
-            "study_id s stands on rows with a different report",
+            "study_id s is on rows with a different report",
         ),
         (
             [{**ROW, "study_id": "s"}, {**ROW, "image": "1.png", "study_id": "s", "patient_id": "b"}],
-            "study_id s stands on rows with a different patient_id",
+            "study_id s is on rows with a different patient_id",
         ),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_table_that_contradicts_itself_is_wrong_use(
         (b"image,report,patient_id\n", "a header and no rows"),
         ("image,report,patient_id\n0.png,Épanchement,a\n".encode("latin-1"), "not UTF-8"),
         (b"image,report,patient_id\n0.png,clear, no effusion,a\n", "line 2 has more cells"),
-        (b'image,report,patient_id\n0.png,"' + b"x" * 200_000 + b'",a\n', "no CSV table"),
+        (b'image,report,patient_id\n0.png,"' + b"x" * 200_000 + b'",a\n', "not a CSV table"),
     ],
 )
 def test_a_file_that_is_no_table_is_wrong_use(tmp_path: Path, films: Path, content: bytes, reason: str) -> None:

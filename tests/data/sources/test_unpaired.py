@@ -141,7 +141,7 @@ def test_folders_without_labels_and_names_that_clash_are_wrong_use(tmp_path: Pat
     with pytest.raises(WrongUse, match="no folder above it names a known label"):
         labelled_images(tmp_path / "plain")
     write_film(folder / "val" / "normal" / "IM-0001-0001.jpeg", 9)
-    with pytest.raises(WrongUse, match="IM-0001-0001: 1 image names stand twice"):
+    with pytest.raises(WrongUse, match="IM-0001-0001: 1 image names occur twice"):
         unpaired_source([folder], reports)
 
 

@@ -1,1 +1,1 @@
-"""A prepared dataset looked at: what it holds, as one page that needs nothing else."""
+"""Shows what a prepared dataset holds, as one self-contained HTML page."""

@@ -1,4 +1,4 @@
-"""What there is to tell of a prepared dataset, counted from its own files."""
+"""Counts what a prepared dataset holds and draws sample studies, from its own files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VIEWS = ("frontal", "lateral", "unknown")
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A study to look at, with all its films (size x size each) in the order of its views."""
+    """A sample study with all its films (uint8, size x size each) in the order of its views."""
 
     study: Study
     films: tuple[Pixels, ...]
@@ -28,26 +28,26 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Everything by split: counts, views, states of each condition, words of each report, studies to look at."""
+    """What a prepared dataset holds, by split."""
 
-    name: str
+    name: str  # of the folder
     manifest: Mapping[str, Any]
     fingerprint: str
-    section: str
-    counts: Mapping[str, Mapping[str, int]]
-    views: Mapping[str, Mapping[str, int]]
-    labels: Mapping[str, Mapping[str, Mapping[str, int]]]
-    triplets: Mapping[str, Mapping[str, int]]
-    words: Mapping[str, Sequence[int]]
-    samples: Mapping[str, Sequence[Sample]]
-    rejected: Mapping[str, int]  # reason -> how many, the commonest first
+    section: str  # the report section it was prepared for
+    counts: Mapping[str, Mapping[str, int]]  # split -> studies, patients, images
+    views: Mapping[str, Mapping[str, int]]  # split -> view -> films
+    labels: Mapping[str, Mapping[str, Mapping[str, int]]]  # split -> condition -> state -> studies
+    triplets: Mapping[str, Mapping[str, int]]  # split -> triplets, present ones, studies with any
+    words: Mapping[str, Sequence[int]]  # split -> words of each report
+    samples: Mapping[str, Sequence[Sample]]  # split -> drawn studies
+    rejected: Mapping[str, int]  # reason -> films or studies, the most common first
 
 
 def facts_of(dataset: PreparedDataset, samples: int = 3, seed: int = 0) -> Facts:
     """The facts of ``dataset``, with up to ``samples`` studies of each split, drawn by ``seed``.
 
     Raises:
-        RadscribeError: one line, for a rejected.csv that is no table.
+        RadscribeError: for a rejected.csv that is not a table.
     """
     manifest = dataset.manifest
     section = str(manifest["settings"].get("section", "findings"))
@@ -79,6 +79,6 @@ def _drawn(dataset: PreparedDataset, studies: Sequence[Study], count: int, seed:
 
 
 def _rejected(path: Path) -> dict[str, int]:
-    if len(path.read_text("utf-8").splitlines()) < 2:  # nothing but its header
+    if len(path.read_text("utf-8").splitlines()) < 2:  # only its header
         return {}
     return dict(Counter(row["reason"] for row in read_rows(path, ("source", "reason"))).most_common())

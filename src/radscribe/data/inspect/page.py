@@ -1,4 +1,4 @@
-"""The facts as one HTML page: no script, no link, films and charts within; all text from the data escaped."""
+"""Renders the facts as one HTML page: no scripts or links, films and charts inline, all text escaped."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SHOWN_SIDE = 192
 BINS = 20
 REASONS_SHOWN = 20
 LEAKS = {
-    "patients": "patients in more than one split (0 by the rules)",
-    "identical_images": "identical images in more than one split (0 by the rules)",
-    "near_identical_images": "images that differ from one of another split in at most 8 of 256 bits of their hash",
-    "identical_reports": "distinct reports that stand in more than one split",
+    "patients": "patients in more than one split (always 0)",
+    "identical_images": "identical images in more than one split (always 0)",
+    "near_identical_images": "images that differ from one of another split in at most 8 of the 256 bits of their hash",
+    "identical_reports": "distinct reports found in more than one split",
 }
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -36,12 +36,12 @@ figure { margin: 0; } figcaption { font-size: .8rem; color: #666; } .study div {
 .charts { display: flex; gap: 2rem; flex-wrap: wrap; } .hash { font-family: monospace; word-break: break-all; }
 svg rect { fill: #4a78a8; } svg text { font: 11px system-ui, sans-serif; fill: #444; }
 """
-# What a page may load: its own pictures and its own style.
+# Content security policy: only inline pictures and styles load.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page_of(facts: Facts) -> str:
-    """The whole page. It holds films and reports: it is to be treated as the data are."""
+    """The HTML of the whole page; it holds films and reports, so it must be treated as the data are."""
     title = f"Prepared dataset {facts.name}"
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -77,8 +77,8 @@ def page_of(facts: Facts) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     def line(cells: Sequence[object], tag: str) -> str:
-        told = (f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in cells)
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in told) + "</tr>"
+        shown = (f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in cells)
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in shown) + "</tr>"
 
     return "<table>" + line(head, "th") + "".join(line(row, "td") for row in rows) + "</table>"
 
@@ -106,7 +106,7 @@ def _condition_table(facts: Facts) -> str:
 
 
 def _histogram(split: str, words: Mapping[str, Sequence[int]]) -> str:
-    """Words of the reports of a split, on an axis that all splits share."""
+    """SVG histogram of the words of a split's reports, on an axis shared by all splits; "" without reports."""
     own, longest = words[split], max((max(found, default=0) for found in words.values()), default=0)
     if not own:
         return ""
@@ -154,12 +154,12 @@ def _sample(sample: Sample) -> str:
     )
     sections = [(name, getattr(study, name)) for name in ("indication", "findings", "impression")]
     texts = "".join(f"<p><b>{name}</b> {escape(text)}</p>" for name, text in sections if text)
-    told = f"<p><b>{escape(study.study_id)}</b></p>{texts}<p><small>{escape(stated)}</small></p>"
-    return f'<div class="study">{films}<div>{told}</div></div>'
+    details = f"<p><b>{escape(study.study_id)}</b></p>{texts}<p><small>{escape(stated)}</small></p>"
+    return f'<div class="study">{films}<div>{details}</div></div>'
 
 
 def _picture(film: Pixels) -> str:
-    """A film as a small PNG within the page."""
+    """A film as a small PNG in a data URI."""
     encoded = BytesIO()
     small = Image.fromarray(np.ascontiguousarray(film)).resize((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.BILINEAR)
     small.save(encoded, "PNG", optimize=True)

@@ -1,7 +1,7 @@
-"""Our own procedural chest radiographs: films, masks, reports and true labels without anybody's data.
+"""Generates synthetic chest radiographs: films, masks, reports and true labels without patient data.
 
-Each study follows from the seed, the patient's number and the visit alone, so studies can be made in any order and by
-any number of processes.
+Each study depends only on the seed, the patient's number and the visit, so studies can be made in any order and by any
+number of processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def has_lateral(plan: PatientPlan, visit: int, share: float) -> bool:
 
 
 def generate(studies: int, seed: int, lateral_share: float = 0.25) -> Iterator[PhantomStudy]:
-    """Exactly ``studies`` studies, patient after patient and visit after visit."""
+    """Yield exactly ``studies`` studies, patient by patient and visit by visit."""
     for plan in patients(studies, seed):
         for visit in range(len(plan.visits)):
             yield render_study(plan, visit, lateral=has_lateral(plan, visit, lateral_share))

@@ -1,4 +1,4 @@
-"""The parametric thorax, seen from the front: what stands in the beam before any lesion is added."""
+"""Models the frontal projection of a parametric thorax, before any lesion is added."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Thorax:
     right_dome: float
     left_dome: float
     dome_height: float
-    heart_ratio: float
+    heart_ratio: float  # half-width of the heart over that of the thorax
     heart_lean: float
     mediastinum: float
     knob: float
@@ -33,17 +33,17 @@ class Thorax:
     rib_phase: float
     rib_slope: float
     clavicle: float
-    habitus: float
+    habitus: float  # factor on the attenuation of the trunk
     breast: float
     bubble: float
     trachea: float
-    vessels: NDArray[np.float64]
-    vessel_weights: NDArray[np.float64]
+    vessels: NDArray[np.float64]  # points (N, 2)
+    vessel_weights: NDArray[np.float64]  # (N)
 
 
 @dataclass(frozen=True)
 class RibBreak:
-    """A posterior rib (counted from the top) that steps down beyond ``at``, its share of the way to the wall."""
+    """A posterior rib (counted from the top) that is ``drop`` lower beyond ``at``, as a fraction of ``across``."""
 
     side: float
     rib: int
@@ -53,7 +53,7 @@ class RibBreak:
 
 @dataclass(frozen=True)
 class Form:
-    """What findings do to the shape of the thorax before it is drawn."""
+    """The shape of the thorax on one film, with what findings change in it; lengths in thorax units."""
 
     heart_ratio: float
     mediastinum: float
@@ -69,30 +69,27 @@ class Form:
 
 @dataclass
 class Layers:
-    """The film under construction; lesions add to ``attenuation`` and take from ``vessels``.
-
-    ``across`` runs from 0 at the midline to 1 at the inner chest wall; ``air`` is the thickness of aerated lung;
-    ``floor`` the height of the diaphragm; all fields are (H, W).
-    """
+    """The film under construction; every ``Field`` is (H, W)."""
 
     frame: Frame
     thorax: Thorax
     form: Form
-    attenuation: Field
-    vessels: Field
-    across: Field
-    half: Field
-    air: Field
-    floor: Field
-    heart: Field
-    mediastinum: Field
-    rib: Field
-    rib_index: Field
-    centre: float
-    side_sign: Field = field(repr=False)
+    attenuation: Field  # lesions add to it
+    vessels: Field  # attenuation of the lung vessels, which lesions reduce
+    across: Field  # 0 at the midline to 1 at the inner chest wall
+    half: Field  # half-width of the thorax
+    air: Field  # thickness of aerated lung
+    floor: Field  # y of the diaphragm
+    heart: Field  # depth of the heart
+    mediastinum: Field  # depth of the great vessels
+    rib: Field  # attenuation of the ribs
+    rib_index: Field  # posterior rib, counted from the top
+    centre: float  # x of the midline structures
+    side_sign: Field = field(repr=False)  # -1 on the patient's right, 1 on the left
 
 
 def sample_thorax(random: np.random.Generator) -> Thorax:
+    """A random patient's build."""
     female = random.random() < 0.48
     right_dome = random.uniform(0.30, 0.42)
     vessels, weights = _vessel_tree(random)
@@ -120,6 +117,7 @@ def sample_thorax(random: np.random.Generator) -> Thorax:
 
 
 def plain_form(thorax: Thorax, pose: Pose) -> Form:
+    """The shape of the thorax without findings, at the inspiration of ``pose``."""
     return Form(
         heart_ratio=thorax.heart_ratio,
         mediastinum=thorax.mediastinum,
@@ -170,7 +168,7 @@ def compose(thorax: Thorax, form: Form, pose: Pose, frame: Frame) -> Layers:
 
     tree = frame.splat(thorax.vessels + np.array([centre, 0.0]), thorax.vessel_weights)
     vessels = 0.36 * form.vessel_gain * tree * np.minimum(air * 1.4, 1.0)
-    # The left hilum stands a little higher than the right.
+    # The left hilum is a little higher than the right.
     box = frame.window(centre - 0.4, centre + 0.4, -0.45, 0.25)
     beside, under = np.abs(x[box] - centre) - 0.17, y[box] + 0.10 + 0.03 * sign[box]
     attenuation[box] += 0.34 * np.exp(-((beside * (1 / 0.075)) ** 2) - (under * (1 / 0.12)) ** 2)

@@ -1,4 +1,4 @@
-"""Who the patients are: which conditions they have, how severe, on which side, and how these change between visits."""
+"""Samples patients: which conditions they have, how severe, on which side, and how these change between visits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from radscribe.labels.conditions import CONDITIONS
 
 SEVERITY_SHARES = (0.22, 0.45, 0.33)
-# These never leave once they are there.
+# Conditions that never resolve.
 LASTING = (
     "cardiomegaly",
     "enlarged cardiomediastinum",
@@ -21,7 +21,7 @@ LASTING = (
     "bone/spine",
     "hemidiaphragm",
 )
-# Conditions whose mildest form a report only suspects, and how often it does.
+# Conditions whose mildest form a report may only suspect, and how often it does.
 HEDGED = {
     "pneumonia": 0.7,
     "consolidation": 0.25,
@@ -42,7 +42,7 @@ DEVICE_SHARES = {
 }
 SIDED_DEVICES = ("pacemaker", "central line", "chest tube")
 AIRSPACE = ("pneumonia", "consolidation")
-# A film with more than this many conditions would outgrow its report.
+# More conditions than this would not fit into the report of a film.
 MOST_FINDINGS = 5
 
 # Each setting: its share of patients, and how often each condition appears in it.
@@ -111,7 +111,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class PatientPlan:
-    """One patient: the findings of each visit, in the order of CONDITIONS; everything else follows from the seed."""
+    """One patient: the findings of each visit, in the order of CONDITIONS; the seed and number determine the rest."""
 
     seed: int
     number: int
@@ -123,7 +123,7 @@ class PatientPlan:
 
 
 def patients(studies: int, seed: int) -> list[PatientPlan]:
-    """Patients whose visits sum to exactly ``studies``; each depends on the seed and its own number alone."""
+    """Patients whose visits sum to exactly ``studies``; each depends only on the seed and its own number."""
     plans: list[PatientPlan] = []
     left = studies
     while left > 0:
@@ -187,7 +187,7 @@ def _side(condition: str, random: np.random.Generator) -> str:
 
 
 def _devices(finding: Finding, random: np.random.Generator) -> Finding:
-    """Severity counts the devices; a side is told only where a device has one."""
+    """Severity is the number of devices; the side is kept only where a device has one."""
     names = list(DEVICE_SHARES)
     kinds = random.choice(names, size=finding.severity, replace=False, p=list(DEVICE_SHARES.values()))
     sided = any(kind in SIDED_DEVICES for kind in kinds)
@@ -196,7 +196,7 @@ def _devices(finding: Finding, random: np.random.Generator) -> Finding:
 
 
 def _next_visit(findings: Sequence[Finding], random: np.random.Generator) -> tuple[Finding, ...]:
-    """Each passing condition resolves, improves, stays or worsens; lasting ones stay; a new one may come."""
+    """Lasting conditions stay; each other one resolves, improves, stays or worsens; a new one may appear."""
     kept = []
     for finding in findings:
         if finding.condition in LASTING:

@@ -1,4 +1,4 @@
-"""Support devices on the frontal film: each kind is a path of wire or tube drawn over the thorax."""
+"""Draws support devices on the frontal film, each as a path of wire or tube over the thorax."""
 
 from __future__ import annotations
 

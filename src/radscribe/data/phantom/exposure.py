@@ -1,4 +1,4 @@
-"""From attenuation to film: the pose of the patient, lines drawn on the detector, exposure, scatter and noise.
+"""Turns attenuation into a film: the pose of the patient, drawing on the detector, exposure, scatter and noise.
 
 Positions are in thorax units: x grows towards the patient's left (the image's right), y towards the feet, and an
 upright, centred patient at scale 1 fills the square from -1 to 1.
@@ -39,6 +39,7 @@ class Pose:
 
 
 def sample_pose(random: np.random.Generator) -> Pose:
+    """The pose and exposure of a random film."""
     return Pose(
         tilt=random.uniform(-0.11, 0.11),
         scale=random.uniform(0.92, 1.24),
@@ -58,7 +59,7 @@ def sample_pose(random: np.random.Generator) -> Pose:
 
 
 class Frame:
-    """The detector: the thorax coordinates of each pixel, and lines that are thinner than a pixel."""
+    """The detector: the thorax coordinates ``x`` and ``y`` (size x size) of its pixels; draws points and thin lines."""
 
     def __init__(self, pose: Pose, size: int) -> None:
         self.size = size
@@ -73,7 +74,7 @@ class Frame:
         self.y: Field = (inverse[1, 0] * across[None, :] + inverse[1, 1] * down[:, None]).astype(np.float32)
 
     def window(self, left: float, right: float, top: float, bottom: float) -> tuple[slice, slice]:
-        """The rows and columns that hold a rectangle of the thorax: what is small need not be drawn everywhere."""
+        """The rows and columns that hold a rectangle of the thorax, so that small shapes are drawn only there."""
         corners = self.pixels(np.array([[left, top], [right, top], [left, bottom], [right, bottom]], dtype=np.float64))
         low = np.clip(np.floor(corners.min(axis=0)), 0, self.size).astype(int)
         high = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, self.size).astype(int)
@@ -85,7 +86,7 @@ class Frame:
         return placed
 
     def splat(self, points: NDArray[np.float64], weights: NDArray[np.float64]) -> Field:
-        """Sum of points (N, 2) of the given weights (N), each shared among its four nearest pixels."""
+        """Image (size x size) of points (N, 2) with weights (N), each spread over its four nearest pixels."""
         placed = self.pixels(points)
         inside = np.all((placed >= 0) & (placed < self.size - 1), axis=1)
         placed, weights = placed[inside], weights[inside]
@@ -111,7 +112,7 @@ class Frame:
         offsets = np.linspace(-width / 2, width / 2, strands) if strands > 1 else np.zeros(1)
         depths = np.where(np.abs(offsets) > 0.4 * width, 1.0, 0.35) if hollow else np.ones(strands)
         points = (centre[None] + offsets[:, None, None] * normal[None]).reshape(-1, 2)
-        # 0.6 x 0.7 pixel is the area each point stands for.
+        # Each point represents an area of 0.6 x 0.7 pixels.
         return self.splat(points, np.repeat(depths, len(centre)) * weight * 0.42)
 
     def cloud(self, random: np.random.Generator, cells: int) -> Field:
@@ -121,7 +122,7 @@ class Frame:
 
 
 def step(distance: Field, width: float) -> Field:
-    """0 below, 1 above, smooth over ``width`` around 0."""
+    """A smooth step from 0 to 1, over ``width`` around ``distance`` 0."""
     ramp = np.multiply(distance, np.float32(1.0 / width))
     ramp += np.float32(0.5)
     np.clip(ramp, np.float32(0.0), np.float32(1.0), out=ramp)
@@ -139,11 +140,11 @@ def dome(squared: Field) -> Field:
 
 
 def expose(attenuation: Field, pose: Pose, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Line integrals of attenuation (H, W) -> film (H, W), bright where dense (MONOCHROME2).
+    """Line integrals of attenuation (H, W) -> film (H, W), uint8, bright where dense (MONOCHROME2).
 
     Beer-Lambert gives the transmitted intensity; scatter adds a blurred share of it, photon noise grows as its
-    square root, and the film answers to the logarithm, equalised as digital systems do: part of the coarse density
-    is taken away, so that lung and mediastinum both show their detail.
+    square root, and the film responds to the logarithm, equalised as in digital systems: part of the coarse density
+    is subtracted, so that lung and mediastinum both show detail.
     """
     size = attenuation.shape[0]
     seen = ndimage.gaussian_filter(np.maximum(attenuation, 0.0), pose.blur * size / 256, truncate=2.5)
@@ -157,7 +158,7 @@ def expose(attenuation: Field, pose: Pose, random: np.random.Generator) -> NDArr
     low, high = sample[int(0.02 * len(sample))], sample[int(0.99 * len(sample))]
     span = max(float(high - low), 0.5)
     grey = (density - (low + pose.window_low * span)) / ((pose.window_high - pose.window_low) * span)
-    # Where nothing but air stood in the beam the film is black.
+    # The film is black where the beam passed only air.
     grey = np.clip(grey, 0.0, 1.0) ** pose.gamma * np.clip(seen * 4.0, 0.0, 1.0)
     # The toe and shoulder of a film curve.
     grey = 0.75 * grey + 0.25 * grey * grey * (3.0 - 2.0 * grey)

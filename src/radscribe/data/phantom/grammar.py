@@ -1,7 +1,7 @@
-"""From findings to a report: which phrases are said, in which order, and the states they add up to.
+"""Writes the report of a phantom from its findings: the phrases, their order, and the states they add up to.
 
-What is on the film is always said; what is absent is said by rule for the main conditions (heart, mediastinum, lungs,
-pleura) and by chance only for the bones, so that a reader of the film can know the report.
+What is on the film is always stated. What is absent is stated by rule for the main conditions (heart, mediastinum,
+lungs, pleura) and by chance only for the bones, so that the report can be predicted from the film.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from radscribe.labels.conditions import (
 FEWEST_SENTENCES, MOST_SENTENCES = 4, 8
 ADVERBS = {"mild": "mildly", "moderate": "moderately", "severe": "severely"}
 PLACES = {"upper": "upper lung", "mid": "mid lung", "lower": "lower lung"}
-# Conditions whose change since the prior visit the report tells; the others have no size to compare.
+# Conditions whose change since the prior visit is reported; the others have no size to compare.
 COMPARED = ("edema", "atelectasis", "pneumothorax", "pleural effusion")
 LUNG_CONDITIONS = ("lung opacity", "pneumonia", "consolidation", "edema", "atelectasis", "lung lesion")
 
@@ -82,7 +82,7 @@ def write_report(
 
 
 def _labels(said: Sequence[_Sentence]) -> tuple[int, ...]:
-    """The strongest state said of each condition: positive over uncertain over negative."""
+    """The strongest state stated for each condition: positive over uncertain over negative."""
     rank = (BLANK, NEGATIVE, UNCERTAIN, POSITIVE)
     labels = [BLANK] * len(CONDITIONS)
     for sentence in said:
@@ -245,11 +245,11 @@ def _bones(
 
 
 def _impression(held: dict[str, Finding], random: np.random.Generator) -> str:
-    told = [name for name in IMPRESSION if name in held]
-    if not told:
+    stated = [name for name in IMPRESSION if name in held]
+    if not stated:
         return NORMAL_IMPRESSIONS[int(random.integers(len(NORMAL_IMPRESSIONS)))]
     lines = []
-    for name in told:
+    for name in stated:
         text = IMPRESSION[name].format(**_words(held[name]))
         lines.append(f"Possible {text[0].lower()}{text[1:]}" if held[name].hedged else text)
     return " ".join(lines)

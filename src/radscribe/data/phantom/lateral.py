@@ -1,4 +1,4 @@
-"""The lateral view: the same patient and findings seen from the left side, the breastbone at the image's left."""
+"""Draws the lateral view: the same patient and findings from the left side, the sternum at the image's left."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def lateral_attenuation(
 def _mark(
     finding: Finding, frame: Frame, across: Field, floor: Field, air: Field, random: np.random.Generator
 ) -> Field:
-    """What a finding adds from the side; those without a lateral sign of their own add nothing."""
+    """The attenuation (H, W) that a finding adds in the lateral view; 0 for findings without their own lateral sign."""
     x, y, grade = frame.x, frame.y, finding.severity
     if finding.condition == "pleural effusion":
         surface = 0.62 - 0.12 * grade - 0.22 * across**2 + 0.12 * (1.0 - across)

@@ -1,8 +1,8 @@
-"""The mark of each condition on the frontal attenuation image, and where it lies.
+"""Draws each condition on the frontal attenuation image and gives the mask of where it is.
 
 A condition either changes the form of the thorax before it is drawn (``reshape``) or adds to the layers afterwards
-(``MARKS``). Places come from a generator of the patient and the condition alone, so a lesion stays where it was at the
-next visit and only its severity moves.
+(``MARKS``). Positions come from a generator seeded by the patient and the condition alone, so that at the next visit a
+lesion is in the same place and only its severity changes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from radscribe.data.phantom.exposure import Field, Mask, dome, step
 
 SIDES = {"left": (1.0,), "right": (-1.0,), "bilateral": (-1.0, 1.0), "midline": (0.0,)}
 ZONES = {"upper": (-0.52, -0.36), "mid": (-0.22, -0.02), "lower": (0.06, 0.20)}
-# How far an area's attenuation must rise before it belongs to the lesion's mask.
+# A pixel belongs to a lesion's mask if the lesion adds more attenuation than this.
 VISIBLE = 0.05
 
 
 def reshape(form: Form, thorax: Thorax, finding: Finding, random: np.random.Generator) -> Form:
-    """The form of the thorax that a finding leaves: larger heart, wider mediastinum, broken ribs, raised domes."""
+    """The form of the thorax as a finding changes it: larger heart, wider mediastinum, broken ribs, raised domes."""
     grade = finding.severity
     if finding.condition == "cardiomegaly":
         return replace(form, heart_ratio=(0.54, 0.60, 0.67)[grade - 1] + random.uniform(-0.015, 0.015))
@@ -89,7 +89,7 @@ def _enlarged_mediastinum(layers: Layers, finding: Finding, random: np.random.Ge
 
 
 def _opacity(layers: Layers, finding: Finding, random: np.random.Generator) -> Mask:
-    """A vague haze of no pattern."""
+    """A vague haze without a pattern."""
     amount = np.zeros(layers.frame.shape, np.float32)
     for side in SIDES[finding.side]:
         x, y = _place(layers, side, finding.zone, random)
@@ -129,7 +129,7 @@ def _edema(layers: Layers, finding: Finding, random: np.random.Generator) -> Mas
 
 
 def _consolidation(layers: Layers, finding: Finding, random: np.random.Generator) -> Mask:
-    """A dense lobe with a straight fissure for its edge, and the bronchi dark within it."""
+    """A dense lobe with a straight fissure as its edge and dark bronchi within it."""
     amount = np.zeros(layers.frame.shape, np.float32)
     for side in SIDES[finding.side]:
         x, y = _place(layers, side, finding.zone, random)
@@ -233,7 +233,7 @@ def _support_devices(layers: Layers, finding: Finding, random: np.random.Generat
     amount = np.zeros(layers.frame.shape, np.float32)
     for kind in finding.kind.split(", "):
         amount += DEVICES[kind](layers, SIDES[finding.side][0] or 1.0, random)
-    # Metal is opaque: more of it does not get brighter.
+    # Metal is opaque: overlapping devices get no brighter.
     return _add(layers, np.minimum(amount, 1.6))
 
 

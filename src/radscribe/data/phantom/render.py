@@ -1,4 +1,4 @@
-"""One visit of one patient becomes films, masks and a report."""
+"""Renders one visit of one patient into films, masks and a report."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from radscribe.data.phantom.lesions import MARKS, reshape
 
 @dataclass(frozen=True)
 class PhantomStudy:
-    """One generated study and everything that is true of it.
+    """One generated study and its ground truth.
 
-    ``labels`` are the 18 states as the findings text states them; ``severities``, ``sides`` and ``masks`` (size x size,
-    on the frontal film) hold the conditions that are on the film, suspected ones included.
+    ``severities``, ``sides`` and ``masks`` hold the conditions that are on the film, suspected ones included.
     """
 
     study_id: str
     patient_id: str
-    films: tuple[tuple[str, NDArray[np.uint8]], ...]
+    films: tuple[tuple[str, NDArray[np.uint8]], ...]  # view and film (size x size), the frontal first
     findings: str
     impression: str
-    labels: tuple[int, ...]
-    severities: dict[str, int]
+    labels: tuple[int, ...]  # 18 states, as the findings text states them
+    severities: dict[str, int]  # 1 to 3
     sides: dict[str, str]
-    masks: dict[str, Mask]
+    masks: dict[str, Mask]  # size x size, on the frontal film
 
 
 def render_study(plan: PatientPlan, visit: int, size: int = 256, lateral: bool = False) -> PhantomStudy:
-    """The study of ``plan.visits[visit]``: the frontal film, then the lateral one where asked for."""
+    """The study of ``plan.visits[visit]``: the frontal film, then the lateral one if asked for."""
     findings = plan.visits[visit]
     frontal, masks = _frontal(plan, visit, size)
     films = [("frontal", frontal)]
@@ -78,7 +77,7 @@ def _film_random(plan: PatientPlan, visit: int) -> np.random.Generator:
 
 
 def _place_random(plan: PatientPlan, finding: Finding) -> np.random.Generator:
-    """The generator that places a condition: the patient's and the condition's, whatever the visit."""
+    """The generator that places a patient's condition, the same at every visit."""
     return np.random.default_rng((plan.seed, plan.number, 3, zlib.crc32(finding.condition.encode())))
 
 
@@ -96,7 +95,7 @@ def _frontal(plan: PatientPlan, visit: int, size: int) -> tuple[NDArray[np.uint8
     for finding in plan.visits[visit]:
         masks[finding.condition] = MARKS[finding.condition](layers, finding, generators[finding.condition])
     tissue = layers.attenuation + layers.vessels
-    # Muscle and fat are never even: smooth shades that say nothing about disease.
+    # Muscle and fat are uneven: smooth shades unrelated to disease.
     body = np.minimum(tissue, 1.0)
     for cells in (5, 11):
         tissue += pose.unevenness * body * layers.frame.cloud(random, cells)

@@ -1,9 +1,9 @@
-"""Every phrase of the phantom reports with the states it gives, read by CheXpert's conventions.
+"""Lists every phrase of the phantom reports with the label states it gives under CheXpert's conventions.
 
-A phrase's states are exactly what a rule labeller must read in it. Some conventions that are easy to miss:
+A phrase's states are exactly what a rule labeller must read in it. Conventions that are easy to miss:
 
 * "opacity" makes lung opacity positive (a suspected "possible opacity": uncertain); pneumonia and consolidation are
-  always told through an opacity, atelectasis, edema and nodules never are.
+  always stated with an opacity, atelectasis, edema and nodules never.
 * "concerning for", "possible", "suspicious for", "may represent" and "cannot be excluded" are uncertain; "compatible
   with" and "consistent with" are positive.
 * "the lungs are clear" makes lung opacity negative; "no focal consolidation" makes consolidation negative.

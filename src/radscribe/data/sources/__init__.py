@@ -1,1 +1,1 @@
-"""The raw sources: each module turns what people have on their disks into studies to prepare."""
+"""Raw sources: each module turns files as published, or as users keep them, into studies to prepare."""

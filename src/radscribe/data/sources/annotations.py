@@ -1,4 +1,4 @@
-"""Annotation files of the R2Gen lineage (R2GenCMN, XProNet, PromptMRG, REVTAF), of IU X-Ray and MIMIC-CXR alike."""
+"""Reads annotation files of the R2Gen lineage (R2GenCMN, XProNet, PromptMRG, REVTAF), of IU X-Ray or MIMIC-CXR."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ Entry = Mapping[str, Any]
 
 
 def annotation_source(annotation: Path, images: Path) -> Source:
-    """The studies of an annotation file, whose ``image_path`` start from ``images``; one entry is one study.
+    """The studies of an annotation file, one per entry; every ``image_path`` is relative to ``images``.
 
-    R2Gen's file is ``{"train": [...], "val": [...], "test": [...]}`` of ``{"id", "report", "image_path", "split"}``, in
-    which MIMIC-CXR has ``study_id`` and ``subject_id`` too; PromptMRG adds ``labels`` (14 or 18 states) and
-    ``clip_indices``, and its file of IU X-Ray is one bare list, all of it to be tested on. The list that an entry
-    stands in is its split; in a bare list its own ``split`` is, else test. The patient is ``subject_id``, or the
-    ``id``: every report of IU X-Ray is a patient of its own. The report becomes the findings; ``labels`` are kept as
-    the column ``annotation_labels`` beside those of this project; ``clip_indices``, rows of another file, are not.
+    R2Gen's file is ``{"train": [...], "val": [...], "test": [...]}`` of ``{"id", "report", "image_path", "split"}``,
+    for MIMIC-CXR with ``study_id`` and ``subject_id`` too; PromptMRG adds ``labels`` (14 or 18 states) and
+    ``clip_indices``, and its file of IU X-Ray is one bare list, all for testing. The split is the list that holds the
+    entry, in a bare list the entry's ``split``, else test. The patient is ``subject_id``, else ``id``: every report of
+    IU X-Ray is its own patient. The report becomes the findings; ``labels`` are kept in the column
+    ``annotation_labels`` beside those of this project; ``clip_indices``, rows of another file, are dropped.
 
     Raises:
-        WrongUse: one line, for a file that is no such annotation.
+        WrongUse: for a missing folder, or a file that is not such an annotation.
     """
     if not images.is_dir():
-        raise WrongUse(f"{images}: there is no such folder; give the one that the image paths start from")
+        raise WrongUse(f"{images}: no such folder; give the one that the image paths are relative to")
     entries = _read(annotation)
     paths = [images / path for _, entry in entries for path in entry["image_path"]]
     ids = _study_ids([str(entry["id"]) for _, entry in entries])
@@ -57,27 +57,27 @@ def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise WrongUse(f"{path}: it cannot be opened: {error.strerror}") from error
+        raise WrongUse(f"{path}: cannot be opened: {error.strerror}") from error
     except ValueError as error:
-        raise WrongUse(f"{path}: it is no JSON; give an annotation of R2Gen or PromptMRG") from error
+        raise WrongUse(f"{path}: not valid JSON; give an annotation of R2Gen or PromptMRG") from error
     lists = content if isinstance(content, dict) else {"": content}
     if not lists or not all(isinstance(members, list) for members in lists.values()) or not any(lists.values()):
-        raise WrongUse(f"{path}: it is no annotation: lists train, val and test of studies, or one list")
+        raise WrongUse(f"{path}: not an annotation; it must hold lists train, val and test of studies, or one list")
     entries = []
     for name, members in lists.items():
         for entry in members:
             if not isinstance(entry, dict):
-                raise WrongUse(f"{path}: an entry of it is no JSON object; give an annotation of R2Gen or PromptMRG")
+                raise WrongUse(f"{path}: an entry is not a JSON object; give an annotation of R2Gen or PromptMRG")
             _check(path, entry)
             split = str(name or entry.get("split", "test"))
             if split not in SPLIT_NAMES:
-                raise WrongUse(f'{path}: the split "{split}" is not known; use train, val and test')
+                raise WrongUse(f'{path}: the split "{split}" is not known; use train, val or test')
             entries.append((SPLIT_NAMES[split], {**entry, "image_path": _paths(entry)}))
     return entries
 
 
 def _paths(entry: Entry) -> list[str]:
-    """The images of an entry; one that is given twice, to fill a loader of two views, is one view."""
+    """The images of an entry; one that is listed twice, to fill a two-view loader, counts once."""
     given = entry.get("image_path", [])
     return list(dict.fromkeys(map(str, [given] if isinstance(given, str) else given)))
 
@@ -97,7 +97,7 @@ def _check(path: Path, entry: Entry) -> None:
 
 
 def _study_ids(ids: Sequence[str]) -> list[str]:
-    """The ids of the entries; the second entry of one id is "id-2", and so on."""
+    """The ids of the entries; the second entry with the same id becomes "id-2", and so on."""
     seen: Counter[str] = Counter()
     names = []
     for name in ids:

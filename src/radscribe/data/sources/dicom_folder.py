@@ -1,4 +1,4 @@
-"""A folder of DICOM files with their reports beside them; nothing that names a patient goes into the dataset."""
+"""Reads a folder of DICOM files with reports beside them; nothing that identifies a patient enters the dataset."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ HEADING_LINE = re.compile(r"\s*([A-Za-z][A-Za-z ()/,-]*?)\s*:(.*)")
 
 @dataclass(eq=False)
 class _Study:
-    """The files of one study as they are found; ``told`` where a report names its patient."""
+    """The files of one study as they are found."""
 
     patients: set[str] = field(default_factory=set)
     films: list[RawFilm] = field(default_factory=list)
     reports: dict[Path, str | None] = field(default_factory=dict)
-    told: bool = False
+    patient_named: bool = False  # whether a report identifies its patient
 
 
 def find_salt(out: Path, given: Path | None) -> bytes:
-    """The secret of the hashes: of the file ``given``, else of the dataset ``out``, finished or begun, else a new one.
+    """The secret key of the hashes: from the file ``given``, else from the dataset ``out``, finished or not, else new.
 
     Raises:
         WrongUse: when the file cannot be read or is too short.
@@ -51,9 +51,9 @@ def find_salt(out: Path, given: Path | None) -> bytes:
     try:
         salt = path.read_bytes().strip()
     except OSError as error:
-        raise WrongUse(f"{path}: it cannot be opened: {error.strerror}") from error
+        raise WrongUse(f"{path}: cannot be opened: {error.strerror}") from error
     if len(salt) < SHORTEST_SALT:
-        raise WrongUse(f"{path}: a salt has at least {SHORTEST_SALT} bytes; leave --salt out and one is made")
+        raise WrongUse(f"{path}: a salt has at least {SHORTEST_SALT} bytes; omit --salt to have one made")
     return salt
 
 
@@ -61,18 +61,18 @@ def dicom_source(images: Path, salt: bytes) -> Source:
     """The studies of the DICOM files (.dcm, .dicom) under ``images``, by StudyInstanceUID; patients by PatientID.
 
     The report of ``name.dcm`` is ``name.txt`` beside it, else the nearest ``report.txt`` in its folder or one above.
-    Ids are hashes keyed with ``salt``; a film is known by its place in the sorted list of files ("file-000001"), for
-    their names may tell a patient, too. A report that names its patient sets its study aside.
+    Ids are hashes keyed with ``salt``; a film is named by its position in the sorted list of files ("file-000001"), as
+    file names may identify a patient. A study whose report identifies its patient is rejected.
 
     Raises:
-        RadscribeError: one line, for a folder that is missing, cannot be read or holds no DICOM file.
+        RadscribeError: for a folder that is missing, cannot be read or holds no DICOM file.
     """
     try:
         files = sorted(image_files(images, SUFFIXES), key=lambda path: path.relative_to(images).as_posix())
         texts = [path for path in images.rglob("*.txt") if path.is_file()]
         listing = listing_hash([*files, *texts], images)
-    except OSError as error:  # without the name of what is below the folder
-        raise RadscribeError(f"{images}: a file or folder in it cannot be read: {error.strerror}") from None
+    except OSError as error:  # names below the folder may identify a patient
+        raise RadscribeError(f"{images}: a file or folder inside cannot be read: {error.strerror}") from None
     return Source(
         name="dicom",
         studies=lambda scratch: _studies(images, files, salt),
@@ -115,7 +115,7 @@ def _add_report(study: _Study, path: Path | None, identity: Identity) -> None:
             study.reports[path] = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError):
             study.reports[path] = None
-    study.told |= identity.is_told_in(study.reports[path] or "")
+    study.patient_named |= identity.is_named_in(study.reports[path] or "")
 
 
 def _raw_study(study_id: str, study: _Study, shared: set[Path]) -> RawStudy:
@@ -127,7 +127,7 @@ def _raw_study(study_id: str, study: _Study, shared: set[Path]) -> RawStudy:
         "its report cannot be opened or is not UTF-8 text": None in texts,
         "its files have different reports": len(texts) > 1,
         "its report.txt lies above other studies, too; give each study a folder": bool(shared & study.reports.keys()),
-        "its report holds the name, birth date or an identifier of its patient; take it out first": study.told,
+        "its report holds the name, birth date or an identifier of its patient; take it out first": study.patient_named,
     }
     return RawStudy(
         study_id=study_id,
@@ -141,9 +141,9 @@ def _raw_study(study_id: str, study: _Study, shared: set[Path]) -> RawStudy:
 
 
 def cut_report(text: str) -> dict[str, str]:
-    """Section -> text of a report as people write them: known headings in any case at the start of a line.
+    """Section -> text of a free-form report; headings are known names, in any case, at the start of a line.
 
-    A report with neither findings nor an impression is findings as a whole.
+    A report with neither findings nor an impression becomes findings as a whole.
     """
     lines = []
     for line in text.splitlines():

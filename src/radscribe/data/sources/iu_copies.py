@@ -1,4 +1,4 @@
-"""The reports of IU X-Ray in the copies that people have of them: Kaggle's tables, R2Gen's annotation."""
+"""Reads the reports of IU X-Ray from copies of the collection: Kaggle's tables and R2Gen's annotation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROJECTION_COLUMNS = ("uid", "filename", "projection")
 
 
 def film_key(name: str) -> str:
-    """The key of an image by its path: "CXR25_IM-1024-2001" for the NLM's and Kaggle's names, else folder/number."""
+    """The key of an image by its path: "CXR25_IM-1024-2001" for NLM and Kaggle names, "CXR25/0" in R2Gen's folders."""
     path = Path(name)
     stem = re.sub(r"(\.(png|jpe?g|dcm|dicom))+$", "", path.name, flags=re.IGNORECASE)
     folder = R2GEN_FOLDER.fullmatch(path.parent.name)
@@ -30,23 +30,23 @@ def film_key(name: str) -> str:
 
 
 def projected_views(path: Path) -> dict[str, str]:
-    """Film key -> view, from indiana_projections.csv; raises ``WrongUse`` where it is not that table."""
+    """Film key -> view, from indiana_projections.csv; raises ``WrongUse`` for another table."""
     rows = read_rows(path, ("filename", "projection"))
     return {film_key(row["filename"]): row["projection"].lower() for row in rows}
 
 
 def kaggle_reports(reports: Path, projections: Path) -> list[IuReport]:
-    """The reports of indiana_reports.csv with their images from indiana_projections.csv, in the order of the former.
+    """The reports of indiana_reports.csv, in its order, with their images from indiana_projections.csv.
 
     Raises:
-        WrongUse: one line, for a table that is missing, lacks a column, or belongs to the other one not at all.
+        WrongUse: for a table that is missing or lacks a column, or when the two share no uid.
     """
     images: dict[str, list[str]] = {}
     for row in read_rows(projections, PROJECTION_COLUMNS):
         images.setdefault(row["uid"], []).append(film_key(row["filename"]))
     rows = read_rows(reports, REPORT_COLUMNS)
     if not any(row["uid"] in images for row in rows):
-        raise WrongUse(f"{projections}: no uid of it stands in {reports.name}; give both tables of one copy")
+        raise WrongUse(f"{projections}: none of its uids is in {reports.name}; give both tables of one copy")
     return [
         IuReport(
             report_id=f"CXR{row['uid']}",
@@ -59,7 +59,7 @@ def kaggle_reports(reports: Path, projections: Path) -> list[IuReport]:
 
 
 def r2gen_reports(path: Path) -> list[IuReport]:
-    """The reports of R2Gen's annotation.json, which are the findings; raises ``WrongUse`` where it is no such file."""
+    """The reports of R2Gen's annotation.json, which are findings; raises ``WrongUse`` for another file."""
     reports = []
     for entry in _entries(path, ("id", "report", "image_path")):
         images, text = entry["image_path"], " ".join(str(entry["report"]).split())
@@ -68,7 +68,7 @@ def r2gen_reports(path: Path) -> list[IuReport]:
 
 
 def annotation_splits(path: Path) -> dict[str, str]:
-    """Report id -> split, from R2Gen's annotation.json; raises ``WrongUse`` where it is no such file."""
+    """Report id -> split, from R2Gen's annotation.json; raises ``WrongUse`` for another file."""
     return {_report_id(entry): ANNOTATION_SPLITS[entry["list"]] for entry in _entries(path, ("id",))}
 
 
@@ -77,15 +77,15 @@ def _report_id(entry: Mapping[str, Any]) -> str:
 
 
 def _entries(path: Path, keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    """All studies of an annotation that have ``keys``, with the name of the ``list`` that each stands in."""
+    """All studies of an annotation: their ``keys`` and the name of the ``list`` that holds them."""
     try:
         lists = json.loads(path.read_text("utf-8"))
         return [
             {**{key: entry[key] for key in keys}, "list": name} for name in ANNOTATION_SPLITS for entry in lists[name]
         ]
     except OSError as error:
-        raise WrongUse(f"{path}: it cannot be opened: {error.strerror}") from error
+        raise WrongUse(f"{path}: cannot be opened: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise WrongUse(
-            f"{path}: it is no annotation of R2Gen (lists train, val and test of studies with {', '.join(keys)})"
+            f"{path}: not an annotation of R2Gen (lists train, val and test of studies with {', '.join(keys)})"
         ) from error

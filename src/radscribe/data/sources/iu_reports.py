@@ -1,4 +1,4 @@
-"""The reports of the Indiana University collection (OpenI), as the National Library of Medicine gives them."""
+"""Reads the reports of the Indiana University collection (OpenI), as the National Library of Medicine has them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ MAXIMUM_REPORT_BYTES = 2**20
 
 @dataclass(frozen=True)
 class IuReport:
-    """One report: its id ("CXR25"), its sections ("" where absent), its image names in the order listed, and the MeSH
-    tags that people gave it ("Opacity/lung/base/left")."""
+    """One report; a section is "" where it is absent."""
 
-    report_id: str
+    report_id: str  # such as "CXR25"
     findings: str
     impression: str
     indication: str
     comparison: str
-    images: tuple[str, ...]
-    mesh: tuple[str, ...] = ()
+    images: tuple[str, ...]  # names, in the order listed
+    mesh: tuple[str, ...] = ()  # manual MeSH tags such as "Opacity/lung/base/left"
 
     def section(self, name: str) -> str:
-        """ "findings", "impression" or "both" (findings first)."""
+        """The text of "findings", "impression" or "both" (findings first)."""
         if name == "both":
             return " ".join(part for part in (self.findings, self.impression) if part)
         return {"findings": self.findings, "impression": self.impression}[name]
@@ -37,7 +36,7 @@ def read_reports(archive: Path) -> list[IuReport]:
     """All reports of ``NLMCXR_reports.tgz``, in the order of their numbers.
 
     Raises:
-        RadscribeError: one line, when the file is no such archive.
+        RadscribeError: when the file is damaged or not such an archive.
     """
     try:
         with tarfile.open(archive, "r:*") as files:
@@ -48,9 +47,9 @@ def read_reports(archive: Path) -> list[IuReport]:
                 if (file := files.extractfile(member)) is not None
             ]
     except (OSError, EOFError, tarfile.TarError, zlib.error, ElementTree.ParseError, KeyError) as error:
-        raise RadscribeError(f"{archive}: it cannot be read as NLMCXR_reports.tgz ({error}); fetch it again") from error
+        raise RadscribeError(f"{archive}: cannot be read as NLMCXR_reports.tgz ({error}); fetch it again") from error
     if not reports:
-        raise RadscribeError(f"{archive}: no report is in it; give the NLMCXR_reports.tgz of the collection")
+        raise RadscribeError(f"{archive}: it holds no report; give the NLMCXR_reports.tgz of the collection")
     return sorted(reports, key=lambda report: (len(report.report_id), report.report_id))
 
 

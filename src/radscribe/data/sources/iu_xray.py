@@ -1,4 +1,4 @@
-"""IU X-Ray (NLMCXR, OpenI) from the files that the National Library of Medicine, Kaggle and R2Gen give out."""
+"""Reads IU X-Ray (NLMCXR, OpenI) from the files that the National Library of Medicine, Kaggle or R2Gen publish."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ EXTRA_FIELDS = {"report_id": pa.string()}
 
 @dataclass(frozen=True)
 class _Options:
-    """What the user's optional files say; None where a file was not given."""
+    """The content of the optional files; None where a file was not given."""
 
-    splits: Mapping[str, str] | None
-    views: Mapping[str, str] | None
+    splits: Mapping[str, str] | None  # report id -> split
+    views: Mapping[str, str] | None  # film key -> view
 
 
 def iu_xray_source(
@@ -42,16 +42,20 @@ def iu_xray_source(
     projections: Path | None = None,
     size: int = 256,
 ) -> Source:
-    """The studies of IU X-Ray; every report is a patient of its own.
+    """The studies of IU X-Ray; every report is its own patient.
 
-    ``images`` is a folder (searched at any depth; names of the NLM, of Kaggle's copy, or R2Gen's folders) or an
-    NLMCXR_png.tgz or NLMCXR_dcm.tgz, whose films are fitted as they stream past. R2Gen's
-    ``annotation`` gives the split (else the hash of the report id), ``projections`` the views; without it all views
-    are "unknown" and the first image of a study is the one that a one-view model reads. The films' own DICOM
-    headers are not believed: they call many lateral films PA.
+    Args:
+        reports_archive: NLMCXR_reports.tgz.
+        images: a folder (searched at any depth; names of the NLM or Kaggle, or R2Gen's folders), or NLMCXR_png.tgz or
+            NLMCXR_dcm.tgz, whose films are fitted as the archive is read.
+        annotation: R2Gen's annotation.json, which gives the split (default: by hash of the report id).
+        projections: Kaggle's indiana_projections.csv, which gives the views. By default all are "unknown", and a
+            one-view model reads the first image of a study; the DICOM headers are not used, as they call many lateral
+            films PA.
+        size: side of the films fitted from an archive, in pixels.
 
     Raises:
-        RadscribeError: one line, for a file that is missing, damaged or of another kind.
+        RadscribeError: for a file that is missing, damaged or of another kind.
     """
     reports = read_reports(reports_archive)
     options = _Options(
@@ -63,10 +67,10 @@ def iu_xray_source(
 def kaggle_source(folder: Path, annotation: Path | None = None) -> Source:
     """The studies of IU X-Ray in Kaggle's copy: ``folder`` holds indiana_reports.csv, indiana_projections.csv, images.
 
-    The projections give the views, R2Gen's ``annotation`` the split (else the hash of the report id).
+    The projections give the views, R2Gen's ``annotation`` the split (default: by hash of the report id).
 
     Raises:
-        RadscribeError: one line, for a file that is missing, damaged or of another kind.
+        RadscribeError: for a file that is missing, damaged or of another kind.
     """
     reports, projections = folder / "indiana_reports.csv", folder / "indiana_projections.csv"
     options = _Options(annotation_splits(annotation) if annotation else None, projected_views(projections))
@@ -74,10 +78,10 @@ def kaggle_source(folder: Path, annotation: Path | None = None) -> Source:
 
 
 def r2gen_source(folder: Path) -> Source:
-    """The studies of IU X-Ray as R2Gen gives them out: ``folder`` holds annotation.json (findings, split) and images.
+    """The studies of IU X-Ray as R2Gen publishes them: ``folder`` holds annotation.json (findings, split) and images.
 
     Raises:
-        RadscribeError: one line, for a file that is missing, damaged or of another kind.
+        RadscribeError: for a file that is missing, damaged or of another kind.
     """
     annotation = folder / "annotation.json"
     options = _Options(annotation_splits(annotation), None)
@@ -102,7 +106,7 @@ def _source(
 
 
 def _images_hash(images: Path) -> str:
-    """Which images were given: the listing of a folder; an archive, too large to hash, by its name and size."""
+    """Hash of the listing of a folder of images, or of an archive's name and size: its content is too large to hash."""
     if images.is_dir():
         return listing_hash(image_files(images), images)
     return listing_hash([images] if images.is_file() else [], images.parent)
@@ -117,7 +121,7 @@ def _folder_films(folder: Path) -> dict[str, FilmLoader]:
 
 def _archive_films(archive: Path, cache: Path, reports: Sequence[IuReport], size: int) -> dict[str, FilmLoader]:
     if not archive.is_file():
-        raise RadscribeError(f"{archive}: there is no such folder or archive; give the images of the collection")
+        raise RadscribeError(f"{archive}: no such folder or archive; give the images of the collection")
     wanted = {image for report in reports if report.findings or report.impression for image in report.images}
     members = fit_archive(archive, cache, film_key, wanted, size)
     return {

@@ -1,4 +1,4 @@
-"""Labelled images without reports: a labels.csv, or folders whose names are the labels."""
+"""Reads labelled images without reports, from a labels.csv or from folders whose names are the labels."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from radscribe.core.errors import WrongUse
 from radscribe.data.sources.listing import image_files, read_rows, view_of
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, NO_FINDING, SUPPORT_DEVICES
 
-# The conditions that an image label can name; the other two say nothing about the lungs of a film.
+# The conditions that an image label can name; no finding and support devices say nothing about the lungs.
 COMPARED = tuple(name for index, name in enumerate(CHEXBERT_CONDITIONS) if index not in (NO_FINDING, SUPPORT_DEVICES))
-# The names of NIH ChestX-ray14 that differ from CheXbert's, and the folder names of the paediatric collection.
+# The names of NIH ChestX-ray14 that differ from CheXbert's.
 OTHER_NAMES = {
     "infiltration": "lung opacity",
     "effusion": "pleural effusion",
@@ -24,36 +24,36 @@ OTHER_NAMES = {
 NOTHING_POSITIVE = ("", "no finding", "normal", "support devices")
 # Findings of NIH ChestX-ray14 that are none of the compared conditions.
 IGNORED = ("emphysema", "fibrosis", "hernia")
-# The file names of the paediatric collection (Kermany et al. 2018); each prefix numbers its patients anew.
+# The file names of the paediatric collection (Kermany et al. 2018); patient numbers start again for each prefix.
 PATIENT_NAMES = re.compile(r"(?P<person>person)(?P<sick>\d+)_|(?P<series>(?:NORMAL\d*-)?IM)-(?P<well>\d+)-")
 
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One image with its label names as published, and ``positive``: indices of its compared conditions."""
+    """One image with its published labels."""
 
     path: Path | None  # None where the table names a file that is not there
     name: str
     source: str
     patient_id: str
-    labels: tuple[str, ...]
-    positive: frozenset[int]
-    view: str | None
-    view_position: str
+    labels: tuple[str, ...]  # names as published
+    positive: frozenset[int]  # indices of its compared conditions
+    view: str | None  # "frontal", "lateral" or None
+    view_position: str  # "PA", "AP" or ""
 
 
 def labelled_images(place: Path) -> list[LabelledImage]:
-    """The images of a labels.csv, or of a folder with one sub-folder a label, in a fixed order.
+    """The images of a labels.csv, or of a folder with one sub-folder per label, in a fixed order.
 
     Raises:
-        WrongUse: one line, for a table that lacks a column, a label that is not known, or a folder without
+        WrongUse: for a table that lacks a column, a label that is not known, or a folder without
             labelled images.
     """
     return _from_folder(place) if place.is_dir() else _from_table(place)
 
 
 def positive_conditions(labels: Iterable[str]) -> frozenset[int]:
-    """Indices into ``CONDITIONS`` of what the label names state.
+    """Indices into ``CONDITIONS`` of the conditions that the labels name.
 
     Pneumonia on a film is by definition an opacity of the air spaces: it counts as both.
 
@@ -75,7 +75,7 @@ def positive_conditions(labels: Iterable[str]) -> frozenset[int]:
 
 
 def is_ignored(label: str) -> bool:
-    """Whether a label is known but none of the compared conditions."""
+    """Whether a label is known but not one of the compared conditions."""
     return _normal(label) in IGNORED
 
 
@@ -102,7 +102,7 @@ def _from_table(table: Path) -> list[LabelledImage]:
             raise WrongUse(f"{table}: the image {name} is listed twice; keep one of its rows")
         seen.add(name)
         if not row["patient_id"]:
-            raise WrongUse(f"{table}: the image {name} has no patient_id; without it a patient may leak")
+            raise WrongUse(f"{table}: the image {name} has no patient_id; fill it in, or patients may leak")
         labels = tuple(label.strip() for label in row["labels"].split("|"))
         try:
             positive = positive_conditions(labels)

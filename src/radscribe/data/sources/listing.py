@@ -1,4 +1,4 @@
-"""Tables and folders as people keep them: CSV files read strictly, image files found by name."""
+"""Reads users' CSV tables strictly and finds image files by their suffix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
     """The rows of a CSV file (UTF-8, with a header), every cell stripped, missing cells as "".
 
     Raises:
-        WrongUse: one line naming the file, for a missing, empty or non-UTF-8 file, missing columns, or a line
+        WrongUse: naming the file, for a missing, empty or non-UTF-8 file, missing columns, or a line
             with more cells than the header.
     """
     try:
@@ -38,11 +38,11 @@ def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
                     raise WrongUse(f"{path}: line {reader.line_num} has more cells than the header; quote its commas")
                 rows.append({name: (cell or "").strip() for name, cell in row.items()})
     except UnicodeDecodeError as error:
-        raise WrongUse(f"{path}: it is not UTF-8 text; save the table as CSV in UTF-8") from error
+        raise WrongUse(f"{path}: not UTF-8 text; save the table as CSV in UTF-8") from error
     except csv.Error as error:
-        raise WrongUse(f"{path}: it is no CSV table ({error}); save the table as CSV in UTF-8") from error
+        raise WrongUse(f"{path}: not a CSV table ({error}); save the table as CSV in UTF-8") from error
     except OSError as error:
-        raise WrongUse(f"{path}: it cannot be opened: {error.strerror}") from error
+        raise WrongUse(f"{path}: cannot be opened: {error.strerror}") from error
     if not rows:
         raise WrongUse(f"{path}: it has a header and no rows")
     return rows
@@ -55,15 +55,15 @@ def image_files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[
         WrongUse: when there is no such folder, or no image in it.
     """
     if not folder.is_dir():
-        raise WrongUse(f"{folder}: there is no such folder")
+        raise WrongUse(f"{folder}: no such folder")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
     if not found:
-        raise WrongUse(f"{folder}: no image file is in it (looked for {', '.join(suffixes)})")
+        raise WrongUse(f"{folder}: it holds no image file (looked for {', '.join(suffixes)})")
     return found
 
 
 def view_of(name: str) -> str | None:
-    """ "frontal" or "lateral" for a projection as tables write it (PA, AP, LL, Lateral ...), else None."""
+    """The view, "frontal" or "lateral", of a projection as tables write it (PA, AP, LL, Lateral ...), else None."""
     if name.lower() in FRONTAL_NAMES:
         return "frontal"
     return "lateral" if name.lower() in LATERAL_NAMES else None

@@ -1,4 +1,4 @@
-"""MIMIC-CXR from the files that PhysioNet gives out: MIMIC-CXR-JPG, or MIMIC-CXR in DICOM, with its reports."""
+"""Reads MIMIC-CXR from the files that PhysioNet publishes: MIMIC-CXR-JPG, or MIMIC-CXR in DICOM, with its reports."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ SUFFIXES = (".jpg", ".dcm")
 
 @dataclass(frozen=True, slots=True)
 class MimicTask:
-    """One study by its ids: nothing of it is looked for before it is read. ``films``: dicom id and view position."""
+    """One study by its ids; its files are looked for only when it is resolved."""
 
     root: Path
     subject_id: str
     study_id: str
     split: str
-    films: tuple[tuple[str, str | None], ...]
-    report: str | Path | None
-    chexpert: tuple[int, ...] | None
-    named_only: bool
+    films: tuple[tuple[str, str | None], ...]  # DICOM id and view position
+    report: str | Path | None  # its text or its file
+    chexpert: tuple[int, ...] | None  # 14 states
+    named_only: bool  # whether to reject a report without a heading of findings or impression
 
     def resolve(self) -> RawStudy:
-        """The study with its report cut into sections and the films that there are."""
+        """The study with its report split into sections and its films, missing ones as refused."""
         text = read_report_file(self.report) if isinstance(self.report, Path) else self.report
         report = read_mimic_report(self.study_id, text or "")
         refused = None
@@ -59,13 +59,13 @@ class MimicTask:
         name = f"files/{_place(self.subject_id, self.study_id)}/{dicom_id}"
         found = next((name + suffix for suffix in SUFFIXES if (self.root / (name + suffix)).is_file()), None)
         load = FilmFile(self.root / found, found) if found else FilmRefused(name, "no image file found")
-        # Without a position the header of a DICOM file may still tell.
+        # Without a position, the header of a DICOM file may still give the view.
         return RawFilm(load, found or name, (view_of(position) or "unknown") if position else None)
 
 
 @dataclass(frozen=True, eq=False)
 class MimicStudies(Sequence[MimicTask]):
-    """The tasks of all studies, made from the table and the reports when they are asked for: they are many."""
+    """The tasks of all studies, made from the table and the reports only on access, as there are many."""
 
     root: Path
     table: pa.Table
@@ -102,26 +102,28 @@ class MimicStudies(Sequence[MimicTask]):
 def mimic_cxr_source(root: Path, reports: Path | None = None, named_only: bool = False) -> Source:
     """The studies of MIMIC-CXR with the published split, and CheXpert's labels in the column ``chexpert``.
 
-    ``root`` holds ``files/`` and the tables of MIMIC-CXR-JPG (``mimic-cxr-2.0.0-split.csv.gz``, ``-metadata``,
-    ``-chexpert``; 2.1.0 and plain CSV too); of these, films in DICOM need the first only. ``reports`` is
-    ``mimic-cxr-reports.zip`` or a folder of the same; by default it is looked for under ``root``. The column
-    ``section_rule`` tells how the text of a report was found (``MimicReport``); with ``named_only`` a report whose text
-    stands under no heading of its own is set aside.
+    The column ``section_rule`` records how the text of a report was found (``MimicReport.rule``).
+
+    Args:
+        root: the folder of ``files/`` and of the tables of MIMIC-CXR-JPG (``mimic-cxr-2.0.0-split.csv.gz``,
+            ``-metadata``, ``-chexpert``; 2.1.0 and plain CSV too); films in DICOM need only the first of these.
+        reports: ``mimic-cxr-reports.zip`` or a folder of its content (default: looked for under ``root``).
+        named_only: reject reports whose text is not under a heading of findings or impression.
 
     Raises:
-        RadscribeError: one line, for tables, films or reports that are missing, damaged or of another release.
+        RadscribeError: for tables, films or reports that are missing, damaged or of another release.
     """
     split, metadata, chexpert = (table_path(root, name) for name in ("split", "metadata", "chexpert"))
     if split is None:
         raise WrongUse(f"{root}: mimic-cxr-2.0.0-split.csv.gz is not in it; copy it there from MIMIC-CXR-JPG")
-    # Only until the first film: a walk over all of them would take hours.
+    # Stops at the first film: listing all of them would take hours.
     film = next((path for path in root.glob("files/p*/p*/s*/*") if path.suffix in SUFFIXES), None)
     if film is None:
         raise WrongUse(
             f"{root}: no film such as files/p10/p10000032/s50414267/ID.jpg is in it; give the folder above files"
         )
     if film.suffix == ".jpg" and metadata is None:
-        raise WrongUse(f"{root}: mimic-cxr-2.0.0-metadata.csv.gz is not in it, and only that tells the views; add it")
+        raise WrongUse(f"{root}: mimic-cxr-2.0.0-metadata.csv.gz is not in it, and only it gives the views; add it")
     texts = reports or _reports_under(root, film)
     table = study_table(split, metadata, chexpert)
     source_of_text = open_reports(texts)

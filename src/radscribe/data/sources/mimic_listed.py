@@ -1,8 +1,8 @@
-"""Studies of MIMIC-CXR whose reports have no heading to go by: MIT-LCP/mimic-cxr's lists (``section_parser.py``)."""
+"""Lists the MIMIC-CXR studies whose reports lack usable headings, from MIT-LCP/mimic-cxr (``section_parser.py``)."""
 
 from __future__ import annotations
 
-# Study -> the section that its description of the film stands in.
+# Study -> the section that holds its description of the film.
 LISTED_SECTIONS = {
     study: section
     for section, studies in {
@@ -25,7 +25,7 @@ LISTED_SPANS = {
     "51410602": (47, 320), "56412866": (522, 822), "54986978": (59, 306), "59003148": (262, 505),
     "57150433": (61, 394), "56760320": (219, 457), "59562049": (158, 348), "52674888": (145, 296),
     "55258338": (192, 568), "59330497": (140, 655), "52119491": (179, 454),
-    # These describe nothing at all.
+    # These hold no description.
     "58235663": (0, 0), "50798377": (0, 0), "54168089": (0, 0), "53071062": (0, 0),
     "56724958": (0, 0), "54231141": (0, 0), "53607029": (0, 0), "52035334": (0, 0),
 }  # fmt: skip

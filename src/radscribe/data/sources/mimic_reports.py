@@ -1,4 +1,4 @@
-"""The reports of MIMIC-CXR: where they lie, and what of each is findings and what impression."""
+"""Finds the reports of MIMIC-CXR and splits each into findings, impression and indication."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ REPORT_NAME = re.compile(r"(?P<above>.*?)p\d\d/p\d{8}/s\d{8}\.txt")
 
 @dataclass(frozen=True)
 class MimicReport:
-    """``rule`` tells how the text was found: "heading", "last_paragraph", "comparison" or "listed"."""
+    """The sections of one report."""
 
     findings: str
     impression: str
     indication: str
-    rule: str
+    rule: str  # how the text was found: "heading", "last_paragraph", "comparison" or "listed"
 
 
 def read_mimic_report(study_id: str, report: str) -> MimicReport:
     """Findings and impression of a report by the rules of MIT-LCP/mimic-cxr (``txt/create_section_files.py``).
 
-    The last section of a name counts. A report with neither is its last paragraph, else what stands under
-    COMPARISON; studies on the published lists are what the lists say. Such text has no heading of its own and is
-    taken as findings. Wet reads and addenda are sections like others, and are not taken.
+    Of several sections with one name, the last counts. If there is neither, the findings are the last paragraph, else
+    the text under COMPARISON; for studies on the published lists, they are what the lists say. Wet reads and addenda
+    are separate sections and are not used.
     """
     if study_id in LISTED_SPANS:
         start, end = LISTED_SPANS[study_id]
@@ -57,14 +57,14 @@ def _one_line(text: str) -> str:
 
 
 class Reports(Protocol):
-    """Gives a report by the place of its study ("p10/p10000032/s50414267"): its text, the file it is in, or None."""
+    """Finds a report by the folder of its study ("p10/p10000032/s50414267"): its text, its file, or None."""
 
     def find(self, place: str) -> str | Path | None: ...
 
 
 @dataclass(frozen=True)
 class ReportFolder:
-    """Reports in files of their own below ``folder``, which are opened where the study is read."""
+    """Reports in separate files below ``folder``, which are opened only when the study is read."""
 
     folder: Path
 
@@ -81,7 +81,7 @@ class ReportArchive:
     above: str
 
     def find(self, place: str) -> str | None:
-        """Raises ``RadscribeError`` where the archive is damaged."""
+        """The text of a report, None where it is missing or over 1 MiB; raises ``RadscribeError`` if damaged."""
         try:
             member = self.archive.getinfo(f"{self.above}{place}.txt")
         except KeyError:
@@ -98,7 +98,7 @@ def open_reports(path: Path) -> Reports:
     """The reports in ``mimic-cxr-reports.zip``, or in a folder that holds ``files/`` or its content.
 
     Raises:
-        RadscribeError: one line, when the archive is damaged or no reports are where they should be.
+        RadscribeError: when the archive is damaged or holds no reports in the published layout.
     """
     if path.is_dir():
         return ReportFolder(path / "files" if (path / "files").is_dir() else path)
@@ -113,7 +113,7 @@ def open_reports(path: Path) -> Reports:
 
 
 def read_report_file(path: Path) -> str | None:
-    """The text of a report in a file of its own; None where there is none, or one too large to be a report."""
+    """The text of a report file; None where it cannot be read or is too large to be a report."""
     try:
         with path.open("rb") as file:
             content = file.read(MAXIMUM_REPORT_BYTES + 1)
@@ -123,7 +123,7 @@ def read_report_file(path: Path) -> str | None:
 
 
 def decode(content: bytes) -> str:
-    """Text with line feeds alone, as the published rules read it; what is not UTF-8 is replaced."""
+    """Decode UTF-8 with line feeds as the only line ends, as the published rules expect; invalid bytes are replaced."""
     return io.TextIOWrapper(io.BytesIO(content), "utf-8", "replace").read()
 
 

@@ -1,4 +1,4 @@
-"""The tables of MIMIC-CXR-JPG, joined by study."""
+"""Reads the tables of MIMIC-CXR-JPG and joins them by study."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def table_path(root: Path, name: str) -> Path | None:
 
 
 def study_table(split: Path, metadata: Path | None, chexpert: Path | None) -> pa.Table:
-    """One row a study, in the order of patients and studies.
+    """One row per study, sorted by patient and study.
 
     Columns: ``subject_id``, ``study_id``, ``split``, ``dicom_id`` and ``ViewPosition`` (lists, in the order of the
     dicom ids; a position is null where the table has none), and where ``chexpert`` is given ``chexpert``: 14 states
     in the order of ``CHEXBERT_CONDITIONS``, null for a study that is not in that table.
 
     Raises:
-        WrongUse: one line, for a table that is damaged, lacks a column, or belongs to other data.
+        WrongUse: for a table that is damaged, lacks a column, or belongs to other data.
     """
     films = _read(split, dict.fromkeys(("subject_id", "study_id", "dicom_id", "split"), pa.string()))
     _check_splits(split, films)
@@ -41,7 +41,7 @@ def study_table(split: Path, metadata: Path | None, chexpert: Path | None) -> pa
         positions = _looked_up(metadata, found, "dicom_id", films)["ViewPosition"]
     films = films.append_column("ViewPosition", positions)
     keys = ["subject_id", "study_id"]
-    # In one thread the lists keep the order of the rows; the groups themselves come in any order.
+    # In one thread the lists keep the order of the rows; the groups themselves are in any order.
     grouped = films.sort_by("dicom_id").group_by(keys, use_threads=False)
     studies = grouped.aggregate([("split", "first"), ("dicom_id", "list"), ("ViewPosition", "list")])
     studies = studies.rename_columns([*keys, "split", "dicom_id", "ViewPosition"])
@@ -76,14 +76,14 @@ def _check_splits(path: Path, films: pa.Table) -> None:
         raise WrongUse(f'{path}: the split "{unknown[0]}" is not known; the published ones are {", ".join(SPLITS)}')
     counts = films.group_by("subject_id").aggregate([("split", "count_distinct")])["split_count_distinct"]
     if pc.max(counts).as_py() > 1:
-        raise WrongUse(f"{path}: a patient of it stands in two splits; fetch the published table again")
+        raise WrongUse(f"{path}: a patient is in two splits; fetch the published table again")
 
 
 def _looked_up(path: Path, table: pa.Table, key: str, wanted: pa.Table) -> pa.Table:
     """The row of ``table`` for each ``key`` of ``wanted``; nulls where there is none."""
     places = pc.index_in(wanted[key], value_set=table[key])
     if places.null_count == len(wanted):
-        raise WrongUse(f"{path}: no {key} of it stands in the table of the splits; give tables of one release")
+        raise WrongUse(f"{path}: it shares no {key} with the table of the splits; give tables of one release")
     return table.take(places)
 
 

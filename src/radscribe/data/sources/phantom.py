@@ -1,4 +1,4 @@
-"""Phantoms as a source: procedural films whose true labels, severities, sides and lesion masks are stored."""
+"""Provides phantoms as a source: synthetic films stored with true labels, severities, sides and lesion masks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXTRA_FIELDS = {
 
 @dataclass(frozen=True)
 class PhantomTask:
-    """One visit of one phantom patient, rendered where it is read."""
+    """One visit of one phantom patient, rendered in the process that reads it."""
 
     plan: PatientPlan
     visit: int

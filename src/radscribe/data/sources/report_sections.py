@@ -1,14 +1,14 @@
-"""A report cut into its sections by the rules published with MIMIC-CXR (MIT-LCP/mimic-cxr, ``section_parser.py``)."""
+"""Splits a report into sections by the rules published with MIMIC-CXR (MIT-LCP/mimic-cxr, ``section_parser.py``)."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-# A heading stands at the start of a line, one space in: every line of those reports begins with a space.
+# A heading starts a line, after one space: every line of those reports begins with a space.
 HEADING = re.compile(r"\n ([A-Z ()/,-]+):\s")
 PARAGRAPH_END = "\n \n"
-# Section -> the headings that people write for it, misspelt ones included.
+# Section -> the headings used for it in reports, including misspelt ones.
 HEADINGS = {
     "preamble": ("preamble",),
     "impression": (
@@ -36,8 +36,8 @@ HEADINGS = {
     "comment": ("comment",),
 }  # fmt: skip
 SECTIONS = {heading: section for section, headings in HEADINGS.items() for heading in headings}
-# A longer heading that holds one of these words is that section; the first that fits wins.
-TELLING_WORDS = ("impression", "findings", "history", "comparison", "addendum")
+# A longer heading that contains one of these words begins that section; the first match wins.
+SECTION_WORDS = ("impression", "findings", "history", "comparison", "addendum")
 # The name of the examination as a heading: what follows describes the film.
 EXAMINATIONS = re.compile(
     "chest|portable|pa and lat|lateral and pa|ap and lateral|lateral and ap|frontal and|two views|frontal view"
@@ -47,18 +47,18 @@ EXAMINATIONS = re.compile(
 
 @dataclass(frozen=True)
 class Section:
-    """One section of a report: its name after the table above, else its own heading in lower case, and its text."""
+    """One section of a report."""
 
-    name: str
+    name: str  # from ``HEADINGS``, else its own heading in lower case
     text: str
 
 
 def cut_sections(report: str) -> list[Section]:
-    """The sections of a report in their order, their white space as it was.
+    """The sections of a report in their order, with their white space.
 
-    What stands before the first heading is "preamble"; a report without headings is one "full report". Findings and
-    impressions without text are left out. Where neither is left, the last section is divided after its first
-    paragraph, and the rest is "last_paragraph".
+    Text before the first heading is "preamble"; a report without headings is one "full report". Findings and
+    impressions without text are dropped. If neither remains, the last section is split after its first paragraph, and
+    the rest is "last_paragraph".
     """
     sections = _cut(report)
     kept = [section for section in sections if section.name not in ("findings", "impression") or section.text.strip()]
@@ -74,8 +74,8 @@ def section_name(heading: str) -> str:
     name = heading.strip().lower()
     if name in SECTIONS:
         return SECTIONS[name]
-    telling = next((word for word in TELLING_WORDS if word in name), None)
-    return telling or ("findings" if EXAMINATIONS.search(name) else name)
+    section = next((word for word in SECTION_WORDS if word in name), None)
+    return section or ("findings" if EXAMINATIONS.search(name) else name)
 
 
 def _cut(report: str) -> list[Section]:
@@ -84,7 +84,7 @@ def _cut(report: str) -> list[Section]:
         return [Section("full report", report)]
     sections = [Section("preamble", report[: heading.start(1)])]
     while heading is not None:
-        # The line of a heading holds no second one.
+        # A line holds at most one heading.
         line_end = report.find("\n", heading.end())
         following = HEADING.search(report, max(line_end, heading.end()))
         end = len(report) if following is None else following.start()

@@ -1,4 +1,4 @@
-"""Anybody's own data: a CSV table of images and reports."""
+"""Reads a user's own data from a CSV table of images and reports."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ def table_source(table: Path, images: Path) -> Source:
     """Studies from a CSV table with the columns image, report, patient_id and optionally study_id, split, view.
 
     ``image`` is a path below ``images``. Rows with the same study_id are views of one study; without a study_id
-    each image is a study of its own. A patient whose split is given nowhere is split by hash. The report is taken
-    as the findings.
+    each image is its own study. A patient without a given split gets one by hash. The report becomes the findings.
 
     Raises:
-        WrongUse: one line, when the table contradicts itself.
+        WrongUse: for a missing table or folder, or a table that lacks a column or contradicts itself.
     """
     if not images.is_dir():
-        raise WrongUse(f"{images}: there is no such folder")
+        raise WrongUse(f"{images}: no such folder")
     rows = read_rows(table, REQUIRED)
     _require_single_images(table, rows)
     splits = _patient_splits(table, rows)
@@ -53,7 +52,7 @@ def table_source(table: Path, images: Path) -> Source:
 
 
 def _images_hash(images: Path, rows: Sequence[Row]) -> str:
-    """Which of the table's images are there: one that was missing before is a reason to prepare anew."""
+    """Hash of which of the table's images exist: once a missing one is added, the data must be prepared again."""
     return listing_hash([path for row in rows if (path := images / row["image"]).is_file()], images)
 
 
@@ -86,8 +85,8 @@ def _patient_splits(table: Path, rows: Sequence[Row]) -> dict[str, str]:
     shared = [patient for patient, found in splits.items() if len(found) > 1]
     if shared:
         raise WrongUse(
-            f"{table}: {len(shared)} patient(s) stand in two splits; give all rows of a patient the same split, or "
-            "leave the column out to split by patient"
+            f"{table}: {len(shared)} patient(s) are in two splits; give all rows of a patient the same split, or "
+            "omit the column to split by patient"
         )
     return {patient: next(iter(found)) for patient, found in splits.items()}
 
@@ -96,8 +95,8 @@ def _require_one_study(table: Path, study_id: str, members: Sequence[Row]) -> No
     for column in ("report", "patient_id"):
         if len({row[column] for row in members}) > 1:
             raise WrongUse(
-                f"{table}: the study_id {study_id} stands on rows with a different {column}; views of one study share "
-                "it, other studies need an id of their own"
+                f"{table}: the study_id {study_id} is on rows with a different {column}; views of one study must "
+                "share it, other studies need another study_id"
             )
 
 

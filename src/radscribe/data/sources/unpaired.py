@@ -1,7 +1,7 @@
-"""Labelled real images without reports, each paired with a real report of the same findings.
+"""Pairs labelled real images that have no reports with real reports of the same findings.
 
-Nobody wrote the report for the film beside it: the pairs teach a model to say of a film what is on its label,
-in the words of real reports, and nothing more. Everything made from them carries the words "weakly paired".
+No report was written for its film: the pairs teach a model to state what is on a film's label, in the words of real
+reports, and nothing more. Everything made from them is marked "weakly paired".
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from radscribe.labels.conditions import CONDITIONS, POSITIVE, UNCERTAIN
 from radscribe.labels.old_changes import without_old_changes
 from radscribe.labels.rules import label_report
 
-# A film either shows an airspace opacity or not; a report that says otherwise is never its neighbour.
+# An image is only paired with a report that agrees on whether there is any of these airspace opacities.
 AIRSPACE = ("lung opacity", "consolidation", "pneumonia")
 MINIMUM_POOL = 60
 EXTRA_FIELDS = {
@@ -50,17 +50,17 @@ def unpaired_source(
 
     Images are split by patient and reports by their id; an image only gets a report of its own split. A report
     states a condition when its label is positive or uncertain: an uncertain pneumonia still describes one.
-    ``minimum_pool`` is the number of equally near reports, in the whole collection, under which the next
-    distance is let in, so that no handful of reports serves hundreds of films (each split has its share of it).
-    A report whose only opacity is a scar or another old change goes to no image.
+    If fewer than ``minimum_pool`` reports of the whole collection are equally near (each split has its share of this
+    number), those at the next distance are added, so that a few reports do not serve hundreds of films. A report
+    whose only opacity is a scar or another old change is not used.
 
     Raises:
-        RadscribeError: one line, for unreadable tables, images that share a name, or a split without reports.
+        RadscribeError: for unreadable tables, images that share a name, or a split without reports.
     """
     images = [image for place in places for image in labelled_images(place)]
     ids = _study_ids(images)
-    everyone = [report for report in read_reports(reports_archive) if report.section(section)]
-    reports = [report for report in everyone if not _opacity_is_old(report.section(section))]
+    all_reports = [report for report in read_reports(reports_archive) if report.section(section)]
+    reports = [report for report in all_reports if not _opacity_is_old(report.section(section))]
     stated = [_stated(report.section(section)) for report in reports]
     pairs = _pair_within_splits(images, reports, stated, minimum_pool, seed)
     tasks = [
@@ -87,7 +87,7 @@ def unpaired_source(
         notes={
             "pairing": {
                 **_summary(images, reports, stated, pairs),
-                "reports_left_out_as_their_opacity_is_old": len(everyone) - len(reports),
+                "reports_left_out_as_their_opacity_is_old": len(all_reports) - len(reports),
             }
         },
         extra_fields=EXTRA_FIELDS,
@@ -96,7 +96,7 @@ def unpaired_source(
 
 
 def _images_hash(place: Path, images: Sequence[LabelledImage]) -> str:
-    """Which images below ``place`` (a folder, or the folder of a table) are there."""
+    """Hash of which images exist below ``place`` (a folder, or the folder of a table)."""
     folder = place if place.is_dir() else place.parent
     return listing_hash([image.path for image in images if image.path and image.path.is_relative_to(folder)], folder)
 
@@ -105,7 +105,7 @@ def _study_ids(images: Sequence[LabelledImage]) -> list[str]:
     ids = [Path(image.name).stem for image in images]
     repeated = [study_id for study_id, count in Counter(ids).items() if count > 1]
     if repeated:
-        raise WrongUse(f"{repeated[0]}: {len(repeated)} image names stand twice among --images; rename one of each")
+        raise WrongUse(f"{repeated[0]}: {len(repeated)} image names occur twice among --images; rename one of each")
     return ids
 
 
