@@ -1,6 +1,7 @@
 # make demo   phantoms -> training -> scorecard -> three drafts with pictures under demo/
 # make test   lint, types, tests; the slow tests in a second stage
 # make bench  speed and agreement beside pycocoevalcap and Java, on the reports of IU X-Ray: bench/speed.json
+# make docs   the documentation site under site/, with every link and anchor checked
 # Each makes its own virtual environment when it is missing.
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ REPORTS ?= $(RADSCRIBE_SHARED_DATA)/iu_xray/NLMCXR_reports.tgz
 # pip leaves bytecode to the first import, which is far less of it: empty, so that every later process has it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench docs clean
 
 # The pip that a Python of 2023 brings takes twice as long to choose among the files of an index.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -24,6 +25,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(INSTALL) torch==2.13.0 -e '.[dev]'
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(INSTALL) torch==2.13.0 -e '.[docs]'
 	touch $@
 
 demo: $(VENV)/installed
@@ -38,5 +43,8 @@ test: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/radscribe bench metrics --reports $(REPORTS) --out bench
 
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) demo bench build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo bench site build *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

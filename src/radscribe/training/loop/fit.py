@@ -113,87 +113,137 @@ def _repeatable(device: torch.device) -> Iterator[None]:
 
 
 def _fit(objective: Objective, config: TrainingConfig, run: Run) -> dict[str, Any]:
-    run.folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(run.seed)
-    fabric = run.fabric
-    optimizer = torch.optim.AdamW(
-        parameter_groups(objective.module, config),
-        lr=config.learning_rate,
-        betas=(config.betas[0], config.betas[1]),
-        fused=True,
-    )
-    wrapped, optimizer = fabric.setup(objective.module, optimizer)
-    point = ResumePoint(run.folder)
-    counters: dict[str, Any] = {"epoch": 0, "step": 0, "in_epoch": 0, "best": None, "log": 0, "seconds": 0.0}
-    counters |= (point.load(objective.module, optimizer) or {}) if run.resume else {}
-    if not run.resume:
-        point.clear()
-    log = _Log(run.folder, objective.name, counters["log"], counters["step"])
-    per_epoch = len(epoch_order(objective, config.batch_size, run.seed, 0, fabric.world_size))
-    total = config.epochs * per_epoch
-    stop = total if run.max_steps is None else min(total, run.max_steps)
-    began = time.monotonic() - counters["seconds"]
-    sums: dict[str, float] = counters.get("sums", {})
+    training = _Fit(objective, config, run)
+    with tqdm(total=training.stop, initial=training.step, desc=objective.name, disable=None, leave=False) as bar:
+        while training.step < training.stop:
+            training.train_epoch(bar)
+            training.end_epoch()
+    return training.finish()
 
-    def save() -> None:
-        if fabric.global_rank == 0:
-            kept = {**counters, "log": log.size(), "seconds": time.monotonic() - began, "sums": sums}
-            point.save(objective.module, optimizer, kept)
-        fabric.barrier()
 
-    with tqdm(total=stop, initial=counters["step"], desc=objective.name, disable=None, leave=False) as bar:
-        while counters["step"] < stop:
-            epoch = counters["epoch"]
-            objective.begin_epoch(epoch)
-            objective.module.train()
-            order = epoch_order(objective, config.batch_size, run.seed, epoch, fabric.world_size)
-            mine = [batch[fabric.global_rank :: fabric.world_size] for batch in order[counters["in_epoch"] :]]
-            for batch in _loaded(mine, objective, epoch):
-                set_learning_rate(optimizer, learning_rate(config, counters["step"], total))
-                losses = wrapped(to_device(batch, fabric.device))
-                if not torch.isfinite(losses["loss"]):
-                    raise RadscribeError(
-                        f"{objective.name}: the loss is {float(losses['loss'])} at step {counters['step']}; "
-                        "lower the learning rate or train in float32 (precision: 32-true)"
-                    )
-                fabric.backward(losses["loss"])
-                if config.clip:
-                    fabric.clip_gradients(wrapped, optimizer, max_norm=config.clip, error_if_nonfinite=False)
-                optimizer.step()
-                optimizer.zero_grad()
-                for name, value in losses.items():
-                    sums[name] = sums.get(name, 0.0) + float(value.detach())
-                counters["step"] += 1
-                counters["in_epoch"] += 1
-                bar.update()
-                bar.set_postfix(loss=f"{float(losses['loss'].detach()):.3f}", refresh=False)
-                if counters["step"] >= stop:
-                    break
-                due = counters["step"] % config.save_every == 0 and objective.saves_within_epoch
-                if due and counters["in_epoch"] < per_epoch:
-                    save()
-            row = {name: value / counters["in_epoch"] for name, value in sums.items()}
-            objective.module.eval()
-            row |= {f"validation_{name}": value for name, value in objective.validate().items()}
-            counters |= {"epoch": epoch + 1, "in_epoch": 0}
-            sums.clear()
-            score = row["validation_score"]
-            if counters["best"] is None or score > counters["best"]["score"]:
-                counters["best"] = {"score": score, "epoch": epoch + 1}
-                if fabric.global_rank == 0:
-                    write_tensors(run.folder / "best.safetensors", dict(objective.module.state_dict()))
-            rate = learning_rate(config, counters["step"] - 1, total)
-            seconds = time.monotonic() - began
-            log.write({"epoch": epoch + 1, "step": counters["step"], "learning_rate": rate, "seconds": seconds} | row)
-            figures = " ".join(f"{name} {value:.3f}" for name, value in row.items())
-            run.say(f"{objective.name}: epoch {epoch + 1}/{config.epochs}, {seconds:.0f} s, {figures}")
-            save()
-    log.close()
-    if counters["best"] is not None:
-        objective.module.load_state_dict(read_tensors(run.folder / "best.safetensors"))
-    objective.module.eval()
-    point.clear()
-    return {"steps": counters["step"], "best": counters["best"], "seconds": time.monotonic() - began}
+class _Fit:
+    """One run of the loop: the optimiser, and counters that a resumed run takes over."""
+
+    def __init__(self, objective: Objective, config: TrainingConfig, run: Run) -> None:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(run.seed)
+        self.objective, self.config, self.run = objective, config, run
+        optimizer = torch.optim.AdamW(
+            parameter_groups(objective.module, config),
+            lr=config.learning_rate,
+            betas=(config.betas[0], config.betas[1]),
+            fused=True,
+        )
+        self.wrapped, self.optimizer = run.fabric.setup(objective.module, optimizer)
+        self.point = ResumePoint(run.folder)
+        self.counters: dict[str, Any] = {
+            "epoch": 0,
+            "step": 0,
+            "in_epoch": 0,
+            "best": None,
+            "log": 0,
+            "seconds": 0.0,
+        }
+        self.counters |= (self.point.load(objective.module, self.optimizer) or {}) if run.resume else {}
+        if not run.resume:
+            self.point.clear()
+        self.log = _Log(run.folder, objective.name, self.counters["log"], self.step)
+        self.per_epoch = len(self.order(0))
+        self.total = config.epochs * self.per_epoch
+        self.stop = self.total if run.max_steps is None else min(self.total, run.max_steps)
+        self.began = time.monotonic() - self.counters["seconds"]
+        self.sums: dict[str, float] = self.counters.get("sums", {})
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps done, of all epochs."""
+        count: int = self.counters["step"]
+        return count
+
+    @property
+    def seconds(self) -> float:
+        """Time of the run, that of the runs it resumes included."""
+        seconds: float = time.monotonic() - self.began
+        return seconds
+
+    def order(self, epoch: int) -> list[list[int]]:
+        """The batches of an epoch, of all devices."""
+        return epoch_order(self.objective, self.config.batch_size, self.run.seed, epoch, self.run.fabric.world_size)
+
+    def train_epoch(self, bar: Any) -> None:
+        """The steps that the current epoch has left, up to the last one of the run."""
+        objective, counters, fabric = self.objective, self.counters, self.run.fabric
+        epoch: int = counters["epoch"]
+        objective.begin_epoch(epoch)
+        objective.module.train()
+        left = self.order(epoch)[counters["in_epoch"] :]
+        mine = [batch[fabric.global_rank :: fabric.world_size] for batch in left]
+        for batch in _loaded(mine, objective, epoch):
+            losses = self.train_step(to_device(batch, fabric.device))
+            bar.update()
+            bar.set_postfix(loss=f"{float(losses['loss'].detach()):.3f}", refresh=False)
+            if self.step >= self.stop:
+                break
+            due = self.step % self.config.save_every == 0 and objective.saves_within_epoch
+            if due and counters["in_epoch"] < self.per_epoch:
+                self.save()
+
+    def train_step(self, batch: Any) -> dict[str, Tensor]:
+        """One step on one batch: its losses. Raises ``RadscribeError`` where the loss is not finite."""
+        config, fabric = self.config, self.run.fabric
+        set_learning_rate(self.optimizer, learning_rate(config, self.step, self.total))
+        losses: dict[str, Tensor] = self.wrapped(batch)
+        if not torch.isfinite(losses["loss"]):
+            raise RadscribeError(
+                f"{self.objective.name}: the loss is {float(losses['loss'])} at step {self.step}; "
+                "lower the learning rate or train in float32 (precision: 32-true)"
+            )
+        fabric.backward(losses["loss"])
+        if config.clip:
+            fabric.clip_gradients(self.wrapped, self.optimizer, max_norm=config.clip, error_if_nonfinite=False)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        self.counters["step"] += 1
+        self.counters["in_epoch"] += 1
+        return losses
+
+    def end_epoch(self) -> None:
+        """Validates, keeps the weights where they are the best so far, logs, and saves a resumable state."""
+        objective, counters, run = self.objective, self.counters, self.run
+        row = {name: value / counters["in_epoch"] for name, value in self.sums.items()}
+        objective.module.eval()
+        row |= {f"validation_{name}": value for name, value in objective.validate().items()}
+        counters |= {"epoch": counters["epoch"] + 1, "in_epoch": 0}
+        self.sums.clear()
+        epoch, score = counters["epoch"], row["validation_score"]
+        if counters["best"] is None or score > counters["best"]["score"]:
+            counters["best"] = {"score": score, "epoch": epoch}
+            if run.fabric.global_rank == 0:
+                write_tensors(run.folder / "best.safetensors", dict(objective.module.state_dict()))
+        rate, seconds = learning_rate(self.config, self.step - 1, self.total), self.seconds
+        self.log.write({"epoch": epoch, "step": self.step, "learning_rate": rate, "seconds": seconds} | row)
+        figures = " ".join(f"{name} {value:.3f}" for name, value in row.items())
+        run.say(f"{objective.name}: epoch {epoch}/{self.config.epochs}, {seconds:.0f} s, {figures}")
+        self.save()
+
+    def save(self) -> None:
+        """Writes a resumable state, on the first device."""
+        if self.run.fabric.global_rank == 0:
+            kept = {**self.counters, "log": self.log.size(), "seconds": self.seconds, "sums": self.sums}
+            self.point.save(self.objective.module, self.optimizer, kept)
+        self.run.fabric.barrier()
+
+    def finish(self) -> dict[str, Any]:
+        """Puts the best weights back, clears the resumable states, and returns the summary."""
+        self.log.close()
+        module = self.objective.module
+        if self.counters["best"] is not None:
+            module.load_state_dict(read_tensors(self.run.folder / "best.safetensors"))
+        module.eval()
+        self.point.clear()
+        return {"steps": self.step, "best": self.counters["best"], "seconds": self.seconds}
 
 
 def _loaded(batches: list[list[int]], objective: Objective, epoch: int) -> Iterable[Any]:

@@ -13,40 +13,45 @@ from torch import nn
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """The paper's generator settings by default. ``save_every`` counts steps between resumable states.
-
-    "cosine" descends to ``final_learning_rate`` after the warm-up; "steps" multiplies the rate by ``decay`` every
-    ``decay_every`` epochs, as R2Gen (MIMIC-CXR: 1) and R2GenCMN (IU X-Ray: 10) do. ``film_rate`` multiplies the rate of
-    image encoders (a started network needs less than a new one), ``retrieval_rate`` that of the layers of the ball,
-    which learn from a ranking alone. ``threads``: processor threads to compute with, all by default; "auto" takes one
-    where sharing out a small network's operations takes longer than doing them (radscribe/threads.py).
-    """
+    """How one network is trained; the generator settings of REVTAF's paper by default."""
 
     epochs: int = 6
     batch_size: int = 18
+    # Reached at the end of the warm-up.
     learning_rate: float = 5e-5
+    # "cosine" descends to ``final_learning_rate``; "steps" multiplies the rate by ``decay`` every ``decay_every``
+    # epochs, as R2Gen (MIMIC-CXR: 1) and R2GenCMN (IU X-Ray: 10) do.
     schedule: Literal["cosine", "steps"] = "cosine"
     decay: float = 0.8
     decay_every: int = 1
     final_learning_rate: float = 5e-6
+    # Steps of linear warm-up, a quarter of the run at most.
     warmup_steps: int = 2000
     warmup_learning_rate: float = 5e-7
+    # AdamW's.
     betas: tuple[float, ...] = (0.9, 0.999)
+    # Not applied to biases and norms.
     weight_decay: float = 0.05
+    # Largest norm of a step's gradient; 0 clips nothing.
     clip: float = 1.0
+    # Multiplies the rate of image encoders: a network that starts from weights needs less than a new one.
     film_rate: float = 1.0
+    # Multiplies the rate of the layers of the ball, which learn from a ranking alone.
     retrieval_rate: float = 1.0
+    # Steps between resumable states.
     save_every: int = 500
+    # "auto" takes bfloat16 where the processor or accelerator multiplies it faster.
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    # Processor threads, all by default; "auto" is for small networks (``core.compute.threads``).
     threads: int | Literal["auto"] | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 1 or self.save_every < 1:
             raise ValueError("epochs must be at least 0, batch_size and save_every at least 1")
         if not 0 < self.decay <= 1 or self.decay_every < 1:
-            raise ValueError("decay must lie between 0 and 1, decay_every be at least 1")
+            raise ValueError("decay must be above 0 and at most 1, decay_every at least 1")
         if len(self.betas) != 2:
-            raise ValueError("betas are two numbers")
+            raise ValueError("betas must be two numbers")
         if isinstance(self.threads, int) and self.threads < 1:
             raise ValueError(f"threads must be at least 1, not {self.threads}")
 
