@@ -108,7 +108,10 @@ def options() -> list[Option]:
     for heading, below, head, content in tables():
         if head == ["option", "default", "what", "why"]:
             config, file = quoted(below)[:2]
-            found += [Option(heading, config, file, *(quoted(cell)[0] for cell in row[:2])) for row in content]
+            path = "" if heading == "recipe" else heading.split(" ")[0] + "."
+            for key, default in ([quoted(cell)[0] for cell in row[:2]] for row in content):
+                assert key.startswith(path), f"{key} stands under {heading}"
+                found.append(Option(heading, config, file, key.removeprefix(path), default))
     return found
 
 

@@ -77,7 +77,7 @@ class Plain(ReportModel):
         return {"loss": functional.cross_entropy(self.decoder.head(hidden[written]).float(), words[written])}
 
     def prompt(self, count: int) -> Tensor:
-        return torch.full((count, 1), self.tokenizer.start)
+        return torch.full((count, 1), self.tokenizer.start, device=self.decoder.words.weight.device)
 
     @torch.no_grad()
     def see(self, films: Tensor, knowledge: Any, entity_model: EntityModel | None) -> PlainEvidence:
@@ -86,11 +86,13 @@ class Plain(ReportModel):
     @torch.no_grad()
     def write(self, evidence: PlainEvidence, config: SearchConfig) -> list[list[int]]:
         prompt, tokenizer = self.prompt(len(evidence)), self.tokenizer
-        return search(self.decoder, evidence.patches, prompt, config, tokenizer.end, tokenizer.banned)
+        return search(
+            self.decoder, evidence.patches, prompt, config, tokenizer.end, tokenizer.banned, seeds=evidence.seeds
+        )
 
     @torch.no_grad()
     def explain(self, tokens: Sequence[int], evidence: PlainEvidence) -> Explanation:
-        words = torch.tensor([list(tokens)])
+        words = torch.tensor([list(tokens)], device=evidence.patches.device)
         embedded = self.decoder.embed(torch.cat((self.prompt(1), words), 1)[:, :-1])
         logits, weights = self.decoder.explain(embedded, evidence.patches)
         return Explanation(logits[0].float().softmax(-1).gather(1, words[0][:, None])[:, 0], weights[0].float())
@@ -111,7 +113,7 @@ class PlainObjective(ReportObjective):
         return self.training.films.augmented(indices, epoch), self.words(indices)
 
     def see(self, indices: list[int]) -> PlainEvidence:
-        return self.model.see(self.validation.films.plain(indices), None, None)
+        return self.model.see(self.validation.films.plain(indices).to(self.device), None, None)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """REVTAF (arXiv 2507.07568): learnable hyperbolic retrieval, transport-attention fusion, and a prompted decoder.
 
-Read ``Revtaf.forward`` for training and ``Revtaf.evidence_of`` with ``Revtaf.write`` for inference; the order of their
-lines is the paper's figure. A part that the configuration leaves out has no parameters and is never called.
+Read ``Revtaf.evidence_of`` with ``Revtaf.write`` for inference, which is the paper's figure from left to right, and
+``Revtaf.forward`` for training. A part that the configuration leaves out has no parameters and is never called.
 """
 
 from __future__ import annotations
@@ -182,24 +182,29 @@ class Revtaf(ReportModel):
         return cls(config, text_width, tokenizer)
 
     def forward(self, batch: RevtafBatch, knowledge: RevtafKnowledge) -> dict[str, Tensor]:
-        """The losses of one training batch, their weighted sum under "loss" (Eq. 15)."""
+        """The losses of one training batch, their weighted sum under "loss" (Eq. 15).
+
+        The batch brings what is found before a step: entity predictions, reference reports (by labels, or in the ball
+        as ``recall`` finds them) and neighbours. ``evidence_of`` is the same way at inference.
+        """
         weights, losses = self.config.losses, dict[str, Tensor]()
         patches = self.look(batch.films)  # F_v
-        reports = knowledge.database.neighbour_vectors(batch.neighbours, knowledge.report_vectors)
-        state_logits = self.classification(patches.mean(1), reports)
+        neighbours = knowledge.database.neighbour_vectors(batch.neighbours, knowledge.report_vectors)  # B x 21 x d_t
+        state_logits = self.classification(patches.mean(1), neighbours)
         losses["classification"] = self.classification.loss(state_logits, batch.labels)
-        total = weights.classification * losses["classification"]
+        total = weights.classification * losses["classification"]  # Eq. 15: with its baseline's term
         if self.config.retrieval:
             losses["rank"] = self.rank(batch.ranking, self.config.retrieval)
-            total = total + weights.rank * losses["rank"]
+            total = total + weights.rank * losses["rank"]  # Eq. 15
+        # Ours; in the paper these are the entities, patches and true states of the batch as they are.
+        seen = augmented(self.config, batch.entities, patches, batch.labels, state_logits)
         global_text, global_mask = knowledge.database.global_prompts(batch.references)  # F_g
-        read = augmented(self.config, batch.entities, patches, batch.labels, state_logits)
-        local_text = local_prompts(knowledge.table, read.entities.presence, read.entities.positions)  # F_l
-        memory, consistency = self.fuse(read.patches, global_text, global_mask, local_text, read.entities.presence)
+        local_text = local_prompts(knowledge.table, seen.entities.presence, seen.entities.positions)  # F_l
+        memory, consistency = self.fuse(seen.patches, global_text, global_mask, local_text, seen.entities.presence)
         if consistency is not None:
-            losses["consistency"], losses["mean_iou"] = consistency
-            total = total + weights.consistency * losses["consistency"]
-        losses["task"] = self.task_loss(memory, read.states, batch.tokens)
+            losses["consistency"], losses["mean_iou"] = consistency  # L_fcc, and a figure for the log
+            total = total + weights.consistency * losses["consistency"]  # Eq. 15
+        losses["task"] = self.task_loss(memory, seen.states, batch.tokens)
         losses["loss"] = total + losses["task"]  # Eq. 15
         return losses
 

@@ -67,7 +67,7 @@ class FusionConfig:
 class TransportOutput(NamedTuple):
     """What one branch returns for B films of P patches and n text tokens."""
 
-    fused: Tensor  # F_c of Eq. 11: B x P x d
+    fused: Tensor  # one half of F_c (Eq. 11): B x P x d
     maps: Tensor  # M_c of Eq. 10, where each text token looks: B x n x P
     plan: Tensor  # T: B x heads x P x n; each row sums to 1 / P
 
@@ -130,7 +130,7 @@ class TransportAttention(nn.Module):
             patch_count = patches.shape[1]
             token_count = mask.sum(-1).view(-1, 1, 1)
             maps = patch_count * token_count * (plan * cosine).mean(1).mT  # Eq. 10: M_c
-        attended = (patch_count * plan).to(value.dtype) @ value  # Eq. 10: F_c before the residual
+        attended = (patch_count * plan).to(value.dtype) @ value  # Eq. 10: the text that each patch reads
         fused = self.project(self.norm(attended.transpose(1, 2).flatten(2) + patches))  # Eq. 11
         return TransportOutput(fused, maps, plan)
 
