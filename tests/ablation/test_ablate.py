@@ -191,13 +191,13 @@ def test_the_command_line_runs_one_row_alone(
     code, output, error = run("ablate", "tiny", *data, *given, "--only", "baseline")
     assert code == 0 and error == "runs: 2, finished before: 2\n" and "| tiny-full " in output
     code, _, error = run("ablate", "tiny", *data, *given, "--only", "absent")
-    assert code == 2 and error == "radscribe: --only absent: no such recipe; there are full, baseline\n"
+    assert code == 2 and error == "radscribe: --only absent: no such recipe; choose from full, baseline\n"
 
 
-def test_wrong_recipes_are_named_with_the_mend(tmp_path: Path, run: Command) -> None:
+def test_wrong_recipes_are_named_with_the_fix(tmp_path: Path, run: Command) -> None:
     recipes = write_recipes(tmp_path / "recipes")
     assert list(read_rows(recipes)) == ["full", "baseline"]
-    with pytest.raises(WrongUse, match=r"absent: no ablation recipes .* beside it there are recipes; --recipes"):
+    with pytest.raises(WrongUse, match=r"absent: no ablation recipes .* beside it there are recipes; name their folder with --recipes"):
         read_rows(tmp_path / "absent")
     code, _, error = run("ablate", "nothing", "--data", str(tmp_path), "--out", str(tmp_path))
     assert code == 2 and error.count("\n") == 1 and "recipes/ablations/nothing: no ablation recipes" in error

@@ -91,7 +91,7 @@ def test_without_the_full_system_or_rare_conditions_there_is_a_table_still(tmp_p
 def test_runs_on_other_studies_are_refused() -> None:
     first, second = runs()[:2]
     rows = replace(second.card.rows, study_ids=tuple(reversed(second.card.rows.study_ids)))
-    with pytest.raises(WrongUse, match="other studies"):
+    with pytest.raises(WrongUse, match="scored different studies"):
         compared([first, replace(second, card=replace(second.card, rows=rows))], ["full"], "full", 1, RARE_COLUMNS)
 
 

@@ -70,8 +70,8 @@ def test_both_sides_are_read_as_rexrank_reads_them(tmp_path: Path) -> None:
     [
         ('{"a": {"section_findings": "x"}}', "hypotheses", "study a has no model_prediction"),
         ('{"a": {"model_prediction": "x"}}', "references", "study a has neither section_findings nor"),
-        ('{"a": {"model_prediction": 3}}', "hypotheses", "study a has no text"),
-        ('{"a": {"model_prediction": "x"}, "a": {"model_prediction": "y"}}', "hypotheses", "a stands twice"),
+        ('{"a": {"model_prediction": 3}}', "hypotheses", "study a has no report as text"),
+        ('{"a": {"model_prediction": "x"}, "a": {"model_prediction": "y"}}', "hypotheses", "a appears twice"),
     ],
 )
 def test_a_damaged_file_is_one_line(tmp_path: Path, content: str, side: str, reason: str) -> None:
@@ -82,7 +82,12 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, content: str, side: str, rea
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [("[]", "one JSON object"), ('{"a": {}}', "study a has neither key_image_path"), ("{", "no JSON")],
+    [
+        ("[]", r"not a JSON object \(it holds a list\); give a ReXrank file, one JSON object from study id to study"),
+        ('{"a": {}}', "study a has neither key_image_path"),
+        ("{", "not a JSON object"),
+        ('{"a": 3}', "study a is not a JSON object"),
+    ],
 )
 def test_studies_that_cannot_be_drafted_are_wrong_use(tmp_path: Path, content: str, reason: str) -> None:
     (tmp_path / "p.json").write_text(content)

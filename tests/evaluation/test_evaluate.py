@@ -14,8 +14,9 @@ from radscribe.core.records import Study, View
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare
-from radscribe.evaluation.controls.proof import _sides_told, proof_of
-from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate, other_films
+from radscribe.evaluation.controls.films import other_films
+from radscribe.evaluation.controls.proof import _sides_named, proof_of
+from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate
 from radscribe.evaluation.scorecard.card import score
 from radscribe.evaluation.scorecard.saved import read_scorecards
 from radscribe.labels.conditions import CONDITIONS
@@ -117,7 +118,7 @@ def test_the_proof_holds_sides_and_ways_of_retrieval(
     json.dumps(proof.to_dict(), allow_nan=False)
 
 
-def test_sides_told_count_only_what_is_rightly_stated_with_one_side(
+def test_sides_named_count_only_what_is_rightly_stated_with_one_side(
     found: Evaluation, phantoms: PreparedDataset
 ) -> None:
     effusion = CONDITIONS.index("pleural effusion")
@@ -130,8 +131,8 @@ def test_sides_told_count_only_what_is_rightly_stated_with_one_side(
         ("There is a pleural effusion. No left pneumothorax.", []),
         ("Left and right pleural effusions are present.", []),
     ):
-        told = _sides_told(phantoms, replace(found, studies=[study], reports={study.study_id: text}))
-        assert told == expected, text
+        named = _sides_named(phantoms, replace(found, studies=[study], reports={study.study_id: text}))
+        assert named == expected, text
 
 
 def test_a_split_of_one_study_is_too_small(checkpoint: Path, phantoms: PreparedDataset) -> None:

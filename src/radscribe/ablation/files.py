@@ -1,8 +1,7 @@
-"""The table of an ablation in a folder: Markdown, CSV and a picture."""
+"""Write the table of an ablation to a folder: Markdown, CSV and a picture."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -11,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from radscribe.ablation.table import MICRO, RARE, AblationTable, AgainstFull, RowFigures
-from radscribe.core.files import replaced_together
+from radscribe.core.files import replaced_together, write_csv, write_text
 from radscribe.evaluation.scorecard.tables import table
 
 TITLES = {
@@ -31,16 +30,15 @@ def save(ablation: AblationTable, folder: Path) -> str:
     """
     text = markdown(ablation)
     with replaced_together(folder) as staging:
-        (staging / "ablations.md").write_text(text, encoding="utf-8")
-        for name, rows in (("ablations.csv", tidy(ablation)), ("ablations-tests.csv", tests(ablation))):
-            with (staging / name).open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows(rows)
+        write_text(staging / "ablations.md", text)
+        write_csv(staging / "ablations.csv", tidy(ablation))
+        write_csv(staging / "ablations-tests.csv", tests(ablation))
         draw(ablation, staging / "ablations.png")
     return text
 
 
 def markdown(ablation: AblationTable) -> str:
-    """One row a recipe, then what the figures are and what is not finished."""
+    """The table with one row a recipe, then notes on the figures and on unfinished runs."""
     figures = ablation.figures
     tested = [name for name in (MICRO, RARE) if name in figures]
     head = (
@@ -68,7 +66,7 @@ def markdown(ablation: AblationTable) -> str:
         if len(row.seeds) < ablation.wanted
     ]
     notes += [f"- {name}: no seed finished" for name in ablation.unfinished]
-    told = [
+    explained = [
         f"Studies: {ablation.studies}; seeds: {ablation.wanted}. Figures are means over seeds, with the least, the "
         "greatest and the standard deviation. Minutes are for training the generator, drafting and scoring; the steps "
         f"before are shared. Rare conditions, stated in under 5 % of training studies: {rare}.",
@@ -76,7 +74,7 @@ def markdown(ablation: AblationTable) -> str:
         f"the {ablation.unit} as the unit, p adjusted by Holm over the rows for each figure. It resamples {units}, not "
         "trainings: a difference within the spread of the seeds may come from them, whatever its p.",
     ]
-    return "\n\n".join(["# Ablations", table(head, rows), *told, *(["\n".join(notes)] if notes else [])]) + "\n"
+    return "\n\n".join(["# Ablations", table(head, rows), *explained, *(["\n".join(notes)] if notes else [])]) + "\n"
 
 
 def tidy(ablation: AblationTable) -> list[Sequence[object]]:
@@ -91,7 +89,7 @@ def tidy(ablation: AblationTable) -> list[Sequence[object]]:
 
 
 def tests(ablation: AblationTable) -> list[Sequence[object]]:
-    """The full system less each row, figure by figure, the head first."""
+    """The full system minus each row, figure by figure, the head first."""
     lines: list[Sequence[object]] = [("row", "figure", "difference", "low", "high", "p", "p_holm")]
     for row in ablation.rows:
         for name, found in row.tests.items():
@@ -101,7 +99,7 @@ def tests(ablation: AblationTable) -> list[Sequence[object]]:
 
 
 def draw(ablation: AblationTable, path: Path) -> None:
-    """Write a PNG: a line a row, a dot a seed, a bar for their mean, a dashed line for the full system's."""
+    """Write a PNG with one line a row: a dot per seed, a bar at their mean, a dashed line at the full system's mean."""
     names = [name for name in DRAWN if name in ablation.figures]
     count = len(ablation.rows)
     picture = Picture(figsize=(3.4 * len(names) + 2, 0.34 * count + 1.3), layout="constrained")
@@ -123,9 +121,9 @@ def draw(ablation: AblationTable, path: Path) -> None:
         panel.tick_params(labelsize=8)
         panel.spines[["top", "right"]].set_visible(False)
         panel.locator_params(axis="x", nbins=5)
-    told = f"{ablation.studies} studies. A dot is a seed, a bar the mean of a row"
-    told += f", the dashed line the mean of {ablation.full}" if full is not None else ""
-    picture.supxlabel(told, fontsize=8, x=0.01, ha="left")
+    caption = f"{ablation.studies} studies. A dot is a seed, a bar the mean of a row"
+    caption += f", the dashed line the mean of {ablation.full}" if full is not None else ""
+    picture.supxlabel(caption, fontsize=8, x=0.01, ha="left")
     picture.savefig(path, dpi=150, format="png")
 
 

@@ -1,7 +1,7 @@
-"""`radscribe ablate`: every recipe of a folder trained and scored with several seeds, and the table of them all.
+"""Train and score every recipe of a folder with several seeds, and keep the table of them all.
 
-A run is one recipe with one seed for its generator. What comes before the generator is made once for all runs that have
-it in common. Several processes may work in one folder: each run is taken by one of them under a lock.
+A run is one recipe with one seed for its generator. The steps before the generator are shared by all runs that have
+them in common. Several processes may work in one folder: each run is done by one of them, under a lock.
 """
 
 from __future__ import annotations
@@ -15,79 +15,81 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from radscribe.ablation.files import save
 from radscribe.ablation.table import Finished, compared, rare_columns
-from radscribe.core.compute import threads
 from radscribe.core.config import to_mapping
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.files import read_json, write_json
 from radscribe.core.locks import lock, try_lock
 from radscribe.core.version import __version__
 from radscribe.data.dataset import PreparedDataset
-from radscribe.drafting.reporter import Reporter, load_reporter
-from radscribe.evaluation.evaluate import see_and_write
+from radscribe.drafting.reporter import Reporter
+from radscribe.drafting.session import drafting
+from radscribe.evaluation.drafted import evidence_and_reports
 from radscribe.evaluation.scorecard.breakdown import by_frequency
-from radscribe.evaluation.scorecard.card import Scorecard, score
+from radscribe.evaluation.scorecard.card import Scorecard
 from radscribe.evaluation.scorecard.saved import read_scorecard
+from radscribe.evaluation.split import SplitReferences, states_of
 from radscribe.training.recipe import Recipe, read_recipe
 from radscribe.training.train import Options, train
 
-FULL = "full"  # the recipe that every other one is held against
+FULL = "full"  # the recipe that every other one is compared with
 SPLIT = "test"
 RECORD = "run.json"
-METRICS = ("bleu", "rouge_l", "cider")  # METEOR, which the table does not show, would take longer than drafting
 KEPT = ("training.jsonl", "curves.png")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One recipe, its generator's seed set, and the folder of what comes of it; ``key`` names all that goes in."""
+    """One recipe with one seed for its generator."""
 
-    row: str
+    row: str  # the name of the recipe's file
     seed: int
-    recipe: Recipe
-    folder: Path
-    key: str
+    recipe: Recipe  # with that seed
+    folder: Path  # of the results
+    key: str  # a hash of everything that the result depends on
 
     @property
     def name(self) -> str:
+        """What messages call the run."""
         return f"{self.recipe.name}, seed {self.seed}"
 
     def record(self) -> dict[str, Any] | None:
-        """What is written last of a finished run; None where nothing has been finished."""
+        """The record of a finished run, which is written last; None where none has been finished."""
         if not (self.folder / RECORD).exists() or not (self.folder / "scorecard.json").exists():
             return None
         return read_json(self.folder / RECORD)
 
     def is_finished(self) -> bool:
-        """Whether there is a result, and it is of this recipe and these data."""
+        """Whether there is a result of this recipe and these data."""
         record = self.record()
         return record is not None and record.get("key") == self.key
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the asked runs; ``elsewhere`` are in the hands of another process. ``table`` is Markdown."""
+    """What became of the requested runs."""
 
     finished: int
-    failed: tuple[str, ...]
-    elsewhere: tuple[str, ...]
-    table: str | None
+    failed: tuple[str, ...]  # names of runs
+    elsewhere: tuple[str, ...]  # names of runs that another process is working on
+    table: str | None  # Markdown of all rows, None where no run is finished
 
 
 def read_rows(folder: Path) -> dict[str, Recipe]:
-    """The recipes of a folder by their files' names without ending, ``full`` first; raises ``WrongUse`` for none."""
+    """The recipes of a folder by file name without ending, ``full`` first.
+
+    Raises ``WrongUse`` for a folder without recipes or without ``full.yaml``, and for two equal recipes or names.
+    """
     rows = {path.stem: read_recipe(path) for path in sorted(folder.glob("*.yaml"))}
     if not rows:
         beside = sorted(path.name for path in folder.parent.glob("*") if any(path.glob("*.yaml")))
         known = (
             f"beside it there are {', '.join(beside)}" if beside else "they come with the source, in recipes/ablations"
         )
-        raise WrongUse(f"{folder}: no ablation recipes (*.yaml) there; {known}; --recipes names another folder")
+        raise WrongUse(f"{folder}: no ablation recipes (*.yaml) there; {known}; name their folder with --recipes")
     if FULL not in rows:
-        raise WrongUse(f"{folder}: no {FULL}.yaml, which every other recipe is held against; add it")
+        raise WrongUse(f"{folder}: no {FULL}.yaml, which every other recipe is compared with; add it")
     for first in rows:
         for second in rows:
             alike = replace(rows[first], name=rows[second].name) == rows[second]
@@ -106,14 +108,18 @@ def ablate(
     only: Collection[str] = (),
     device: str = "cpu",
 ) -> Outcome:
-    """Trains and scores what is not finished of ``rows`` (of ``only`` these), each with the seeds 0 to ``seeds - 1``.
+    """Train and score the unfinished runs of ``rows`` (or of ``only`` these), each with seeds 0 to ``seeds - 1``.
 
-    ``options.say`` is told one line a run. The table is of all rows, and is written anew after each run.
+    ``options.say`` gets one line a run. The table has all rows and is written again after each run.
+
+    Raises:
+        WrongUse: ``only`` names a recipe that does not exist.
+        RadscribeError: the dataset has no test split. A run that fails is reported in the result instead.
     """
     known = {name: row for row, recipe in rows.items() for name in (row, recipe.name)}
     unknown = sorted(set(only) - set(known))
     if unknown:
-        raise WrongUse(f"--only {unknown[0]}: no such recipe; there are {', '.join(rows)}")
+        raise WrongUse(f"--only {unknown[0]}: no such recipe; choose from {', '.join(rows)}")
     if not dataset.split(SPLIT):
         raise RadscribeError(f"{dataset.folder}: no study in the {SPLIT} split; prepare more studies")
     work = _Work(rows, dataset, out, seeds, options, device)
@@ -123,6 +129,8 @@ def ablate(
 
 
 class _Work:
+    """All runs of an ablation in the folder ``out``."""
+
     def __init__(
         self,
         rows: dict[str, Recipe],
@@ -133,15 +141,15 @@ class _Work:
         device: str,
     ) -> None:
         self.dataset, self.out, self.seeds, self.options, self.device = dataset, out, seeds, options, device
-        # All rows with one seed before any has two: a table of whole columns comes early.
+        # All rows with one seed before any row gets two, so that a table of all rows is there early.
         self.runs = [self._run(row, recipe, seed) for seed in range(seeds) for row, recipe in rows.items()]
         self.names = {row: recipe.name for row, recipe in rows.items()}
 
     def _run(self, row: str, recipe: Recipe, seed: int) -> Run:
         recipe = replace(recipe, generator=replace(recipe.generator, seed=seed))
         content = {
-            "recipe": {**to_mapping(recipe), "name": None},  # what a row is called changes no figure
-            "dataset": self.dataset.origin,  # seeds that other machines have run count
+            "recipe": {**to_mapping(recipe), "name": None},  # the name of a row changes no figure
+            "dataset": self.dataset.origin,  # so that seeds run on other machines count too
             "split": SPLIT,
             "version": __version__,
             "max_steps": self.options.max_steps,
@@ -150,7 +158,7 @@ class _Work:
         return Run(row, seed, recipe, self.out / row / str(seed), key)
 
     def do(self, asked: Sequence[Run]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Does what is left; returns the names of the runs that failed, and of those that another process has."""
+        """Do the unfinished runs; returns the names of those that failed, and of those that another process does."""
         failed: list[str] = []
         left = [run for run in asked if not run.is_finished()]
         self.options.say(f"runs: {len(asked)}, finished before: {len(asked) - len(left)}")
@@ -163,25 +171,30 @@ class _Work:
                 with try_lock(run.folder / "lock") as held:
                     if not held:
                         busy.append(run)
-                    elif not run.is_finished():  # another process may just have done it
-                        try:
-                            told = self._train_and_score(run)
-                        except WrongUse:
-                            raise
-                        except RadscribeError as error:  # one row that diverges costs the others nothing
-                            failed.append(run.name)
-                            self.options.say(f"{run.name}: failed: {error}")
-                            continue
-                        done = sum(other.is_finished() for other in asked)
-                        self.options.say(f"{run.name}: {told} ({done} of {len(asked)})")
-                        self.write_table()
+                    elif not run.is_finished():  # another process may just have finished it
+                        result = self._result(run, failed)
+                        if result is not None:
+                            done = sum(other.is_finished() for other in asked)
+                            self.options.say(f"{run.name}: {result} ({done} of {len(asked)})")
+                            self.write_table()
             if len(busy) == len(left):
                 break
-            left = busy  # whoever had them may have been stopped since
+            left = busy  # the processes that had them may have stopped since
         return tuple(failed), tuple(run.name for run in left)
 
+    def _result(self, run: Run, failed: list[str]) -> str | None:
+        """One line on the run after training and scoring it; None where it fails, which is added to ``failed``."""
+        try:
+            return self._train_and_score(run)
+        except WrongUse:
+            raise
+        except RadscribeError as error:  # a row that diverges does not stop the others
+            failed.append(run.name)
+            self.options.say(f"{run.name}: failed: {error}")
+            return None
+
     def _clear(self, run: Run) -> None:
-        """Takes away what a process that was killed at its very end has left of a finished run."""
+        """Remove the work folder that a process killed at its very end has left beside a finished run."""
         with try_lock(run.folder / "lock") as held:
             if held:
                 shutil.rmtree(run.folder / "work", ignore_errors=True)
@@ -193,15 +206,14 @@ class _Work:
         options = replace(self.options, resume=True, say=lambda line: None, generator_cache=work)
         checkpoint = train(run.recipe, self.dataset, work / "checkpoint", options)
         began = time.monotonic()
-        reporter = load_reporter(checkpoint, self.device)
-        with threads(reporter.threads):
+        with drafting(checkpoint, self.device) as reporter:
             card = score_drafts(reporter, self.dataset)
-        # The time of a training that was interrupted is that of all its parts, but not that of the shared steps.
+        # The time of an interrupted training is the sum of its parts, without the shared steps.
         seconds = {
             "generator": reporter.about["measured"]["generator"]["seconds"],
             "drafting_and_scoring": time.monotonic() - began,
         }
-        (run.folder / RECORD).unlink(missing_ok=True)  # what is no longer true of the scorecard
+        (run.folder / RECORD).unlink(missing_ok=True)  # it would not belong to the new scorecard
         card.save(run.folder)
         for name in KEPT:
             if (checkpoint / name).exists():
@@ -215,16 +227,16 @@ class _Work:
             "recipe": to_mapping(run.recipe),
         }
         write_json(run.folder / RECORD, record)
-        shutil.rmtree(work)  # a generator that has been scored is not needed again
+        shutil.rmtree(work)  # a scored generator is not needed again
         return f"{sum(seconds.values()) / 60:.1f} min, micro-F1 {card.clinical.micro.f1.value:.3f}"
 
     def write_table(self) -> str | None:
-        """Writes the table of all finished runs and returns it as Markdown; None where none is finished."""
+        """Write the table of all finished runs and return it as Markdown; None where none is finished."""
         with lock(self.out / "table.lock"):
             finished = [self._finished(run) for run in self.runs if run.is_finished()]
             if not finished:
                 return None
-            training = np.array([study.labels for study in self.dataset.split("train")])
+            training = states_of(self.dataset.split("train"))
             names = list(self.names.values())
             table = compared(finished, names, self.names[FULL], self.seeds, rare_columns(training))
             return save(table, self.out)
@@ -237,24 +249,11 @@ class _Work:
 
 
 def score_drafts(reporter: Reporter, dataset: PreparedDataset) -> Scorecard:
-    """The scorecard of the drafts of the whole test split, without controls; true labels where the dataset has them."""
-    section = reporter.system.config.section
-    studies = dataset.split(SPLIT)
-    _, reports = see_and_write(reporter, dataset, studies)
-    drafts = {study.study_id: report for study, report in zip(studies, reports, strict=True)}
-    phantoms = dataset.manifest["settings"]["source"] == "phantom"  # their labels are true ones, not read from text
-    card = score(
-        drafts,
-        {study.study_id: study.report(section) for study in studies},
-        true_labels={study.study_id: study.labels for study in studies} if phantoms else None,
-        patients={study.study_id: study.patient_id for study in studies},
-        split=SPLIT,
-        section=section,
-        metrics=METRICS,
-        notice="weakly paired" if dataset.manifest.get("weakly_paired") else None,
-    )
-    rows = card.per_study
-    training = np.array([study.labels for study in dataset.split("train")])
+    """The scorecard of the drafts of the whole test split, without controls and without METEOR."""
+    references = SplitReferences.of(dataset, SPLIT, reporter.system.config.section)
+    _, reports = evidence_and_reports(reporter, dataset, references.studies)
+    card = references.score(reports)
+    rows, training = card.per_study, states_of(dataset.split("train"))
     about = {"model": reporter.system.config.name, "fingerprint": reporter.fingerprint, "dataset": dataset.fingerprint}
     return replace(
         card,

@@ -1,4 +1,4 @@
-"""The runs of an ablation compared: figures over seeds, and each row tested against the full system."""
+"""Compare the runs of an ablation: figures over seeds, and each row tested against the full system."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from radscribe.labels.conditions import CHEXBERT_CONDITIONS
 from radscribe.metrics.clinical import condition_sums, macro, micro
 from radscribe.metrics.significance import Floats, PairedTest, holm, paired_test
 
-# Figures that are tested, the rare one only where the training split has rare conditions.
+# Figures that are tested; the rare one only where the training split has rare conditions.
 MICRO, RARE = "micro_f1", "rare_macro_f1"
 OF_SCORECARD = (MICRO, "macro_f1", "bleu_4", "rouge_l")
 FIGURES = (MICRO, "macro_f1", RARE, "bleu_4", "rouge_l")
@@ -23,55 +23,56 @@ FIGURES = (MICRO, "macro_f1", RARE, "bleu_4", "rouge_l")
 
 @dataclass(frozen=True)
 class Finished:
-    """One scored run: ``parameters`` of its generator in millions, ``minutes`` it took without the shared steps."""
+    """One scored run."""
 
     row: str
     seed: int
-    parameters: float
-    minutes: float
+    parameters: float  # of the generator, in millions
+    minutes: float  # without the shared steps
     card: SavedScorecard
 
 
 @dataclass(frozen=True)
 class AgainstFull:
-    """The full system less the row, and the p-value adjusted by Holm over all rows."""
+    """A figure of the full system minus that of the row."""
 
     test: PairedTest
-    adjusted: float
+    adjusted: float  # p-value adjusted by Holm's method over all rows
 
 
 @dataclass(frozen=True)
 class RowFigures:
-    """One row: ``seeds`` that are finished, and for each of them its ``figures`` and ``minutes``, in the same order."""
+    """The finished runs of one row."""
 
     name: str
     seeds: tuple[int, ...]
-    parameters: float
-    minutes: tuple[float, ...]
-    figures: Mapping[str, tuple[float, ...]]
-    tests: Mapping[str, AgainstFull]
+    parameters: float  # of the generator, in millions
+    minutes: tuple[float, ...]  # one a seed
+    figures: Mapping[str, tuple[float, ...]]  # by name, one value a seed
+    tests: Mapping[str, AgainstFull]  # by figure; none for the full system itself
 
 
 @dataclass(frozen=True)
 class AblationTable:
-    """All rows with at least one finished seed; ``unfinished`` names those without, ``wanted`` says how many seeds."""
+    """The rows with at least one finished seed, compared with the full system."""
 
     rows: tuple[RowFigures, ...]
-    full: str
-    unfinished: tuple[str, ...]
-    wanted: int
-    rare: tuple[str, ...]
+    full: str  # the name of the full system's row
+    unfinished: tuple[str, ...]  # rows without a finished seed
+    wanted: int  # seeds of each row
+    rare: tuple[str, ...]  # conditions
     studies: int
     resamples: int
-    unit: str
+    unit: str  # what is resampled: "study" or "patient"
 
     @property
     def figures(self) -> tuple[str, ...]:
+        """The names of the figures that the table shows."""
         return tuple(name for name in FIGURES if name in self.rows[0].figures)
 
 
 def rare_columns(training_states: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The columns of the 14 conditions that few training studies (states ``N x 14`` or ``N x 18``) state."""
+    """The columns of those of the 14 conditions that few training studies (states ``N x 14`` or ``N x 18``) state."""
     return frequency_bands(training_states)[0][1]
 
 
@@ -80,14 +81,15 @@ def compared(
 ) -> AblationTable:
     """The table of ``finished`` runs, in the order of ``names``; ``rare`` are columns of conditions.
 
-    A test compares means over seeds, on the same resamples of patients for every run.
+    A test compares means over seeds, on the same resamples of patients for every run. Raises ``WrongUse`` for runs
+    that scored different studies.
     """
     draws = [_draws(run.card, rare) for run in finished]
     of_row = {name: [place for place, run in enumerate(finished) if run.row == name] for name in names}
     of_row = {name: sorted(places, key=lambda place: finished[place].seed) for name, places in of_row.items() if places}
     ids = finished[0].card.rows.study_ids
     if any(run.card.rows.study_ids != ids for run in finished):
-        raise WrongUse("the runs have scored other studies each; run those again whose data have changed")
+        raise WrongUse("ablation: the runs scored different studies; repeat those whose data have changed")
     tests: dict[str, dict[str, AgainstFull]] = {name: {} for name in of_row}
     others = [name for name in of_row if name != full and full in of_row]
     for figure in draws[0]:

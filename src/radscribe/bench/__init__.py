@@ -1,1 +1,1 @@
-"""Speed side by side with what a user would take instead; agreement is measured in the same run."""
+"""Speed beside the tools that a user would otherwise take; agreement is measured in the same run."""

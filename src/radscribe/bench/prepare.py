@@ -1,4 +1,4 @@
-"""How fast JPEG films become the squares that a dataset stores, beside Pillow decoding each of them whole."""
+"""Measure how fast JPEG films become the squares that a dataset stores, beside Pillow decoding each film in full."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from radscribe.data.sources.phantom import phantom_source
 from radscribe.imaging.film import fit, read_film
 from radscribe.imaging.levels import Pixels
 
-# A detector of MIMIC-CXR: rows and columns, and the quality its films were given out in.
+# A detector of MIMIC-CXR: rows and columns, and the JPEG quality of the published films.
 DETECTOR = (3056, 2544)
 QUALITY = 95
-# Of 255: with it a file is as large as one of MIMIC-CXR-JPG in the mean, 1.5 MB; without, it would decode faster.
+# Noise in grey levels of 255: with it a file is as large as the mean of MIMIC-CXR-JPG, 1.5 MB; without it decoding
+# would be faster.
 GRAIN = 1.6
 
 
 def detector_films(count: int) -> list[bytes]:
-    """JPEG files of ``count`` phantom films at a detector's size, with its grain."""
+    """JPEG files of ``count`` synthetic films at a detector's size, with noise."""
     random = np.random.default_rng(0)
     films = []
     for task in phantom_source(count, seed=0, lateral_share=0.0).studies(Path()):
@@ -41,12 +42,12 @@ def jpeg_files(folder: Path, most: int) -> list[bytes]:
     """The first ``most`` JPEG files below ``folder``; raises ``WrongUse`` where there is none."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))[:most]
     if not paths:
-        raise WrongUse(f"{folder}: there is no JPEG file in it; leave --images out to measure on phantoms")
+        raise WrongUse(f"{folder}: there is no JPEG file in it; leave out --images to measure synthetic films")
     return [path.read_bytes() for path in paths]
 
 
 def measure(films: Sequence[bytes], size: int, repeats: int) -> SpeedRow:
-    """Median seconds a film on one core, both ways, and how far the squares (size x size) differ."""
+    """Median seconds per film on one core, both ways, and how much the squares (``size`` x ``size`` pixels) differ."""
     ratios, ours_s, theirs_s = [], [], []
     ours: list[Pixels] = []
     theirs: list[Pixels] = []

@@ -1,8 +1,7 @@
-"""Rows of a speed table, as JSON for programs and as markdown for readers."""
+"""Write the rows of a speed table, as JSON for programs and as Markdown for readers."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
+from radscribe.core.files import write_json
 from radscribe.core.version import __version__
 from radscribe.evaluation.scorecard.tables import table
 
@@ -21,23 +21,20 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class SpeedRow:
-    """One part beside one peer (``None``: there is none): median seconds of both, and how well results agree.
-
-    ``asked`` is what the ratio should be at least; ``floor_s`` what merely splitting the texts into words takes.
-    """
+    """The speed of one part of radscribe beside a peer."""
 
     part: str
-    peer: str | None
+    peer: str | None  # None where there is none
     setting: str
-    ours_s: float
+    ours_s: float  # median seconds
     peer_s: float | None
-    agreement: str
-    asked: float | None = None
-    floor_s: float | None = None
+    agreement: str  # of the results, in words
+    asked: float | None = None  # what ``ratio`` should be at least
+    floor_s: float | None = None  # seconds for merely splitting the texts into words
 
     @property
     def ratio(self) -> float | None:
-        """How many times as long the peer takes."""
+        """The peer's time divided by ours."""
         return None if self.peer_s is None else self.peer_s / self.ours_s
 
 
@@ -52,12 +49,12 @@ def seconds(run: Callable[[], Result], repeats: int) -> tuple[float, Result]:
 
 
 def machine() -> str:
-    """What the figures were measured on, in words."""
+    """The machine that figures are measured on, in words."""
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
 
 
 def markdown(rows: Sequence[SpeedRow]) -> str:
-    """A table for readers."""
+    """The rows as a Markdown table."""
     head = ("part", "peer", "setting", "ours, s", "peer, s", "times faster", "asked", "agreement")
     cells = [
         (
@@ -76,14 +73,11 @@ def markdown(rows: Sequence[SpeedRow]) -> str:
 
 
 def save(rows: Sequence[SpeedRow], path: Path) -> None:
-    """Write ``speed.json``; raises ``OSError`` as the disk does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the rows as JSON, whole or not at all; raises ``RadscribeError`` where the disk refuses."""
     content = {
         "format": FORMAT,
         "radscribe_version": __version__,
         "machine": machine(),
         "rows": [{**asdict(row), "ratio": row.ratio} for row in rows],
     }
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    write_json(path, content, indent=2)

@@ -1,4 +1,4 @@
-"""`radscribe generate`: files in, one JSON line out for each, drafted or refused; a bad file never stops the rest."""
+"""Draft many files, one JSON line each: the draft, or why the file was refused; a bad file never stops the rest."""
 
 from __future__ import annotations
 
@@ -26,22 +26,30 @@ FILM_SUFFIXES = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"}
 
 
 def draft_line(draft: Draft) -> dict[str, Any]:
-    """A draft as the JSON object that other programs read."""
+    """The JSON object of a draft, for other programs."""
     return {"format": DRAFT_FORMAT, "radscribe_version": __version__, **asdict(draft)}
 
 
 def generate_files(
     reporter: Reporter, paths: Sequence[Path], out: Path | None, pictures: Path | None, lateral: Path | None = None
 ) -> int:
-    """Drafts each file in order, writes each line as soon as it is known, and returns how many were refused.
+    """Draft each file in order, write each line as soon as it is drafted, and return how many files were refused.
 
-    ``lateral`` is the second film of the one file that is drafted then.
+    Args:
+        paths: films; a folder stands for the films in it.
+        out: the file of JSON lines; by default they are printed.
+        pictures: a folder for pictures of the drafts.
+        lateral: the second film of the study, where ``paths`` is one frontal film.
+
+    Raises:
+        WrongUse: a folder without films, or a lateral film that the model or the number of files does not allow.
+        RadscribeError: a picture cannot be written.
     """
     files = list(_films(paths))
     if lateral is not None and (len(files) != 1 or reporter.system.config.views == 1):
         raise WrongUse(
-            f"--lateral {lateral}: it goes with one frontal film and a model of two views; here are {len(files)} films "
-            f"and a model of {reporter.system.config.views}"
+            f"--lateral {lateral}: needs one frontal film and a model of two views, not {len(files)} films and "
+            f"{reporter.system.config.views} view(s); leave it out or give these"
         )
     names = study_ids(files)
     refused = 0
@@ -78,12 +86,14 @@ def _drawn(draft: Draft, view: NDArray[np.uint8], pictures: Path) -> Draft:
         draft = draw_maps(draft, view, pictures)
         draw_draft(draft, view, pictures / f"{draft.study_id}.png")
     except OSError as error:
-        raise RadscribeError(f"{pictures}: {error.strerror or error}; the drafts before it are kept") from error
+        raise RadscribeError(
+            f"{pictures}: {error.strerror or error}; free some space, earlier drafts are kept"
+        ) from error
     return draft
 
 
 def study_ids(files: Sequence[Path]) -> list[str]:
-    """A name for each file: its own without the ending, numbered where it stands twice."""
+    """A name for each file: the file's without ending, numbered where it is repeated."""
     names: list[str] = []
     taken: set[str] = set()
     for path in files:
@@ -100,7 +110,7 @@ def _films(paths: Sequence[Path]) -> Iterator[Path]:
         if path.is_dir():
             found = sorted(file for file in path.rglob("*") if file.suffix.lower() in FILM_SUFFIXES)
             if not found:
-                raise WrongUse(f"{path}: no DICOM, PNG or JPEG file is in this folder; name the films themselves")
+                raise WrongUse(f"{path}: the folder has no DICOM, PNG or JPEG file; name the films themselves")
             yield from found
         else:
             yield path

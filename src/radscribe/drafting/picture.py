@@ -1,4 +1,4 @@
-"""A draft as a picture: the film, and for each sentence its heat map and its reference."""
+"""Draw a draft: the film, and for each sentence its heat map and its reference."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from radscribe.core.files import replaced
 from radscribe.core.records import Draft
 
 COLUMNS = 4
 
 
 def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
-    """Writes a PNG of ``draft`` over the model's ``view`` (crop x crop) of its film."""
+    """Write a PNG of ``draft`` over the model's ``view`` (crop x crop) of its film.
+
+    Raises ``OSError`` as the disk does.
+    """
     panels = 1 + len(draft.sentences)
     rows = -(-panels // COLUMNS)
     figure = Figure(figsize=(3.6 * COLUMNS, 4.9 * rows + 0.5), layout="constrained")
@@ -34,8 +38,8 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
             stated = "; ".join(f"{name}: {state}" for name, state in sentence.conditions.items())
             lines.append(textwrap.fill(stated, 52))
         if sentence.reference:
-            told = f": “{sentence.reference.sentence}”" if sentence.reference.sentence else ""
-            reference = f"nearest {sentence.reference.study_id} ({sentence.reference.similarity:.2f}){told}"
+            quoted = f": “{sentence.reference.sentence}”" if sentence.reference.sentence else ""
+            reference = f"nearest {sentence.reference.study_id} ({sentence.reference.similarity:.2f}){quoted}"
             lines.append(textwrap.fill(reference, 52))
         if sentence.slots:
             used = "; ".join(
@@ -47,21 +51,26 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
         f"{draft.study_id}   ·   {draft.model['name']} {draft.model['fingerprint'][:12]}   ·   {draft.notice}",
         fontsize=9,
     )
-    figure.savefig(path, dpi=100, bbox_inches="tight", pad_inches=0.1)  # the last row may hold more lines than the rest
+    with replaced(path) as file:  # "tight", because the last row may have more lines than the others
+        figure.savefig(file, format="png", dpi=100, bbox_inches="tight", pad_inches=0.1)
 
 
 def draw_maps(draft: Draft, view: NDArray[np.uint8], folder: Path) -> Draft:
-    """``draft`` whose sentences name the files of their maps, drawn over ``view`` into ``folder`` one by one."""
+    """``draft`` with the file of each sentence's map, drawn over ``view`` (crop x crop) into ``folder``.
+
+    Raises ``OSError`` as the disk does.
+    """
     sentences = []
     for number, sentence in enumerate(draft.sentences, 1):
         path = folder / f"{draft.study_id}-map-{number}.png"
-        Image.fromarray(heat_over_film(np.array(sentence.attention), view)).save(path)
+        with replaced(path) as file:
+            Image.fromarray(heat_over_film(np.array(sentence.attention), view)).save(file, "PNG")
         sentences.append(replace(sentence, map=str(path)))
     return replace(draft, sentences=tuple(sentences))
 
 
 def heat_over_film(attention: NDArray[np.float64], view: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The film in grey with the attention map (h x w) laid over it in colour: H x W x 3."""
+    """The film ``view`` (H x W) in grey with the ``attention`` map (h x w) over it in colour: H x W x 3."""
     low, high = float(attention.min()), float(attention.max())
     scaled = (attention - low) / (high - low) if high > low else np.zeros_like(attention)
     smooth = Image.fromarray((scaled * 255).astype(np.uint8)).resize(view.shape[::-1], Image.Resampling.BICUBIC)

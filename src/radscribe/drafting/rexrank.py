@@ -1,9 +1,7 @@
-"""ReXrank's files: its studies in, the same studies with our drafts out."""
+"""Draft the studies of a ReXrank file, and write them back with the drafts."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,40 +10,39 @@ from typing import Any
 from tqdm import tqdm
 
 from radscribe.core.errors import WrongUse
+from radscribe.core.files import read_given_json, write_json
 from radscribe.drafting.reporter import Reporter
 from radscribe.imaging.refusal import RefusedFilm
 
 PREDICTION = "model_prediction"
-SAVED_EVERY = 50
+SAVED_EVERY = 50  # studies
 
 
 def read_studies(path: Path) -> dict[str, dict[str, Any]]:
     """The studies of a ReXrank file by id.
 
-    Raises ``WrongUse``: one line, for a file that is no such JSON or a study without an image path.
+    Raises ``WrongUse``, in one line, for a file that is not such JSON, or a study without an image path.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise WrongUse(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise WrongUse(f"{path}: it is no JSON") from None
-    if not isinstance(found, dict) or not all(isinstance(study, dict) for study in found.values()):
-        raise WrongUse(f"{path}: it must be one JSON object from study id to study")
-    without = [study_id for study_id, study in found.items() if not _image(study)]
-    if without:
-        raise WrongUse(f"{path}: study {without[0]} has neither key_image_path nor image_path")
+    found = read_given_json(path, "give a ReXrank file, one JSON object from study id to study")
+    for study_id, study in found.items():
+        if not isinstance(study, dict):
+            raise WrongUse(f"{path}: study {study_id} is not a JSON object; give ReXrank's input file")
+        if not _image(study):
+            raise WrongUse(f"{path}: study {study_id} has neither key_image_path nor image_path; give it one")
     return found
 
 
 def draft_studies(reporter: Reporter, studies: Mapping[str, Mapping[str, Any]], images: Path, out: Path) -> int:
     """Draft each study from its key image, below ``images``, into ``out``; returns how many films were refused.
 
-    Studies that ``out`` holds already stay, so that an interrupted run goes on. Raises ``OSError`` as the disk does.
+    Studies that ``out`` has already stay as they are, so that an interrupted run continues.
+
+    Raises:
+        WrongUse: ``out`` exists and is not a ReXrank file.
+        RadscribeError: the disk refuses.
     """
     done = read_studies(out) if out.exists() else {}
     refused = 0
-    out.parent.mkdir(parents=True, exist_ok=True)
     waiting = [study_id for study_id in studies if PREDICTION not in done.get(study_id, {})]
     for count, study_id in enumerate(tqdm(waiting, desc="drafting", disable=None, leave=False), start=1):
         path = images / _image(studies[study_id]).lstrip("/")
@@ -56,18 +53,12 @@ def draft_studies(reporter: Reporter, studies: Mapping[str, Mapping[str, Any]], 
             report, refused = "", refused + 1
         done[study_id] = {**studies[study_id], PREDICTION: report}
         if count % SAVED_EVERY == 0:
-            _save(done, out)
-    _save(done, out)
+            write_json(out, done, indent=2)
+    write_json(out, done, indent=2)
     return refused
 
 
 def _image(study: Mapping[str, Any]) -> str:
-    """The path of the frontal film, else of the first one, "" where there is none."""
+    """The path of the key image, else of the first image, "" where there is none."""
     paths = study.get("image_path") or [""]
     return str(study.get("key_image_path") or (paths if isinstance(paths, str) else paths[0]))
-
-
-def _save(studies: Mapping[str, Any], out: Path) -> None:
-    part = out.with_name(out.name + ".part")
-    part.write_text(json.dumps(studies, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, out)

@@ -1,8 +1,8 @@
-"""The rule labeler beside the MeSH tags that people gave the IU X-Ray reports.
+"""Compare the rule labeler with the MeSH tags that human indexers gave the IU X-Ray reports.
 
-Tags name what a report calls present or possible, so a condition counts as stated when the labeler finds it positive
-or uncertain. Half of the reports, by hash of their id, are *open*: rules may be written with them in sight. The other
-half is *sealed*: it is only ever counted, and its counts are what is published. In ``docs/results/labeler.md``:
+Tags name what a report calls present or possible, so a condition counts as stated where the labeler finds it positive
+or uncertain. Half of the reports, by hash of their id, are *open*: rules may be written by looking at them. The other
+half is *sealed*: it is only counted, and its counts are the published ones. In ``docs/results/labeler.md``:
 
     python -m radscribe.evaluation.mesh_agreement NLMCXR_reports.tgz > docs/results/labeler.md
 """
@@ -25,9 +25,9 @@ from radscribe.labels.rules import label_report
 from radscribe.metrics.clinical import condition_sums, micro, precision_recall_f1
 from radscribe.metrics.significance import Resampling, interval
 
-# Tags by the labeler's own conventions: a scar is an opacity, fibrosis "pleural other", clips are no support device,
-# and (below) a calcified nodule is no lesion.
-# Tags that no convention decides ("density", "bronchovascular markings", "calcinosis of the lung") count for nothing.
+# Tags by the labeler's own conventions: a scar is an opacity, fibrosis is "pleural other", clips are not a support
+# device, and (below) a calcified nodule is not a lesion.
+# Tags that no convention assigns ("density", "bronchovascular markings", "calcinosis of the lung") are ignored.
 TAGS: dict[str, str] = {
     "enlarged cardiomediastinum": r"mediastinum/(?!.*lymph nodes).*(?:enlarged|prominent)",
     "cardiomegaly": r"cardiomegaly|cardiac shadow/.*(?:enlarged|borderline)|heart/.*enlarged",
@@ -63,12 +63,12 @@ def tagged_conditions(tags: Iterable[str]) -> frozenset[int]:
 
 
 def is_sealed(report_id: str) -> bool:
-    """Whether a report is of the half that rules are never written with."""
+    """Whether a report is in the half that rules are never written by."""
     return int(hashlib.sha256(report_id.encode()).hexdigest(), 16) % 2 == 1
 
 
 def agreement_table(reports: Sequence[IuReport]) -> str:
-    """A markdown table of the labeler's precision, recall and F1 for the tags of ``reports``, by condition."""
+    """A Markdown table of the labeler's precision, recall and F1 for the tags of ``reports``, by condition."""
     states = np.array([label_report(report.section("both")) for report in reports])
     stated = np.isin(states, (POSITIVE, UNCERTAIN))
     true = np.zeros_like(stated)
@@ -88,7 +88,7 @@ def agreement_table(reports: Sequence[IuReport]) -> str:
 
 
 def page(archive: Path) -> str:
-    """Both halves as markdown; raises ``RadscribeError`` for a file that is not the collection's archive."""
+    """Both halves as Markdown; raises ``RadscribeError`` for a file that is not the collection's archive."""
     reports = [
         report
         for report in read_reports(archive)
@@ -98,7 +98,7 @@ def page(archive: Path) -> str:
         sealed: [report for report in reports if is_sealed(report.report_id) is sealed] for sealed in (True, False)
     }
     if not all(halves.values()):
-        raise RadscribeError(f"{archive}: no tagged report is in it")
+        raise RadscribeError(f"{archive}: it holds no tagged report; give NLMCXR_reports.tgz")
     return "\n\n".join(
         f"{'Sealed' if sealed else 'Open'} half, {len(half):,} reports\n\n{agreement_table(half)}"
         for sealed, half in halves.items()

@@ -1,6 +1,6 @@
-"""Figures of the RadEval package, computed by a Python environment of its own since its pins conflict with ours.
+"""Compute figures of the RadEval package in its own Python environment, since its pinned versions conflict with ours.
 
-RadGraph F1, BERTScore, RadCliQ, GREEN and RaTEScore need models that RadEval fetches; nothing of it is imported here.
+RadGraph F1, BERTScore, RadCliQ, GREEN and RaTEScore need models that RadEval downloads; nothing of it is imported here.
 Make the environment once: ``python3 -m venv radeval; radeval/bin/pip install 'radeval>=2'``.
 """
 
@@ -23,8 +23,8 @@ from radscribe.metrics.significance import Floats, interval
 
 RADEVAL_METRICS = ("radgraph", "bertscore", "radcliq", "green", "ratescore")
 
-# What the other environment runs. One metric at a time, so that one that fails (no network for its model, too little
-# memory) loses no other; results go to a file because the models print as they please.
+# The program that the other environment runs: one metric at a time, so that one that fails (no network for its model,
+# too little memory) does not stop the others; results go to a file because the models print to the output stream.
 DRIVER = """
 import json, sys
 from importlib.metadata import version
@@ -54,11 +54,11 @@ answer({"version": version("radeval"), "values": values, "errors": errors})
 
 @dataclass(frozen=True)
 class RadEvalScores:
-    """``values``: for each figure ``N`` numbers in the order asked; ``errors``: why a metric gave none."""
+    """RadEval's figures of ``N`` pairs of reports."""
 
     version: str
-    values: Mapping[str, Floats]
-    errors: Mapping[str, str]
+    values: Mapping[str, Floats]  # by figure, N numbers each in the order of the pairs
+    errors: Mapping[str, str]  # by metric, why it has no figure
 
 
 def run_radeval(
@@ -80,23 +80,25 @@ def run_radeval(
         content = {"metrics": list(metrics), "hypotheses": list(hypotheses), "references": list(references)}
         asked.write_text(json.dumps(content), encoding="utf-8")
         command = [str(python), "-c", DRIVER, str(asked), str(answered)]
-        # Its bars are for a terminal; elsewhere what its models print is noise.
-        told = None if sys.stderr.isatty() else subprocess.DEVNULL
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=told, check=False)
+        # Its progress bars are for a terminal; elsewhere the output of its models is noise.
+        errors = None if sys.stderr.isatty() else subprocess.DEVNULL
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=errors, check=False)
         if done.returncode or not answered.is_file():
-            raise RadscribeError(f"{python}: RadEval ended with exit code {done.returncode} and no answer")
+            raise RadscribeError(
+                f"{python}: RadEval ended with exit code {done.returncode} and no answer; run it alone"
+            )
         answer = json.loads(answered.read_text(encoding="utf-8"))
     if "failed" in answer:
         raise RadscribeError(f"{python}: {answer['failed']}; install it with {python} -m pip install 'radeval>=2'")
     values = {key: np.array(column) for found in answer["values"].values() for key, column in found.items()}
     wrong = [key for key, column in values.items() if column.shape != (len(hypotheses),)]
     if wrong:
-        raise RadscribeError(f"RadEval {answer['version']} gave no number a study for {wrong[0]}; use radeval 2")
+        raise RadscribeError(f"RadEval {answer['version']}: {wrong[0]} has not one number a study; use radeval 2")
     return RadEvalScores(answer["version"], values, answer["errors"])
 
 
 def with_radeval(card: Scorecard, scores: RadEvalScores) -> Scorecard:
-    """The scorecard with RadEval's figures, each the mean over studies with its interval; a failed one says why.
+    """The scorecard with RadEval's figures, each the mean over studies with its interval, or the reason it is missing.
 
     ``scores`` must be in the order of ``card.per_study.study_ids``.
     """

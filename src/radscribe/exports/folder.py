@@ -17,15 +17,15 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from radscribe.core import files
 from radscribe.core.errors import RadscribeError
-from radscribe.core.files import read_json, sha256_of, written_whole
+from radscribe.core.files import PARTIAL, read_json, replaced, sha256_of, written_whole
 from radscribe.core.records import Study, View
 from radscribe.core.version import __version__
 from radscribe.data.dataset import PreparedDataset
 
 FORMAT = "radscribe-export/1"
 RECORD = "export.json"
-PARTIAL = ".partial"
 # Pillow's settings by film suffix; repositories that expect MIMIC-CXR-JPG's suffix get its quality.
 ENCODINGS: Mapping[str, Mapping[str, Any]] = {"png": {"format": "PNG"}, "jpg": {"format": "JPEG", "quality": 95}}
 
@@ -125,18 +125,17 @@ def _finish(out: Path, partial: Path, record: Mapping[str, Any]) -> None:
 
 
 def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    with written_whole(folder / RECORD) as file:
-        file.write((json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    files.write_json(folder / RECORD, record, indent=2)
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON on one line: an annotation may hold hundreds of thousands of entries."""
-    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+    files.write_json(path, content, indent=None)
 
 
 def write_rows(path: Path, rows: Tensor, lines: bool = True) -> None:
     """Write N x w numbers, rounded to six digits, as JSON lines (one list per line) or one JSON list of lists."""
-    with path.open("w", encoding="utf-8") as file:
+    with replaced(path) as draft, draft.open("w", encoding="utf-8") as file:
         file.write("" if lines else "[")
         for number, row in enumerate(rows):
             between = "" if not number else "\n" if lines else ",\n"

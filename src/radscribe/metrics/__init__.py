@@ -1,1 +1,1 @@
-"""Pure figures of reports, without a model."""
+"""Figures of reports against references, computed without a model."""

@@ -1,8 +1,8 @@
-"""Clinical figures: precision, recall and F1 of the conditions two sets of reports state.
+"""Compute clinical figures: precision, recall and F1 of the conditions that two sets of reports state.
 
-Positive means state 1 only, unless the policy for uncertain statements says otherwise: blank and negative are never
-"stated". 0 / 0 = 0. Example-based averaging is PromptMRG's (Jin et al., 2024, arXiv:2308.12604); the five conditions
-are those of CheXbert-5.
+Positive means state 1 only, unless the policy for uncertain statements says otherwise; blank and negative never count
+as stated. 0 / 0 = 0. Sources: example-based averaging is PromptMRG's (Jin et al., 2024, arXiv:2308.12604); the five
+conditions are those of CheXbert-5.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from radscribe.metrics.significance import (
 )
 
 Outcomes = NDArray[np.int64]
-# What an uncertain statement is: none (PromptMRG, R2GenCMN), a positive one (ORGan), or a class beside positive.
+# An uncertain statement counts as negative (PromptMRG, R2GenCMN), as positive (ORGan), or as a class of its own.
 Uncertain = Literal["negative", "positive", "own"]
 
 AVERAGES = ("micro", "macro", "example", "micro_5", "macro_5")
@@ -37,6 +37,8 @@ FIVE = [CHEXBERT_CONDITIONS.index(name) for name in FIVE_CONDITIONS]
 
 @dataclass(frozen=True)
 class Scores:
+    """Precision, recall and F1, each with its interval."""
+
     precision: Figure
     recall: Figure
     f1: Figure
@@ -44,9 +46,9 @@ class Scores:
 
 @dataclass(frozen=True)
 class ConditionScores(Scores):
-    """Scores of one condition with the counts behind them; ``support`` is how many references state it."""
+    """Scores of one condition with the counts behind them."""
 
-    support: int
+    support: int  # references that state it
     true_positives: int
     false_positives: int
     false_negatives: int
@@ -70,15 +72,20 @@ def outcomes(
     """True positives, false positives and false negatives of each study and condition.
 
     States are ``N x 14`` or ``N x 18`` (the last four are left out); the result is ``N x 14 x 3`` of 0 and 1. Where
-    uncertain is a class of its "own", positive and uncertain are a decision each and their outcomes are added.
+    uncertain is a class of its "own", positive and uncertain are one decision each and their outcomes are added.
+
+    Raises:
+        WrongUse: an unknown policy, states of another shape, or different numbers of studies.
     """
     if uncertain not in get_args(Uncertain):
         raise WrongUse(f"uncertain policy {uncertain!r} is not one of {', '.join(get_args(Uncertain))}")
     for rows in (hypothesis_states, reference_states):
         if rows.ndim != 2 or rows.shape[1] < CHEXBERT_COUNT:
-            raise WrongUse(f"states of shape {rows.shape}: give studies x 14 or studies x 18")
+            raise WrongUse(f"states of shape {rows.shape}: not usable; give studies x 14 or studies x 18")
     if len(hypothesis_states) != len(reference_states):
-        raise WrongUse(f"{len(hypothesis_states)} hypotheses for {len(reference_states)} references: give one a study")
+        raise WrongUse(
+            f"{len(hypothesis_states)} hypotheses for {len(reference_states)} references; give one for each study"
+        )
     classes = {"negative": [[POSITIVE]], "positive": [[POSITIVE, UNCERTAIN]], "own": [[POSITIVE], [UNCERTAIN]]}
     found = np.zeros((len(hypothesis_states), CHEXBERT_COUNT, 3), dtype=np.int64)
     for states in classes[uncertain]:
@@ -88,7 +95,7 @@ def outcomes(
 
 
 def precision_recall_f1(counts: NDArray[np.number]) -> Floats:
-    """Counts ``... x (tp, fp, fn)`` to ``... x (precision, recall, F1)``."""
+    """Precision, recall and F1 (``... x 3``) of true positives, false positives and false negatives (``... x 3``)."""
     hits, false_alarms, misses = np.moveaxis(np.asarray(counts, dtype=np.float64), -1, 0)
     return np.stack(
         [
@@ -106,12 +113,12 @@ def condition_sums(studies: Outcomes, resampling: Resampling) -> Floats:
 
 
 def micro(sums: Floats) -> Floats:
-    """Sums ``... x C x 3`` to precision, recall and F1 over all decisions, ``... x 3``."""
+    """Precision, recall and F1 over all decisions (``... x 3``) of sums ``... x C x 3``."""
     return precision_recall_f1(sums.sum(axis=-2))
 
 
 def macro(sums: Floats) -> Floats:
-    """Sums ``... x C x 3`` to the means over conditions of precision, recall and F1, ``... x 3``."""
+    """The means over conditions of precision, recall and F1 (``... x 3``) of sums ``... x C x 3``."""
     means: Floats = precision_recall_f1(sums).mean(axis=-2)
     return means
 
@@ -122,7 +129,10 @@ def score_states(
     resampling: Resampling | None = None,
     uncertain: Uncertain = "negative",
 ) -> Clinical:
-    """All clinical figures of ``N x 14`` or ``N x 18`` states, each with its bootstrap interval."""
+    """All clinical figures of ``N x 14`` or ``N x 18`` states, each with its bootstrap interval.
+
+    Raises ``WrongUse`` as ``outcomes`` does.
+    """
     resampling = resampling or Resampling()
     studies = outcomes(hypothesis_states, reference_states, uncertain)
     sums = condition_sums(studies, resampling)
@@ -160,9 +170,14 @@ def f1_parts(studies: Outcomes) -> Additive:
 
 
 def compare_micro_f1(first: Outcomes, second: Outcomes, resampling: Resampling | None = None) -> PairedTest:
-    """Paired bootstrap of the micro-F1 of two systems on the same studies (outcomes ``N x C x 3`` each)."""
+    """Paired bootstrap of the micro-F1 of two systems on the same studies (outcomes ``N x C x 3`` each).
+
+    Raises ``WrongUse`` where the shapes differ.
+    """
     if first.shape != second.shape:
-        raise WrongUse(f"outcomes of shape {first.shape} and {second.shape}: compare systems on the same studies")
+        raise WrongUse(
+            f"outcomes of shape {first.shape} and {second.shape}: not the same studies; compare systems on the same"
+        )
     resampling = resampling or Resampling()
     values = [micro(condition_sums(studies, resampling))[:, 2] for studies in (first, second)]
     return paired_test(values[0], values[1])

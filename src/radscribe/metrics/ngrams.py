@@ -1,7 +1,7 @@
-"""N-grams of many texts at once: how often each stands in a hypothesis and in its reference.
+"""Count n-grams of many texts at once: how often each occurs in a hypothesis and in its reference.
 
-Words become numbers, an n-gram the number of its first n - 1 words with its last word; every count is then a count of
-whole numbers, for all texts together: Arrow's hash table numbers them, one sort of each order counts them.
+Words become numbers, and an n-gram the pair of the number of its first n - 1 words and its last word, so that all texts
+are counted together as whole numbers: Arrow's hash table numbers them, and one sort of each order counts them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Words:
-    """The words of ``T`` texts, one text after the other, as numbers less than ``vocabulary``.
-
-    ``lengths`` (``T``) says how many are whose. ``plain``: what parts the words is one space each time, and no text is
-    empty, so that these are the tokens between spaces as well.
-    """
+    """The words of ``T`` texts, one text after the other, as numbers."""
 
     numbers: Integers
-    lengths: Integers
-    vocabulary: int
+    lengths: Integers  # T, the number of words of each text
+    vocabulary: int  # numbers are less than this
+    # Words are separated by exactly one space and no text is empty, so that these are the tokens between spaces too.
     plain: bool
 
     def by_text(self) -> list[list[int]]:
@@ -38,24 +35,20 @@ class Words:
 
 @dataclass(frozen=True)
 class Order:
-    """The distinct n-grams of one order in each of N pairs of texts, all ``K``.
+    """The ``K`` distinct n-grams of one order in each of ``N`` pairs of texts."""
 
-    ``pair`` and ``gram`` say whose and which n-gram it is, ``said`` and ``true`` how often the hypothesis and the
-    reference hold it; ``gram`` is less than ``kinds``.
-    """
-
-    pair: Integers
-    gram: Integers
-    said: Integers
-    true: Integers
+    pair: Integers  # K, the pair that it occurs in
+    gram: Integers  # K, its number, less than ``kinds``
+    said: Integers  # K, how often the hypothesis has it
+    true: Integers  # K, how often the reference has it
     kinds: int
 
 
 def number_words(texts: Sequence[str]) -> Words:
-    """The words of texts, as ``str.split`` parts them."""
-    # An empty text, or a space at either end, leaves two spaces side by side here.
+    """The words of ``T`` texts, as ``str.split`` separates them."""
+    # An empty text, or a space at either end of a text, makes two spaces in a row here.
     joined = f" {' '.join(texts)} "
-    plain = joined.isprintable() and "  " not in joined  # printable: no tab, no line break, no other blank
+    plain = joined.isprintable() and "  " not in joined  # printable: no tab, line break or other white space
     folded = texts if plain else [" ".join(text.split()) for text in texts]
     parts = pc.split_pattern(pa.array(folded, type=pa.string()), " ")
     lengths, words = np.diff(parts.offsets.to_numpy()).astype(np.int64), parts.values
@@ -67,13 +60,13 @@ def number_words(texts: Sequence[str]) -> Words:
 
 
 def count_orders(words: Words, orders: int = 4) -> list[Order]:
-    """The n-grams of orders 1 to ``orders`` in texts that alternate: hypothesis, reference, hypothesis, ..."""
+    """The n-grams of orders 1 to ``orders`` in texts that alternate between hypothesis and reference."""
     text = np.repeat(np.arange(len(words.lengths)), words.lengths)
     rest = np.repeat(np.cumsum(words.lengths), words.lengths) - np.arange(len(text))  # words of its text from here on
     gram, kinds = words.numbers, words.vocabulary
     found = [_order(text, gram, kinds)]
     for further in range(1, orders):
-        # N-grams that run into the next text are numbered like others, which is quicker, and then left out.
+        # N-grams across two texts are numbered like the others, which is faster, and then left out.
         size = max(0, len(text) - further)
         gram, kinds = _numbered(pa.array(gram[:size] * words.vocabulary + words.numbers[further:]))
         whole = np.flatnonzero(rest[:size] > further)
@@ -90,7 +83,7 @@ def _numbered(values: pa.Array) -> tuple[Integers, int]:
 def _order(text: Integers, gram: Integers, kinds: int) -> Order:
     """Counts of the n-grams ``gram``, of texts that alternate between hypotheses and references."""
     keys = ((text >> 1) * kinds + gram) << 1 | text & 1
-    keys.sort(kind="stable")  # pairs stand together, so they are nearly in order already
+    keys.sort(kind="stable")  # pairs are together, so the keys are nearly sorted already
     of_reference, keys = keys & 1, keys >> 1
     bounds = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))[: len(keys)]
     true = np.add.reduceat(of_reference, bounds) if len(bounds) else bounds

@@ -1,6 +1,7 @@
-"""Language figures: corpus BLEU-1..4, METEOR, ROUGE-L and CIDEr, equal to pycocoevalcap's, for all studies at once.
+"""Compute language figures for all studies at once: corpus BLEU-1..4, METEOR, ROUGE-L and CIDEr.
 
-Texts come tokenized by a protocol (``protocols``); nothing here starts Java. Empty hypotheses are scored like others.
+They equal pycocoevalcap's, without Java. Texts must be tokenized by a protocol (``protocols``); empty hypotheses are
+scored like others. Sources: Papineni et al. (2002), Denkowski & Lavie (2014), Lin (2004), Vedantam et al. (2015).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ FIGURES = (*BLEU, "meteor", "rouge_l", "cider")
 METEOR_REASON = "needs the data of pycocoevalcap: pip install 'radscribe[nlg]'"
 WORDLESS_REASON = "the references hold no words"
 
-# pycocoevalcap's own constants: what stands in for smoothing, ROUGE's weight of recall, CIDEr's width of lengths
+# pycocoevalcap's constants: BLEU's smoothing, ROUGE's weight of recall, the width of CIDEr's length penalty.
 SMALL, TINY = 1e-9, 1e-15
 BETA = 1.2
 SIGMA = 6.0
@@ -31,14 +32,12 @@ SIGMA = 6.0
 
 @dataclass(frozen=True)
 class LanguageScores:
-    """``figures`` by name, ``None`` where ``missing`` tells why; ``per_study`` holds ``N`` values a figure.
+    """The language figures of ``N`` studies."""
 
-    ``parts`` are what the figures are made of. Document frequencies of CIDEr stay those of all studies when resampled.
-    """
-
-    figures: Mapping[str, Figure | None]
-    missing: Mapping[str, str]
-    per_study: Mapping[str, Floats]
+    figures: Mapping[str, Figure | None]  # by name; None for those not computed
+    missing: Mapping[str, str]  # why a figure that was asked for is None
+    per_study: Mapping[str, Floats]  # by name, N values each
+    # The sums behind the figures. Document frequencies of CIDEr stay those of all studies when resampled.
     parts: tuple[Additive, ...]
 
 
@@ -48,9 +47,12 @@ def score_language(
     resampling: Resampling | None = None,
     metrics: Collection[str] = METRICS,
 ) -> LanguageScores:
-    """Language figures of ``N`` tokenized hypotheses against one reference each; those not in ``metrics`` stay None."""
+    """Language figures of ``N`` tokenized hypotheses against one reference each; those not in ``metrics`` are None.
+
+    Raises ``WrongUse`` where there are not as many hypotheses as references.
+    """
     if len(hypotheses) != len(references):
-        raise WrongUse(f"{len(hypotheses)} hypotheses for {len(references)} references: give one a study")
+        raise WrongUse(f"{len(hypotheses)} hypotheses for {len(references)} references; give one for each study")
     resampling = resampling or Resampling()
     missing: dict[str, str] = {}
     parts: list[Additive] = []
@@ -85,9 +87,9 @@ def score_language(
 
 
 def bleu_counts(orders: Sequence[Order], said: Integers, true: Integers) -> Floats:
-    """What BLEU sums over studies, ``N x 10``, from the n-grams and the lengths in words of both sides.
+    """The counts that BLEU sums over studies, ``N x 10``, from n-grams and the lengths of both sides (``N`` words).
 
-    Correct n-grams of order 1 to 4 (no more than the reference holds), possible ones, and both lengths.
+    Correct n-grams of order 1 to 4 (at most as many as the reference has), possible ones, and both lengths.
     """
     length, studies = said.astype(np.float64), len(said)
     correct = [np.bincount(order.pair, np.minimum(order.said, order.true), studies) for order in orders]
@@ -108,7 +110,7 @@ def bleu_of_sums(sums: Floats) -> Floats:
 def rouge_l(said: Sequence[Sequence[Hashable]], true: Sequence[Sequence[Hashable]]) -> Floats:
     """ROUGE-L of ``N`` hypotheses and references, ``N``: F of the longest common subsequence with beta 1.2.
 
-    Tokens are what stands between single spaces, as in pycocoevalcap: two spaces hold an empty token between them.
+    Tokens are separated by single spaces, as in pycocoevalcap: there is an empty token between two spaces.
     """
     scores = np.zeros(len(said))
     for row, (hypothesis, reference) in enumerate(zip(said, true, strict=True)):
@@ -120,17 +122,20 @@ def rouge_l(said: Sequence[Sequence[Hashable]], true: Sequence[Sequence[Hashable
 
 
 def longest_common_subsequence(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
-    """Its length. Bit i of a whole number stands for ``a[i]``, so one row of the table is one number (Hyyrö 2004)."""
+    """The length of the longest common subsequence.
+
+    Bit i of a whole number represents ``a[i]``, so that one row of the table is one number (Hyyrö 2004).
+    """
     places: dict[Hashable, int] = {}
     bit = 1
     for token in a:
         places[token] = places.get(token, 0) | bit
         bit <<= 1
     row = bit - 1
-    for place in filter(None, map(places.get, b)):  # at other tokens the row stays
+    for place in filter(None, map(places.get, b)):  # other tokens leave the row unchanged
         match = row & place
         row = row + match | row - match
-    return len(a) - (row & bit - 1).bit_count()  # carries beyond the last place count for nothing
+    return len(a) - (row & bit - 1).bit_count()  # carries beyond the last place do not count
 
 
 def cider(orders: Sequence[Order], studies: int) -> Floats:
@@ -140,10 +145,10 @@ def cider(orders: Sequence[Order], studies: int) -> Floats:
         frequency = np.bincount(order.gram[order.true > 0], minlength=order.kinds)
         rarity = (np.log(studies) - np.log(np.maximum(frequency, 1)))[order.gram]
         said, true = order.said * rarity, order.true * rarity
-        clipped = np.minimum(said, true)  # repeating earns nothing
+        clipped = np.minimum(said, true)  # repetition is not rewarded
         similarity = np.bincount(order.pair, clipped * true, studies).astype(np.float64)
         norm = np.sqrt(np.bincount(order.pair, said**2, studies) * np.bincount(order.pair, true**2, studies))
         total += np.divide(similarity, norm, out=similarity, where=norm != 0)
     pairs = [np.bincount(orders[1].pair, counts, studies) for counts in (orders[1].said, orders[1].true)]
-    # pycocoevalcap takes the number of word pairs for the length.
+    # pycocoevalcap uses the number of word pairs as the length.
     return np.asarray(10.0 * total / len(orders) * np.exp(-((pairs[0] - pairs[1]) ** 2) / (2 * SIGMA**2)))

@@ -1,4 +1,4 @@
-"""How the field cleans and cuts reports before it scores them; published figures differ by this more than by model.
+"""Clean and cut reports as published work does before scoring; figures differ by this more than by model.
 
 ``r2gen-iu`` and ``r2gen-mimic`` follow the R2Gen line, ``promptmrg`` PromptMRG and REVTAF, ``full`` cuts nothing.
 """
@@ -13,28 +13,26 @@ from radscribe.core.errors import WrongUse
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _DROPPED = str.maketrans("", "", "\"/\\'")
-# The range from ":" to "[" is an accident of the published pattern: it takes the colon and leaves the hyphen.
+# The range from ":" to "[" is an accident of the published pattern: it removes the colon and keeps the hyphen.
 _REMOVED = str.maketrans("", "", ".,?;*!%^&_+()[]{}" + "".join(map(chr, range(ord(":"), ord("[") + 1))))
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """``reference`` and ``hypothesis`` make a raw report the text whose tokens are scored; ``cut`` is the number of
-    tokens, between single spaces or (``folds``) any white space, kept of a reference, and of a hypothesis too where
-    ``cuts_hypotheses``; ``labels_cut_references`` says that the labeler reads what the language figures read."""
+    """How raw reports become the texts that are scored."""
 
     name: str
-    reference: Callable[[str], str]
-    hypothesis: Callable[[str], str]
-    cut: int | None = None
-    folds: bool = True
-    cuts_hypotheses: bool = True
-    labels_cut_references: bool = False
-    cleaning: str = ""
+    reference: Callable[[str], str]  # cleans a reference
+    hypothesis: Callable[[str], str]  # cleans a hypothesis
+    cut: int | None = None  # tokens that are kept, all by default
+    folds: bool = True  # tokens are separated by any white space, else by single spaces
+    cuts_hypotheses: bool = True  # cut hypotheses too, not references alone
+    labels_cut_references: bool = False  # the labeler reads cleaned and cut references, not raw ones
+    cleaning: str = ""  # for the signature: what is cleaned
 
     @property
     def tokenization(self) -> str:
-        """For the signature: where one token ends."""
+        """For the signature: what separates tokens."""
         return "white space" if self.folds else "single spaces"
 
     @property
@@ -45,14 +43,14 @@ class Protocol:
 
 
 def tokenize(text: str) -> str:
-    """The ``full`` protocol: lower case, white space folded, every punctuation mark a token of its own."""
+    """The ``full`` protocol: lower case, single spaces, every punctuation mark a token."""
     return " ".join(_TOKEN.findall(text.lower()))
 
 
 def clean_sentences(text: str) -> str:
-    """The cleaning that all of the R2Gen line shares: sentences joined by " . ", punctuation gone but the hyphen.
+    """The cleaning that all models of the R2Gen line share: sentences joined by " . ", no punctuation but the hyphen.
 
-    Empty pieces stay, so that two spaces may follow each other.
+    Empty sentences stay, so that there may be two spaces in a row.
     """
     pieces = text.strip().lower().split(". ")
     return " . ".join(_clean_piece(piece) for piece in pieces) + " ."
@@ -63,12 +61,12 @@ def _clean_piece(piece: str) -> str:
 
 
 def clean_iu(text: str) -> str:
-    """What R2Gen makes of an IU X-Ray report."""
+    """R2Gen's cleaning of IU X-Ray reports."""
     return clean_sentences(_unnumbered(_repeated(text, "..", ".", 3)))
 
 
 def clean_mimic(text: str) -> str:
-    """What R2Gen makes of a MIMIC-CXR report."""
+    """R2Gen's cleaning of MIMIC-CXR reports."""
     text = _repeated(text.replace("\n", " "), "__", "_", 7)
     text = _repeated(_repeated(text, "  ", " ", 6), "..", ".", 8)
     return clean_sentences(_unnumbered(text))
@@ -81,7 +79,7 @@ def _repeated(text: str, old: str, new: str, times: int) -> str:
 
 
 def _unnumbered(text: str) -> str:
-    """Without the numbers of listed findings, as far as the published rules reach: from 1 to 5."""
+    """The text without the numbers of listed findings, from 1 to 5 as in the published rules."""
     text = text.replace("1. ", "")
     for before in (". ", " "):
         for number in "2345":
@@ -90,7 +88,7 @@ def _unnumbered(text: str) -> str:
 
 
 def _once(clean: Callable[[str], str]) -> Callable[[str], str]:
-    """``clean`` for drafts, which models of this line write in cleaned form already: those stay as they are."""
+    """``clean`` for drafts; those that a model writes in cleaned form already stay as they are."""
 
     def cleaned(text: str) -> str:
         found = clean(text)
@@ -100,7 +98,7 @@ def _once(clean: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def _spaced(text: str) -> str:
-    """What PromptMRG does to its drafts before scoring."""
+    """PromptMRG's cleaning of its drafts before scoring."""
     return text.replace(". ", " . ").replace(" - ", "-")
 
 
@@ -125,14 +123,14 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 def protocol_named(name: str) -> Protocol:
-    """A protocol; raises ``WrongUse`` for a name that is none."""
+    """The protocol of this name; raises ``WrongUse`` for an unknown one."""
     if name not in PROTOCOLS:
         raise WrongUse(f"protocol {name!r} is not one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
 
 
 def read_by(protocol: Protocol, hypotheses: Sequence[str], references: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Hypotheses and references (``N`` raw reports each) as the protocol scores them: cleaned, cut, tokens apart."""
+    """Hypotheses and references (``N`` raw reports each) as the protocol scores them: cleaned and cut."""
     said, true = [protocol.hypothesis(text) for text in hypotheses], [protocol.reference(text) for text in references]
     true = [_cut(protocol, text) for text in true]
     return [_cut(protocol, text) for text in said] if protocol.cuts_hypotheses else said, true

@@ -1,4 +1,4 @@
-"""What a figure must notice and a draft must not say: statements turned round, and priors that do not exist."""
+"""Negate the statements of a report, and find mentions of earlier films: two checks on figures and drafts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from radscribe.labels.rules import label_sentence
 from radscribe.labels.scope import split_sentences
 from radscribe.labels.wording import pattern
 
-# A draft is made from one film alone: each of these speaks of another one.
+# A draft is made from one film alone; each of these refers to another one.
 _PRIOR = pattern(
     r"""
     unchanged; (?:no|without) (?:significant |substantial )?(?:interval )?change; interval; compar(?:ed|ison)(?! of);
@@ -22,7 +22,7 @@ _PRIOR = pattern(
     """
 )
 
-# Each pair turns a denial into the claim that stays closest to it in words; all that fit are used.
+# Each pair turns a denial into the closest claim in words; all that match are applied.
 _AFFIRMED = (
     (r"\bthere (is|are|was|were) no (?:evidence of |definite |focal )?", r"there \1 "),
     (r"\b(?:no|without) (?:evidence of |definite |focal )?", ""),
@@ -41,20 +41,20 @@ _DENIED = (
 
 
 def mentions_prior(report: str) -> bool:
-    """Whether a report speaks of an earlier film ("unchanged", "compared to", "new", "stable")."""
+    """Whether a report mentions an earlier film ("unchanged", "compared to", "new", "stable")."""
     return bool(_PRIOR.search(" ".join(report.lower().split())))
 
 
 def share_with_prior(reports: Collection[str]) -> float:
-    """The share of reports that speak of an earlier film; 0 of none."""
+    """The share of reports that mention an earlier film, 0 to 1; 0 without reports."""
     return sum(map(mentions_prior, reports)) / len(reports) if reports else 0.0
 
 
 def negation_flipped(report: str) -> str:
-    """The report with its claims denied and its denials claimed, in nearly the same words.
+    """The report with each claim denied and each denial claimed, in nearly the same words.
 
-    Language figures notice little; clinical ones must. A sentence stays as it is where it states no condition, one that
-    does comes back in lower case but for its first letter.
+    Language figures hardly change; clinical ones must. A sentence that states no condition stays as it is; others come
+    back in lower case except for the first letter.
     """
     return " ".join(f"{_flipped(sentence)}." for sentence in split_sentences(report))
 

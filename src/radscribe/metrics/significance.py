@@ -1,8 +1,8 @@
-"""Intervals and paired tests over studies or patients, from additive per-study counts.
+"""Compute intervals and paired tests over studies or patients, from additive per-study counts.
 
 Every figure of a scorecard is a function of sums over studies, so a resample needs no rescoring: it is one row of
-a matrix product of how often each study was drawn with what each study counts (Efron & Tibshirani, 1993). Likewise
-for studies whose outcomes two systems exchange (approximate randomization: Noreen, 1989).
+a matrix product of how often each study was drawn and the counts of each study (Efron & Tibshirani, 1993). The same
+holds where two systems exchange the outcomes of studies (approximate randomization: Noreen, 1989).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from radscribe.core.errors import WrongUse
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
-# Draws held at once: 8 bytes each, so 32 MB a block whatever the number of studies and resamples.
+# Draws in memory at once: 8 bytes each, so 32 MB a block whatever the number of studies and resamples.
 DRAWS_PER_BLOCK = 4_000_000
-# Differences nearer to each other than this are equal but for rounding.
+# Smaller differences are rounding errors.
 ROUNDING = 1e-12
 
 
@@ -38,22 +38,26 @@ class Figure:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """First system minus second on the same resamples; ``p_value`` is two-sided for "there is no difference"."""
+    """The first system minus the second, on the same resamples."""
 
     difference: Figure
-    p_value: float
+    p_value: float  # two-sided, of the hypothesis that there is no difference
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """How to resample: whole clusters (one name a study, such as its patient) when given, else single studies."""
+    """How studies are resampled."""
 
+    # One name a study, such as its patient: whole clusters are drawn. None: single studies are drawn.
     clusters: tuple[str, ...] | None = None
     resamples: int = 1000
-    seed: int = 0
+    seed: int = 0  # of the random draws
 
     def sums(self, counts: NDArray[np.number]) -> Floats:
-        """Counts of each study, ``N x K``, to sums, ``(1 + R) x K``: row 0 all studies as they are, then resamples."""
+        """Sums ``(1 + R) x K`` of the counts of each study (``N x K``): row 0 over all studies, then over resamples.
+
+        Raises ``WrongUse`` without any study, or with another number of clusters.
+        """
         amounts = self._by_unit(counts)
         units = len(amounts)
         generator = np.random.default_rng(self.seed)
@@ -67,13 +71,16 @@ class Resampling:
         return np.concatenate(rows)
 
     def swapped_sums(self, first: NDArray[np.number], second: NDArray[np.number]) -> tuple[Floats, Floats]:
-        """Counts of two systems, ``N x K`` each, to sums of both, ``(1 + R) x K`` each: row 0 as they are.
+        """Sums ``(1 + R) x K`` of the counts of two systems (``N x K`` each): row 0 over all studies as they are.
 
-        In each other row every study, or whole cluster, has its outcomes exchanged with probability 1/2.
+        In each other row the two systems exchange the counts of every study, or whole cluster, with probability 1/2.
+        Raises ``WrongUse`` where the shapes differ, and as ``sums`` does.
         """
         own, other = self._by_unit(first), self._by_unit(second)
         if own.shape != other.shape:
-            raise WrongUse(f"counts of shape {own.shape} and {other.shape}: compare systems on the same studies")
+            raise WrongUse(
+                f"counts of shape {own.shape} and {other.shape}: not the same studies; compare systems on the same"
+            )
         excess, both = other - own, own.sum(axis=0) + other.sum(axis=0)
         units = len(own)
         generator = np.random.default_rng(self.seed)
@@ -89,11 +96,11 @@ class Resampling:
         """Counts of each study, ``N x K``, summed over each cluster where there are clusters."""
         amounts = np.asarray(counts, dtype=np.float64)
         if len(amounts) == 0:
-            raise WrongUse("no study to resample: give at least one")
+            raise WrongUse("no study to resample; give at least one")
         if self.clusters is None:
             return amounts
         if len(self.clusters) != len(amounts):
-            raise WrongUse(f"{len(self.clusters)} cluster names for {len(amounts)} studies: give one a study")
+            raise WrongUse(f"{len(self.clusters)} cluster names for {len(amounts)} studies; give one for each study")
         names, members = np.unique(self.clusters, return_inverse=True)
         by_cluster = np.zeros((len(names), amounts.shape[1]))
         np.add.at(by_cluster, members, amounts)
@@ -108,17 +115,17 @@ class Resampling:
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
-    """Elementwise quotient with 0 / 0 = 0, the convention of every clinical figure."""
+    """Elementwise quotient (of any shapes that broadcast) with 0 / 0 = 0, the convention of every clinical figure."""
     top, bottom = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
     quotient: Floats = np.divide(top, bottom, out=np.zeros(top.shape), where=bottom != 0)
     return quotient
 
 
 def interval(values: Floats) -> Figure:
-    """A statistic on the rows of ``Resampling.sums`` (``1 + R``) to the figure with its percentile interval.
+    """The figure with its percentile interval, from a statistic of the rows of ``Resampling.sums`` (``1 + R``).
 
-    Resamples where the statistic is undefined (NaN) are left out. The interval is widened to hold the value itself:
-    losing every positive of a rare condition biases resampled macro averages down, so percentiles can miss it.
+    Resamples where the statistic is undefined (NaN) are left out. The interval is widened to include the value itself:
+    resamples without any positive of a rare condition bias macro averages down, so that percentiles can miss it.
     """
     value = float(values[0])
     defined = values[1:][~np.isnan(values[1:])]
@@ -130,16 +137,14 @@ def interval(values: Floats) -> Figure:
 
 @dataclass(frozen=True)
 class Additive:
-    """Figures that are functions of sums over studies.
+    """``F`` figures that are functions of sums over studies."""
 
-    ``counts`` are ``N x K``; ``of_sums`` makes of sums ``... x K`` the figures ``... x F``, one a name.
-    """
-
-    names: tuple[str, ...]
-    counts: Floats
-    of_sums: Callable[[Floats], Floats]
+    names: tuple[str, ...]  # F
+    counts: Floats  # N x K
+    of_sums: Callable[[Floats], Floats]  # from sums ... x K to figures ... x F
 
     def figures(self, resampling: Resampling) -> dict[str, Figure]:
+        """Each figure with its interval."""
         values = self.of_sums(resampling.sums(self.counts))
         return {name: interval(values[:, column]) for column, name in enumerate(self.names)}
 
@@ -158,8 +163,8 @@ def mean_of(name: str, values: Floats) -> Additive:
 def paired_test(first: Floats, second: Floats) -> PairedTest:
     """Compare one statistic of two systems on the same resamples (both ``1 + R``, from equal resamplings).
 
-    The p-value is the share of resamples whose difference strays from the observed one by at least the observed
-    difference, the observed data counted as one of them, so that it is never zero.
+    The p-value is the share of resamples whose difference is at least as far from the observed difference as that is
+    from zero; the observed data count as one of them, so that it is never zero.
     """
     difference = first - second
     strays = np.abs(difference[1:] - difference[0]) >= np.abs(difference[0])
@@ -176,7 +181,7 @@ def randomization_test(first: Floats, second: Floats) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values of a family of tests, adjusted by Holm's step-down method (1979), in the order they came in."""
+    """P-values of a family of tests, adjusted by Holm's step-down method (1979), in their given order."""
     values = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(values, kind="stable")
     adjusted = np.empty_like(values)
@@ -192,13 +197,13 @@ def balanced_accuracy(
 ) -> Figure:
     """Mean of sensitivity and specificity of ``predicted`` for ``actual`` (both ``N``), with its interval.
 
-    Raises ``WrongUse`` when ``actual`` holds one class only: the figure has no meaning there.
+    Raises ``WrongUse`` where ``actual`` holds one class only, for which the figure is undefined.
     """
     said, truth = np.asarray(predicted, dtype=bool), np.asarray(actual, dtype=bool)
     if said.shape != truth.shape:
-        raise WrongUse(f"{said.size} predictions for {truth.size} labels: give one a study")
+        raise WrongUse(f"{said.size} predictions for {truth.size} labels; give one for each study")
     if truth.all() or not truth.any():
-        raise WrongUse("balanced accuracy needs positive and negative labels: these hold one class only")
+        raise WrongUse("balanced accuracy: the labels hold one class only; give positive and negative ones")
     counts = np.stack([said & truth, truth, ~said & ~truth, ~truth], axis=1)
     sums = (resampling or Resampling()).sums(counts)
     with np.errstate(invalid="ignore"):  # a resample without one of the classes is undefined, not zero

@@ -1,4 +1,4 @@
-"""What a training leaves to look at: curves, the joined log, and a model card written from what was measured."""
+"""Write the records of a training: its log, its curves, and a model card made from the measured figures."""
 
 from __future__ import annotations
 
@@ -9,28 +9,35 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from radscribe.core.files import replaced, saving, write_json_lines, write_text
 from radscribe.core.records import NOTICE
 from radscribe.models.systems import SYSTEMS
 from radscribe.training.cache import Step
 
 
 def write_training_report(out: Path, steps: Sequence[Step], about: dict[str, Any]) -> None:
-    """``training.jsonl``, ``curves.png`` and ``MODEL_CARD.md`` in the checkpoint folder ``out``."""
+    """Write ``training.jsonl``, ``curves.png`` and ``MODEL_CARD.md`` into the checkpoint folder ``out``.
+
+    Raises ``RadscribeError`` where the disk refuses.
+    """
     rows = [row for step in steps for row in read_log(step.folder / "training.jsonl")]
-    (out / "training.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_json_lines(out / "training.jsonl", rows)
     draw_curves(rows, out / "curves.png")
-    (out / "MODEL_CARD.md").write_text(model_card(about, rows), encoding="utf-8")
+    write_text(out / "MODEL_CARD.md", model_card(about, rows))
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a training log; none where a step was not trained."""
+    """The rows of a training log; none where a step was not trained."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """One row of panels a stage: training losses on the left, validation figures on the right."""
+    """Write a PNG with a row of panels for each stage: training losses on the left, validation figures on the right.
+
+    Without rows nothing is written. Raises ``RadscribeError`` where the disk refuses.
+    """
     stages = list(dict.fromkeys(row["stage"] for row in rows))
     if not stages:
         return
@@ -51,7 +58,8 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
             panel.grid(alpha=0.3)
             if panel.lines:
                 panel.legend(fontsize=8)
-    figure.savefig(path, dpi=90)
+    with saving(path), replaced(path) as file:
+        figure.savefig(file, format="png", dpi=90)
 
 
 def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:

@@ -132,7 +132,7 @@ def test_patients_are_the_unit_where_they_are_known(tmp_path: Path) -> None:
     assert second.randomization == pytest.approx(2 / 16, abs=0.04)  # of 2^4 exchanges none and all
     assert difference(whole, "bootstrap").own == "unit study"
     others = {study: f"q{row // 10}" for row, study in enumerate(IDS)}
-    with pytest.raises(WrongUse, match="b: study s00 is of another patient"):
+    with pytest.raises(WrongUse, match="b: study s00 has another patient"):
         compare(saved(tmp_path, a=card_of(GOOD, patients=patients), b=card_of(POOR, patients=others)), resamples=9)
 
 
@@ -275,11 +275,14 @@ def test_meteor_is_tested_on_its_corpus_figure_or_not_at_all(tmp_path: Path, mon
     ("damage", "reason"),
     [
         (lambda folder: (folder / "b.json").unlink(), r"b\.json: no such file"),
-        (lambda folder: (folder / "b.json").write_text("{"), r"b\.json: damaged, it is no JSON"),
-        (lambda folder: (folder / "b.json").write_bytes(b"\xff"), r"b\.json: damaged, it is no JSON"),
-        (lambda folder: (folder / "b.json").write_text('{"format": "x"}'), r"b\.json: it is no scorecard"),
-        (lambda folder: (folder / "b.json").write_text("[]"), r"b\.json: it is no scorecard"),
-        (lambda folder: (folder / "b.json").write_text('{"format": "radscribe-scorecard/1"}'), "lacks figures"),
+        (lambda folder: (folder / "b.json").write_text("{"), r"b\.json: not a JSON object \(.*give a scorecard\.json"),
+        (lambda folder: (folder / "b.json").write_bytes(b"\xff"), r"b\.json: not a JSON object .*give a scorecard"),
+        (lambda folder: (folder / "b.json").write_text('{"format": "x"}'), r"b\.json: not a scorecard"),
+        (lambda folder: (folder / "b.json").write_text("[]"), r"b\.json: not a JSON object \(it holds a list\)"),
+        (
+            lambda folder: (folder / "b.json").write_text('{"format": "radscribe-scorecard/1"}'),
+            r"b\.json: damaged, figures or the signature are missing",
+        ),
         (lambda folder: (folder / "b.parquet").unlink(), r"b\.parquet: no such file"),
         (lambda folder: (folder / "b.parquet").write_bytes(b"PAR1"), r"b\.parquet: damaged"),
         (
@@ -301,7 +304,7 @@ def test_rows_without_a_needed_column_are_told(tmp_path: Path, column: str) -> N
     saved(tmp_path, a=card_of(GOOD), b=card_of(POOR))
     table = pq.read_table(tmp_path / "b.parquet")
     pq.write_table(table.drop_columns([column]), tmp_path / "b.parquet")
-    with pytest.raises(WrongUse, match=r"b\.parquet: damaged, or no rows"):
+    with pytest.raises(WrongUse, match=r"b\.parquet: damaged, or not the rows"):
         read_scorecards([tmp_path / "a.json", tmp_path / "b.json"])
 
 
@@ -331,7 +334,7 @@ def test_systems_are_called_by_what_tells_their_files_apart(tmp_path: Path) -> N
         (paths[:1], [], "at least two"),
         ([paths[0], paths[0]], [], r"one\.json: given twice"),
         (paths[:2], ["A"], "1 names for 2"),
-        (paths[:2], ["A", "A"], "two scorecards are called A"),
+        (paths[:2], ["A", "A"], "two scorecards are named A"),
     ):
         with pytest.raises(WrongUse, match=reason):
             read_scorecards(wrong, given)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from radscribe.core.errors import WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.evaluation.scorecard.breakdown import by_frequency, by_severity
 from radscribe.evaluation.scorecard.card import Scorecard, majority_report, score
 from radscribe.evaluation.scorecard.tables import markdown
@@ -83,7 +83,7 @@ def test_failed_save_leaves_the_earlier_card(card: Scorecard, tmp_path: Path, mo
         raise OSError("no space left on device")
 
     monkeypatch.setattr("radscribe.evaluation.scorecard.card.pq.write_table", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(RadscribeError, match=r"scorecard\.json: could not be saved \(no space"):
         replace(card, studies=0).save(tmp_path)
     assert (tmp_path / "scorecard.json").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2

@@ -1,7 +1,7 @@
-"""Scorecards side by side: the figures, paired tests of every difference, and why figures of one name differ.
+"""Compare scorecards: their figures, paired tests of every difference, and why figures of one name differ.
 
-Tests ask whether the reports differ, not the scoring: all systems' reports are first scored again on the studies that
-all have, by the settings of the first scorecard.
+The tests compare reports, not ways of scoring: the reports of all systems are first scored again, on the studies that
+all of them have and by the settings of the first scorecard.
 """
 
 from __future__ import annotations
@@ -32,41 +32,35 @@ from radscribe.metrics.significance import (
     randomization_test,
 )
 
-# An adjusted p-value that cannot come below this is told to need more draws.
+# Where no adjusted p-value can fall below this, a note asks for more draws.
 ALPHA = 0.05
 
 
 @dataclass(frozen=True)
 class SystemTest:
-    """One figure of two systems, first minus second, by paired bootstrap and by approximate randomization.
-
-    The adjusted p-values are Holm's over all tests of their kind in the comparison.
-    """
+    """One figure of two systems, first minus second, by paired bootstrap and by approximate randomization."""
 
     first: str
     second: str
     figure: str
     bootstrap: PairedTest
-    bootstrap_adjusted: float
-    randomization: float
-    randomization_adjusted: float
+    bootstrap_adjusted: float  # p-value adjusted by Holm's method over all bootstrap tests of the comparison
+    randomization: float  # p-value
+    randomization_adjusted: float  # by Holm's method over all randomization tests of the comparison
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Scorecards compared: how many studies each has (``counts``) and all have (``studies``), figures and tests.
-
-    ``scored`` are the figures of each scorecard as it tells them, by system and name; ``tested`` those that the tests
-    compare, on the studies that all have and, but for what ``notes`` tell, by the settings of the first scorecard.
-    ``unit`` is what is resampled and exchanged: "study" or "patient".
-    """
+    """Two or more systems compared, the first one with the others or each with each."""
 
     systems: tuple[str, ...]
-    counts: Mapping[str, int]
-    studies: int
-    unit: str
+    counts: Mapping[str, int]  # studies of each system
+    studies: int  # that all systems have
+    unit: str  # what is resampled and exchanged: "study" or "patient"
     resamples: int
-    scored: Mapping[str, Mapping[str, Figure]]
+    scored: Mapping[str, Mapping[str, Figure]]  # by system and name: the figures in the scorecards
+    # The figures that the tests compare: on the common studies, by the settings of the first scorecard except where
+    # ``notes`` say otherwise.
     tested: Mapping[str, Mapping[str, Figure]]
     tests: tuple[SystemTest, ...]
     differences: tuple[Difference, ...]
@@ -74,7 +68,7 @@ class Comparison:
 
     @property
     def scored_alike(self) -> bool:
-        """Whether the tests compare the very figures that the scorecards tell."""
+        """Whether the tests compare exactly the figures in the scorecards."""
         both = (
             (self.scored[system][name], figure)
             for system in self.systems
@@ -94,13 +88,16 @@ def compare(
 ) -> Comparison:
     """Compare each scorecard with the first, or with ``all_pairs`` each with each.
 
-    ``vocabularies`` and ``labelers`` are what scorecards may have been made with. Raises ``WrongUse`` where the
-    scorecards have no study in common, or call the patient of one study differently.
+    ``vocabularies`` and ``labelers`` are those that scorecards may have been made with; ``resamples`` and ``seed`` are
+    those of all tests and intervals. Sources: ``metrics.significance``.
+
+    Raises:
+        WrongUse: no study is in all scorecards, or they disagree on the patient of a study.
     """
     first = cards[0]
     common = tuple(sorted(set(first.rows.study_ids).intersection(*(card.rows.study_ids for card in cards))))
     if not common:
-        raise WrongUse(f"{', '.join(card.name for card in cards)}: no study is in all of them; nothing to compare")
+        raise WrongUse(f"{', '.join(card.name for card in cards)}: no study is in all of them; score the same studies")
     names = tuple(name for name in first.figures if all(name in card.figures for card in cards))
     resampling = Resampling(_patients(cards, common), resamples, seed)
     rescore = Rescorer(names, vocabularies, labelers)
@@ -110,15 +107,16 @@ def compare(
     # Reports are scored again once by the first's settings and once for each setting that differs.
     for card in tqdm(cards, desc="scoring again", disable=None):
         aligned.append(rescore(card, common, adopted(card, first, common), resampling))
-        found, told = find_differences(card, first, common, aligned[-1], rescore)
+        found, unexplained = find_differences(card, first, common, aligned[-1], rescore)
         differences += found
-        notes += told
-    parts, told = _parts(cards, aligned, common, names)
+        notes += unexplained
+    parts, on_parts = _parts(cards, aligned, common, names)
+    notes += on_parts
     values = [_values(of_system, resampling.sums(_counts(of_system))) for of_system in parts]
     pairs = list(combinations(range(len(cards)), 2)) if all_pairs else [(0, other) for other in range(1, len(cards))]
     smallest = len(pairs) * len(values[0]) / (1 + resamples)
     if smallest > ALPHA:
-        told.append(
+        notes.append(
             f"with {resamples} draws no adjusted p-value can be below {min(smallest, 1):.3f}: take more (--resamples)"
         )
     return Comparison(
@@ -134,17 +132,19 @@ def compare(
         },
         tests=tuple(_tests([card.name for card in cards], pairs, parts, values, resampling)),
         differences=tuple(differences),
-        notes=(*notes, *told),
+        notes=tuple(notes),
     )
 
 
 def _patients(cards: Sequence[SavedScorecard], study_ids: Sequence[str]) -> tuple[str, ...] | None:
-    """The patient of each study, ``None`` unless all are known."""
+    """The patient of each study, None unless all are known."""
     known: dict[str, str] = {}
     for card in cards:
         for study_id, patient in zip(card.rows.study_ids, card.rows.resampling.clusters or (), strict=False):
             if known.setdefault(study_id, patient) != patient:
-                raise WrongUse(f"{card.name}: study {study_id} is of another patient than in the scorecards before it")
+                raise WrongUse(
+                    f"{card.name}: study {study_id} has another patient than in the scorecards before; score again"
+                )
     return tuple(known[study_id] for study_id in study_ids) if known.keys() >= set(study_ids) else None
 
 
@@ -156,7 +156,7 @@ def _left_out(cards: Sequence[SavedScorecard], names: Collection[str]) -> list[s
 def _parts(
     cards: Sequence[SavedScorecard], aligned: Sequence[Rescored], study_ids: tuple[str, ...], names: Sequence[str]
 ) -> tuple[list[list[Additive]], list[str]]:
-    """What the tested figures of each system sum up, the same figures for all, and notes on how they were had."""
+    """The sums behind the tested figures of each system, the same figures for all, and notes on their sources."""
     notes = []
     both = list(zip(cards, aligned, strict=True))
     language = next((f"{card.name}: {again.language_reason}" for card, again in both if again.language_reason), "")
@@ -193,7 +193,7 @@ def _counts(parts: Sequence[Additive]) -> Floats:
 
 
 def _values(parts: Sequence[Additive], sums: Floats) -> dict[str, Floats]:
-    """Each figure of sums ``(1 + R) x K`` of all parts' counts side by side."""
+    """Each figure (``1 + R`` values) of the sums ``(1 + R) x K`` of the counts of all parts, side by side."""
     ends = np.cumsum([part.counts.shape[1] for part in parts])
     found: dict[str, Floats] = {}
     for part, of_part in zip(parts, np.split(sums, ends[:-1], axis=1), strict=True):

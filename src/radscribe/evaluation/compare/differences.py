@@ -1,4 +1,4 @@
-"""Why two scorecards' figures differ: each setting that differs, and what it does to the figures, by scoring again."""
+"""Explain why the figures of two scorecards differ: the effect of each setting that differs, by scoring again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from radscribe.evaluation.scorecard.per_study import content_hash
 from radscribe.evaluation.scorecard.saved import SavedScorecard
 
 TOGETHER = "all together"
-# What the rows and the model are is no setting of the scoring; RadEval's version moves RadEval's figures alone.
+# Fields of the signature that describe the rows and the model, not the scoring; RadEval's version changes only
+# RadEval's own figures.
 NO_SETTINGS = frozenset({"hashes", "model", "fingerprint", "dataset", "part_controls_on", "radeval"})
 SCORED = frozenset({*PROTOCOL_FIELDS, *(field.name for field in fields(Settings))})
 SOFTWARE = "software"
@@ -36,18 +37,14 @@ SAME = 1e-9
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting of ``system`` that is not the first system's, with both values.
-
-    ``changes`` tell by how much each figure of ``system`` changes under the first's value, all else as it was;
-    ``reason`` says why figures are absent from them.
-    """
+    """A setting in which ``system`` differs from the first system, with both values."""
 
     system: str
     setting: str
-    first: str
+    first: str  # the first system's value
     own: str
-    changes: Mapping[str, float]
-    reason: str = ""
+    changes: Mapping[str, float]  # of each figure of ``system`` under the first's value, all else unchanged
+    reason: str = ""  # why ``changes`` lacks figures
 
 
 def adopted(card: SavedScorecard, first: SavedScorecard, study_ids: Collection[str]) -> Settings:
@@ -61,10 +58,10 @@ def adopted(card: SavedScorecard, first: SavedScorecard, study_ids: Collection[s
 def find_differences(
     card: SavedScorecard, first: SavedScorecard, study_ids: Sequence[str], aligned: Rescored, rescore: Rescorer
 ) -> tuple[list[Difference], list[str]]:
-    """How ``card`` was scored otherwise than ``first``, and notes on what scoring again did not reproduce.
+    """In which settings ``card`` differs from ``first``, and notes on what scoring again did not reproduce.
 
-    ``study_ids`` are those compared; ``aligned`` is ``card`` scored on them by all settings of ``first``. A single
-    setting's effect is measured on these studies too, that of the studies themselves by the card's own settings.
+    ``study_ids`` are the common studies; ``aligned`` is ``card`` scored on them by all settings of ``first``. The
+    effect of a single setting is measured on these studies too, that of the set of studies by the card's own settings.
     """
     every = card.rows.study_ids
     own, target = settings_of(card, study_ids), adopted(card, first, study_ids)
@@ -77,22 +74,22 @@ def find_differences(
     whole = rescore(card, every, settings_of(card, every)) if fewer else by(own)
     before = published | whole.values()
     base = by(own) if fewer else whole
-    # Without fewer studies, what cannot be scored again by the card's own settings is known from the card.
+    # On all of its studies, figures that cannot be scored again by the card's own settings are known from the card.
     base_values = base.values() if fewer else before
     found: list[Difference] = []
 
-    def tell(setting: str, theirs: str, ours: str, after: Rescored, start: Mapping[str, float]) -> None:
+    def add(setting: str, theirs: str, ours: str, after: Rescored, start: Mapping[str, float]) -> None:
         changes = _changes(start, after.values(), rescore.figures)
         reason = after.reason() or ("" if len(changes) == len(rescore.figures) else base.reason() or _missing(after))
         found.append(Difference(card.name, setting, theirs, ours, changes, reason))
 
     if fewer or set(every) != set(first.rows.study_ids):
-        tell("study set", f"{len(first.rows.study_ids)}, {len(study_ids)} in all", f"{len(every)}", base, before)
+        add("study set", f"{len(first.rows.study_ids)}, {len(study_ids)} in all", f"{len(every)}", base, before)
     for setting, theirs, ours in _scored_settings(card, first, own, target):
         after = by(replace(own, **{setting: getattr(target, setting)}))
-        tell(setting.replace("_", " "), theirs, ours, after, base_values)
+        add(setting.replace("_", " "), theirs, ours, after, base_values)
     if found:
-        tell(TOGETHER, "", "", aligned, before)
+        add(TOGETHER, "", "", aligned, before)
     notes = [_note_on(setting, card, first, whole, published) for setting in _other_settings(card, first)]
     return found + notes, _not_reproduced(card, whole, published)
 
@@ -103,19 +100,19 @@ def _scored_settings(
     """Settings that scoring again can change and that differ, with both values as they are shown."""
     differing = []
 
-    def tell(name: str, show: Callable[[Settings], str]) -> None:
+    def add(name: str, show: Callable[[Settings], str]) -> None:
         if getattr(own, name) != getattr(target, name):
             differing.append((name, show(target), show(own)))
 
     parts = [name for name in PROTOCOL_FIELDS if own.protocol[name] != target.protocol[name]]
-    tell("protocol", lambda settings: _of_parts("protocol", {name: settings.protocol[name] for name in parts}))
-    tell("uncertain", lambda settings: settings.uncertain)
-    tell("vocabulary", lambda settings: shown(settings.vocabulary))
-    tell("labeler", lambda settings: _of_parts("labeler", settings.labeler))
-    # Where no rows hold texts, the hashes tell whether the references are the same.
+    add("protocol", lambda settings: _of_parts("protocol", {name: settings.protocol[name] for name in parts}))
+    add("uncertain", lambda settings: settings.uncertain)
+    add("vocabulary", lambda settings: shown(settings.vocabulary))
+    add("labeler", lambda settings: _of_parts("labeler", settings.labeler))
+    # Where rows hold no texts, the hashes show whether the references are the same.
     if own.references != target.references or (own.references is None and not _same_references_by_hash(card, first)):
         differing.append(("references", shown(_hash_of_references(first)), shown(_hash_of_references(card))))
-    tell("reference_labels", _labels_shown)
+    add("reference_labels", _labels_shown)
     return differing
 
 
@@ -141,7 +138,7 @@ def _note_on(
 
 
 def _differing_parts(setting: str, saved: SavedScorecard, pair: Sequence[SavedScorecard]) -> str:
-    """The value of a setting, of one that has parts only those that differ."""
+    """The value of a setting; of a setting with parts, only the parts that differ."""
     values: list[Any] = [one.signature.get(setting) for one in pair]
     value = saved.signature.get(setting)
     if not isinstance(value, Mapping) or not all(isinstance(one, Mapping) for one in values):
@@ -152,22 +149,21 @@ def _differing_parts(setting: str, saved: SavedScorecard, pair: Sequence[SavedSc
 
 
 def _of_parts(setting: str, parts: Mapping[str, Any]) -> str:
-    """Parts of a setting with their names, but the part that the setting is called after."""
+    """Parts of a setting with their names, except the part with the name of the setting itself."""
     return "; ".join(shown(part) if name == setting else f"{name} {shown(part)}" for name, part in parts.items())
 
 
 def _not_reproduced(card: SavedScorecard, whole: Rescored, published: Mapping[str, float]) -> list[str]:
     changes = _changes(published, whole.values(), published)
-    told = [
+    found = [
         f"{name} {published[name]:.4f} became {published[name] + by:.4f}"
         for name, by in changes.items()
         if abs(by) > SAME
     ]
-    if not told:
+    if not found:
         return []
-    return [
-        f"{card.name}: scored again by its own settings its figures change ({', '.join(told)}): the software is another"
-    ]
+    changed = ", ".join(found)
+    return [f"{card.name}: scored again by its own settings its figures change ({changed}): the software is another"]
 
 
 def _same_references_by_hash(card: SavedScorecard, first: SavedScorecard) -> bool:

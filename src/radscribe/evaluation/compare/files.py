@@ -1,8 +1,7 @@
-"""A comparison in a folder: Markdown, CSV and a picture."""
+"""Write a comparison to a folder: Markdown, CSV and a picture."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from radscribe.core.files import replaced_together
+from radscribe.core.files import replaced_together, write_csv, write_text
 from radscribe.evaluation.compare.compare import Comparison
 from radscribe.evaluation.compare.tables import TITLES, csv_tables, markdown
 from radscribe.metrics.significance import Figure
@@ -27,17 +26,16 @@ def save(comparison: Comparison, folder: Path) -> None:
     All appear whole or none does; raises ``RadscribeError`` where the disk refuses.
     """
     with replaced_together(folder) as staging:
-        (staging / "comparison.md").write_text(markdown(comparison), encoding="utf-8")
+        write_text(staging / "comparison.md", markdown(comparison))
         for name, rows in csv_tables(comparison).items():
-            with (staging / name).open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows(rows)
+            write_csv(staging / name, rows)
         draw(comparison, staging / "comparison.png")
 
 
 def draw(comparison: Comparison, path: Path) -> None:
-    """Write a PNG: a panel a figure, a line a system, points with 95 % intervals.
+    """Write a PNG with one panel a figure and one line a system: points with 95 % intervals.
 
-    Where scoring differs, full points are the figures as scored, open ones those scored alike.
+    Where scoring differs, full points are the figures as scored, open ones those scored by the same settings.
     """
     systems = comparison.systems
     names = list(next(iter(comparison.scored.values())))
@@ -67,10 +65,10 @@ def draw(comparison: Comparison, path: Path) -> None:
         axis.locator_params(axis="x", nbins=4)
     for axis in axes.ravel()[len(names) :]:
         axis.set_visible(False)
-    told = f"{comparison.studies} studies in common; bars are 95 % bootstrap intervals"
+    caption = f"{comparison.studies} studies in common; bars are 95 % bootstrap intervals"
     if not alike:
-        told += f". Full points: as scored; open points: on these studies, scored as {systems[0]} is"
-    picture.supxlabel(told, fontsize=8, x=0.01, ha="left")
+        caption += f". Full points: as scored; open points: on these studies, scored as {systems[0]} is"
+    picture.supxlabel(caption, fontsize=8, x=0.01, ha="left")
     picture.savefig(path, dpi=150, format="png")
 
 

@@ -1,4 +1,4 @@
-"""Scoring a saved scorecard's reports again, by its own settings or by another's."""
+"""Score the reports of a saved scorecard again, by its own settings or by those of another scorecard."""
 
 from __future__ import annotations
 
@@ -24,31 +24,26 @@ VALUES_ONLY = Resampling(resamples=0)
 
 @dataclass(frozen=True)
 class Settings:
-    """How reports were scored, as far as they can be scored so again; each field is a setting that may differ.
+    """How reports were scored, as far as that can be repeated; each field is a setting that may differ."""
 
-    ``protocol`` and ``labeler`` are the fields of the signature that describe them; ``vocabulary`` is a hash;
-    ``references`` are by study id, ``None`` where they are not known, ``reference_labels`` the true labels by study
-    id, ``None`` where the labeler reads the references.
-    """
-
-    protocol: Mapping[str, Any]
+    protocol: Mapping[str, Any]  # the fields of the signature that describe it
     uncertain: Uncertain
-    vocabulary: str | None
-    labeler: Mapping[str, Any]
-    references: Mapping[str, str] | None
-    reference_labels: Mapping[str, Sequence[int]] | None
+    vocabulary: str | None  # its hash
+    labeler: Mapping[str, Any]  # the fields of the signature that describe it
+    references: Mapping[str, str] | None  # by study id; None where they are unknown
+    reference_labels: Mapping[str, Sequence[int]] | None  # true labels; None where the labeler reads the references
 
 
 @dataclass(frozen=True)
 class Rescored:
-    """What scoring again gave; the half of the figures that has a reason could not be had, and ``card`` if both."""
+    """The result of scoring again; figures that could not be computed have a reason."""
 
-    card: Scorecard | None
-    language_reason: str = ""
-    clinical_reason: str = ""
+    card: Scorecard | None  # None where neither half could be computed
+    language_reason: str = ""  # why there are no language figures
+    clinical_reason: str = ""  # why there are no clinical figures
 
     def values(self) -> dict[str, float]:
-        """The figures that could be had, by name."""
+        """The figures that could be computed, by name."""
         found: dict[str, float] = {}
         if self.card is None:
             return found
@@ -59,11 +54,11 @@ class Rescored:
         return found
 
     def reason(self) -> str:
-        """Why some figures, or all, could not be had; empty where all could."""
+        """Why some or all figures could not be computed; empty where all could."""
         if self.language_reason == self.clinical_reason:
             return self.language_reason
-        told = (("language figures", self.language_reason), ("clinical figures", self.clinical_reason))
-        return "; ".join(f"{half}: {reason}" for half, reason in told if reason)
+        halves = (("language figures", self.language_reason), ("clinical figures", self.clinical_reason))
+        return "; ".join(f"{half}: {reason}" for half, reason in halves if reason)
 
 
 def settings_of(card: SavedScorecard, study_ids: Collection[str]) -> Settings:
@@ -83,19 +78,17 @@ def settings_of(card: SavedScorecard, study_ids: Collection[str]) -> Settings:
 
 
 def labeler_of(signature: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a signature that tell the labeler: its name and, where it has one, its version."""
+    """The fields of a signature that describe the labeler: its name and, where it has one, its version."""
     return {name: value for name, value in signature.items() if name.startswith("labeler")}
 
 
 @dataclass(frozen=True)
 class Rescorer:
-    """Scores again; ``figures`` are the names of those wanted, ``vocabularies`` and ``labelers`` what is at hand.
+    """Scores the reports of saved scorecards again."""
 
-    Where the labeler that is asked for is not, the first reads reports, and the clinical figures do not count.
-    """
-
-    figures: Collection[str]
+    figures: Collection[str]  # the names of those wanted
     vocabularies: Sequence[Collection[str]] = ()
+    # Where none of these is the one that a setting names, the first reads reports and clinical figures do not count.
     labelers: Sequence[Labeler] = (RuleLabeler(),)
 
     def __call__(
@@ -113,7 +106,7 @@ class Rescorer:
         known = {content_hash({"words": sorted(words)}): words for words in self.vocabularies}
         unknown = settings.vocabulary is not None and settings.vocabulary not in known
         cut = PROTOCOLS[settings.protocol["protocol"]].labels_cut_references and settings.reference_labels is None
-        if unknown and cut:  # the labeler reads the words that the vocabulary leaves
+        if unknown and cut:  # the labeler reads references without the words outside the vocabulary
             return Rescored(None, NO_VOCABULARY, NO_VOCABULARY)
         hypotheses, clusters = card.hypotheses(), resampling.clusters
         found = score(
@@ -129,7 +122,7 @@ class Rescorer:
             resamples=resampling.resamples,
             seed=resampling.seed,
         )
-        # What the signature says of the new scores is what was asked for, or they do not count.
+        # New scores count only where their signature has the settings that were asked for.
         if {name: found.signature[name] for name in PROTOCOL_FIELDS} != settings.protocol:
             reason = f"this version's protocol {settings.protocol['protocol']} is another"
             return Rescored(None, reason, reason)

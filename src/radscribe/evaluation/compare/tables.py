@@ -1,4 +1,4 @@
-"""A comparison as Markdown, and as tidy tables for CSV."""
+"""Write a comparison as Markdown, and as tidy tables for CSV."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAIN = ("bleu_4", "meteor", "rouge_l", "cider", "micro_f1", "macro_f1", "example
 
 
 def markdown(comparison: Comparison) -> str:
-    """Figures, tests, and for each system what was scored otherwise than the first and what that does."""
+    """Figures, tests, and for each system the settings that differ from the first's with their effects."""
     systems = comparison.systems
     parts = [
         f"# Comparison of {', '.join(systems)}",
@@ -65,7 +65,8 @@ def markdown(comparison: Comparison) -> str:
 
 
 def csv_tables(comparison: Comparison) -> dict[str, list[Sequence[object]]]:
-    """Tidy tables by file name, the head first: one row a system, figure and scoring; a test; a difference and figure.
+    """Tidy tables by file name, the head first: a row per system, figure and scoring; per test; per difference and
+    figure.
 
     ``scoring`` is "own" for the figures as scored, "compared" for those that the tests compare.
     """
@@ -81,10 +82,10 @@ def csv_tables(comparison: Comparison) -> dict[str, list[Sequence[object]]]:
         tests.append((test.first, test.second, test.figure, by.value, by.low, by.high, *_p_values(test)))
     differences: list[Sequence[object]] = [("system", "setting", "first", "own", "figure", "change", "not_measured")]
     for each in comparison.differences:
-        told = (each.system, each.setting, each.first, each.own)
-        differences += [(*told, name, change, "") for name, change in each.changes.items()]
+        setting = (each.system, each.setting, each.first, each.own)
+        differences += [(*setting, name, change, "") for name, change in each.changes.items()]
         if each.reason:
-            differences.append((*told, "", "", each.reason))
+            differences.append((*setting, "", "", each.reason))
     return {
         "comparison.csv": figures,
         "comparison-tests.csv": tests,
@@ -100,12 +101,12 @@ def _figures(figures: Mapping[str, Mapping[str, Figure]], systems: Sequence[str]
 
 
 def _test_row(test: SystemTest) -> Sequence[object]:
-    told = (f"{p_value:.4f}" for p_value in _p_values(test))
-    return f"{test.first} - {test.second}", TITLES[test.figure], test.bootstrap.difference, *told
+    p_values = (f"{p_value:.4f}" for p_value in _p_values(test))
+    return f"{test.first} - {test.second}", TITLES[test.figure], test.bootstrap.difference, *p_values
 
 
 def _p_values(test: SystemTest) -> tuple[float, ...]:
-    """In the order of ``P_VALUES``."""
+    """The p-values of a test in the order of ``P_VALUES``."""
     return test.bootstrap.p_value, test.bootstrap_adjusted, test.randomization, test.randomization_adjusted
 
 

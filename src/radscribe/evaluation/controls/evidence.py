@@ -1,7 +1,7 @@
-"""Is the evidence true: does the attention of a sentence peak where the finding is?
+"""Test whether the attention of a sentence peaks where its finding is.
 
-The pointing game of Zhang et al. (2018, "Top-down neural attention by excitation backprop") by side of the chest or
-by lesion mask, with the same test on maps of another film as its control.
+The pointing game of Zhang et al. (2018, "Top-down neural attention by excitation backprop"), by side of the chest or
+by lesion mask; the control is the same test on the maps of another film.
 """
 
 from __future__ import annotations
@@ -32,15 +32,18 @@ class PointingRecord:
 
 @dataclass(frozen=True)
 class Pointing:
+    """How many of ``n`` maps peak where they should."""
+
     hits: int
     n: int
-    rate: float
+    rate: float  # hits / n, 0 where n is 0
 
 
 def peak_side(attention: ArrayLike) -> Side:
-    """Side of the patient on which a map (``H x W``) peaks: the patient's right is the image's left.
+    """The patient's side on which a map (``H x W``) peaks: the patient's right is the image's left.
 
-    Equal peaks are taken at their mean column, so a flat map is "midline" and not the side that is read first.
+    Equal peaks count at their mean column, so a flat map is "midline" and not the side that is read first. Raises
+    ``WrongUse`` for a map that is not a finite, non-empty array of two axes.
     """
     weights = _map(attention)
     columns = np.nonzero(weights == weights.max())[1]
@@ -51,7 +54,10 @@ def peak_side(attention: ArrayLike) -> Side:
 
 
 def peak_in_mask(attention: ArrayLike, mask: NDArray[np.bool_]) -> bool:
-    """Whether a map (``h x w``) peaks in a cell that the lesion mask (``H x W``, the same view) touches."""
+    """Whether a map (``h x w``) peaks in a cell that the lesion mask (``H x W``, the same view) touches.
+
+    Raises ``WrongUse`` as ``peak_side`` does.
+    """
     weights, lesion = _map(attention), np.asarray(mask, dtype=bool)
     rows, columns = np.nonzero(lesion)
     touched = np.zeros(weights.shape, dtype=bool)
@@ -61,7 +67,7 @@ def peak_in_mask(attention: ArrayLike, mask: NDArray[np.bool_]) -> bool:
 
 
 def pointing(hits: Iterable[bool]) -> Pointing:
-    """Hits to their count and rate; the rate of nothing is 0."""
+    """The count and the rate of hits."""
     found = [bool(hit) for hit in hits]
     return Pointing(sum(found), len(found), sum(found) / len(found) if found else 0.0)
 
@@ -79,11 +85,12 @@ def pointing_test(records: Sequence[PointingRecord]) -> Pointing:
 def paired_hits_p_value(true_hits: Sequence[bool], shuffled_hits: Sequence[bool]) -> float:
     """Exact one-sided McNemar test that the maps of the true film hit more often than those of another film.
 
-    Both hold one hit or miss for the same sentences. Only sentences where they differ tell anything; without any, 1.
+    Both hold one hit or miss for the same sentences. Only sentences where they differ count; without any the p-value
+    is 1. Source: McNemar (1947). Raises ``WrongUse`` where the numbers of sentences differ.
     """
     true, shuffled = np.asarray(true_hits, dtype=bool), np.asarray(shuffled_hits, dtype=bool)
     if true.shape != shuffled.shape:
-        raise WrongUse(f"{true.size} hits of true films, {shuffled.size} of shuffled ones: give the same sentences")
+        raise WrongUse(f"{true.size} hits of true films, {shuffled.size} of shuffled ones; give the same sentences")
     gains, losses = int((true & ~shuffled).sum()), int((~true & shuffled).sum())
     if gains + losses == 0:
         return 1.0
@@ -93,5 +100,7 @@ def paired_hits_p_value(true_hits: Sequence[bool], shuffled_hits: Sequence[bool]
 def _map(attention: ArrayLike) -> NDArray[np.float64]:
     weights = np.asarray(attention, dtype=np.float64)
     if weights.ndim != 2 or weights.size == 0 or not np.isfinite(weights).all():
-        raise WrongUse(f"an attention map of shape {weights.shape}: give a finite, non-empty height x width array")
+        raise WrongUse(
+            f"attention map of shape {weights.shape}: not usable; give a finite, non-empty height x width array"
+        )
     return weights

@@ -1,6 +1,6 @@
-"""What plain pixels give away: logistic regression and nearest neighbour on films pooled to 32 x 32.
+"""Pixel baselines: logistic regression and nearest neighbour on films pooled to 32 x 32.
 
-A report generator that does not beat these reads less than a brightness pattern.
+A report generator that does not beat these uses less than a brightness pattern.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ TOLERANCE = 1e-6
 def predict(
     train_pixels: NDArray[np.number], train_targets: NDArray[np.bool_], test_pixels: NDArray[np.number]
 ) -> NDArray[np.bool_]:
-    """Which conditions (``M x C``) one-vs-rest logistic regression reads from films.
+    """The conditions (``M x C``) that one-vs-rest logistic regression predicts for films.
 
-    Films are ``N x H x W`` and ``M x H x W`` grey levels, or what ``pool`` made of them; targets ``N x C``.
+    Films are ``N x H x W`` and ``M x H x W`` grey levels, or pooled by ``pool``; targets are ``N x C``. Raises
+    ``WrongUse`` as ``pool`` does.
     """
     features = pool(train_pixels)
     mean, spread = features.mean(axis=0), features.std(axis=0)
@@ -41,21 +42,24 @@ def predict(
 def nearest_by_pixels(train_pixels: NDArray[np.number], test_pixels: NDArray[np.number]) -> NDArray[np.int64]:
     """Index of the training film (``N x H x W``) nearest to each test film (``M x H x W``); ``M``.
 
-    Cosine of the pooled films, each less its own mean, so that neither exposure nor contrast decides.
+    Cosine of the pooled films, each minus its own mean, so that neither exposure nor contrast decides.
     """
     train, test = _directions(pool(train_pixels)), _directions(pool(test_pixels))
     return np.concatenate([(rows @ train.T).argmax(axis=1) for rows in _blocks(test)])
 
 
 def pool(pixels: NDArray[np.number]) -> Floats:
-    """Films ``N x H x W`` averaged to 32 x 32 and laid flat, ``N x 1024``; films already pooled stay as they are.
+    """Films ``N x H x W`` averaged to 32 x 32 and flattened, ``N x 1024``; films already pooled stay as they are.
 
-    Sides that are no multiple of 32 lose the few last rows or columns.
+    Of sides that are not a multiple of 32 the last few rows or columns are dropped. Raises ``WrongUse`` for no films,
+    or films smaller than 32 x 32.
     """
     if pixels.ndim == 2 and pixels.shape[1] == GRID * GRID:
         return np.asarray(pixels, dtype=np.float64)
     if pixels.ndim != 3 or min(pixels.shape[1:]) < GRID or not len(pixels):
-        raise WrongUse(f"films of shape {pixels.shape}: give films x height x width, sides of {GRID} at the least")
+        raise WrongUse(
+            f"films of shape {pixels.shape}: too few or too small; give films x height x width, {GRID} a side"
+        )
     height, width = (side // GRID for side in pixels.shape[1:])
     pixels = pixels[:, : height * GRID, : width * GRID]
     cells = (GRID, height, GRID, width)
@@ -68,15 +72,16 @@ def fit_logistic(features: Floats, targets: NDArray[np.bool_]) -> tuple[Floats, 
     """Weights ``D x C`` and biases ``C`` of ``C`` logistic regressions on ``N x D`` features, ``N x C`` targets.
 
     Each minimises the summed log loss plus half the squared norm of its weights (scikit-learn's ``C=1``); the bias
-    is free. They are independent but fitted as one problem, so that a step is two matrix products for all.
+    is not penalised. They are independent but fitted as one problem, so that a step is two matrix products for all.
+    Raises ``WrongUse`` where the numbers of films and targets differ.
     """
     studies, size = features.shape
     conditions = targets.shape[1]
     if len(targets) != studies:
-        raise WrongUse(f"{len(targets)} rows of targets for {studies} films: give one a film")
+        raise WrongUse(f"{len(targets)} rows of targets for {studies} films; give one for each film")
     signs = np.where(targets, 1.0, -1.0)
-    # Neighbouring pixels say nearly the same, and rare conditions bend the loss less than common ones. Along the
-    # principal axes, each condition scaled by the curvature to be expected, the problem is nearly round.
+    # Neighbouring pixels are nearly equal, and the loss curves less along rare conditions than along common ones. In
+    # principal axes, each condition scaled by its expected curvature, the problem is well conditioned.
     variances, axes = np.linalg.eigh(features.T @ features / studies)
     coordinates = features @ axes
     rates = targets.mean(axis=0)
@@ -100,7 +105,7 @@ def fit_logistic(features: Floats, targets: NDArray[np.bool_]) -> tuple[Floats, 
         loss = (np.logaddexp(0, -found).sum() + (parameters[:size] ** 2).sum() / 2) / studies
         return float(loss), gradient(parameters, -signs * expit(-found) / studies).ravel()
 
-    @lru_cache(maxsize=1)  # asked for at the same point many times running
+    @lru_cache(maxsize=1)  # called many times in a row for the same point
     def curvature(point: bytes) -> Floats:
         probabilities = expit(margins(scales * np.frombuffer(point).reshape(scales.shape)))
         return np.asarray(probabilities * (1 - probabilities) / studies)
@@ -122,7 +127,7 @@ def fit_logistic(features: Floats, targets: NDArray[np.bool_]) -> tuple[Floats, 
 
 
 def _directions(features: Floats) -> Floats:
-    """Rows less their mean, at unit length; a blank film stays zero and is near to nothing."""
+    """Rows minus their mean, at unit length; a blank film stays zero and is similar to none."""
     centred = features - features.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     return np.asarray(centred / np.where(length == 0, 1, length))

@@ -1,4 +1,4 @@
-"""Is the evidence true? Maps against the sides of lesions, retrieval against the true labels."""
+"""Test the evidence of drafts: attention maps against the sides of lesions, retrieval against the true labels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import torch
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.features import entities_of_films
 from radscribe.drafting.reporter import Reporter
+from radscribe.evaluation.controls.baselines import pooled_films
 from radscribe.evaluation.controls.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
 from radscribe.evaluation.controls.pixels_baseline import nearest_by_pixels
-from radscribe.evaluation.evaluate import Evaluation, pooled_films
+from radscribe.evaluation.evaluate import Evaluation
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.labels.rules import label_sentence
 from radscribe.metrics.clinical import condition_sums, micro, outcomes
@@ -27,26 +28,25 @@ LEARNED = "learned ball"
 
 @dataclass(frozen=True)
 class Found:
-    """How well the labels of references found in one way agree with the true ones; ``behind`` compares the learned
-    ball's micro-F1 with theirs on the same resamples of patients."""
+    """How well the labels of the references that one way of retrieval finds agree with the true labels."""
 
     micro_f1: Figure
-    hamming: float
-    behind: PairedTest | None = None
+    hamming: float  # mean differing bits of 18 x 4
+    behind: PairedTest | None = None  # micro-F1 of the learned ball minus this one's; None for the ball itself
 
 
 @dataclass(frozen=True)
 class Proof:
-    """``pointing``: peaks of correct one-sided sentences on the lesion's side, with the film's own maps and with those
-    of another film; ``sides``: how often a rightly stated one-sided condition is told on the right side; ``retrieval``:
-    for each way to find the reference, how well its labels agree with the true ones."""
+    """What shows whether the evidence is true; empty where the dataset or the model does not allow a test."""
 
+    # Peaks of correct one-sided sentences on the lesion's side, with the film's own maps and with another film's.
     pointing: dict[str, Pointing] = field(default_factory=dict)
     pointing_p_value: float | None = None
-    sides: Pointing | None = None
-    retrieval: dict[str, Found] = field(default_factory=dict)
+    sides: Pointing | None = None  # correctly stated one-sided conditions whose sentence names the correct side
+    retrieval: dict[str, Found] = field(default_factory=dict)  # by way to find the reference
 
     def to_dict(self) -> dict[str, Any]:
+        """What ``scorecard.json`` holds of it."""
         evidence = {
             "pointing": {name: asdict(value) for name, value in self.pointing.items()},
             "p_value": self.pointing_p_value,
@@ -55,6 +55,7 @@ class Proof:
         return {"evidence": evidence, "retrieval": {name: asdict(found) for name, found in self.retrieval.items()}}
 
     def markdown(self) -> str:
+        """What ``scorecard.md`` shows of it."""
         lines: list[str] = []
         if self.pointing:
             lines += [
@@ -81,14 +82,14 @@ class Proof:
 
 
 def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> Proof:
-    """What can be proved on this dataset: pointing needs the lesions' sides (phantoms), retrieval any labels."""
+    """The tests that this dataset allows: pointing needs the lesions' sides (phantoms), retrieval any labels."""
     pointing_found: dict[str, Pointing] = {}
     p_value, sides = None, None
     if "sides" in dataset.table.column_names:
         own, other = _side_hits(reporter, dataset, evaluation)
         pointing_found = {"own film": pointing(own), "another film": pointing(other)}
         p_value = paired_hits_p_value(own, other)
-        sides = pointing(_sides_told(dataset, evaluation))
+        sides = pointing(_sides_named(dataset, evaluation))
     return Proof(pointing_found, p_value, sides, _retrieval(reporter, dataset, evaluation))
 
 
@@ -124,35 +125,35 @@ def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
     return side_hits(records["own"]), side_hits(records["other"])
 
 
-def _sides_told(dataset: PreparedDataset, evaluation: Evaluation) -> list[bool]:
-    """For each sentence that names one side and rightly states a one-sided condition: is it the condition's side?"""
+def _sides_named(dataset: PreparedDataset, evaluation: Evaluation) -> list[bool]:
+    """For each sentence that names one side and correctly states a one-sided condition: is it the condition's side?"""
     sides = dataset.column("sides")
-    told = []
+    correct = []
     for study in evaluation.studies:
         known: dict[str, str] = json.loads(sides[study.study_id])
         for text in report_sentences(evaluation.reports[study.study_id]):
             own = [known[name] for name in _rightly_stated(text, study.labels) if known.get(name) in ("left", "right")]
             side = _named_side(text)
             if own and side:
-                told.append(side in own)
-    return told
+                correct.append(side in own)
+    return correct
 
 
 def _named_side(text: str) -> str | None:
-    """The one side that a sentence names."""
+    """The side that a sentence names, None where it names none or both."""
     words = set(text.lower().replace(".", " ").replace(",", " ").split())
     named = [side for side in ("left", "right") if side in words]
     return named[0] if len(named) == 1 else None
 
 
 def _rightly_stated(text: str, truth: Sequence[int]) -> list[str]:
-    """The conditions that a sentence states as positive and that are."""
+    """The conditions that a sentence states as positive and that are positive in ``truth`` (18 states)."""
     states = zip(CONDITIONS, label_sentence(text), truth, strict=True)
     return [name for name, state, true in states if state == true == POSITIVE]
 
 
 def _stated_side(text: str, truth: Sequence[int], sides: dict[str, str]) -> Any:
-    """The side a sentence names, where it rightly states a one-sided condition as positive on that side; else None."""
+    """The side that a sentence names, where it correctly states a one-sided condition on that side; else None."""
     side = _named_side(text)
     return side if side and any(sides.get(name) == side for name in _rightly_stated(text, truth)) else None
 

@@ -1,4 +1,4 @@
-"""Scores by how visible and how rare a condition is, and agreement of reports with labels of the image alone."""
+"""Break scores down by severity and by frequency of conditions, and compare reports with labels of the images."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from radscribe.metrics.significance import Figure, Resampling, balanced_accuracy
 
 SEVERITIES = (1, 2, 3)
 FREQUENCY_BOUNDS = (0.05, 0.15)
-# Conditions by which a report says that a film shows an infiltrate.
+# Conditions by which a report states an infiltrate.
 INFILTRATE = ("pneumonia", "consolidation", "lung opacity")
 
 
 @dataclass(frozen=True)
 class SeverityBand:
-    """Scores over the positives of one severity; ``support`` is how many there are."""
+    """Scores over the positives of one severity."""
 
-    support: int
+    support: int  # positives
     recall: Figure
     f1: Figure
 
 
 @dataclass(frozen=True)
 class FrequencyBand:
-    """Scores over the conditions of one range of training frequencies; ``support`` counts their positives."""
+    """Scores over the conditions of one range of training frequencies."""
 
     conditions: tuple[str, ...]
-    support: int
+    support: int  # positives of these conditions
     micro_f1: Figure
     macro_f1: Figure
 
@@ -47,9 +47,9 @@ def by_severity(
 ) -> dict[str, SeverityBand]:
     """Recall and F1, micro over conditions, of the positives of severity 1, 2 and 3.
 
-    ``severities`` maps study id to condition to severity; conditions that never have one are left out. A false
-    positive has no severity: the bands share them in proportion to their support, so that they add up to the
-    micro-average and precision differs between bands only as recall does.
+    States are ``N x 14`` or ``N x 18``. ``severities`` maps study id to condition to severity; conditions that never
+    have one are left out. A false positive has no severity: the bands share them in proportion to their support, so
+    that they add up to the micro-average and precision differs between bands only as recall does.
     """
     resampling = resampling or Resampling()
     counts = outcomes(hypothesis_states, reference_states)
@@ -121,7 +121,10 @@ def agreement(
     conditions: Sequence[str] = INFILTRATE,
     resampling: Resampling | None = None,
 ) -> Figure:
-    """Balanced accuracy of what reports state (``N x 18``) for labels of their images (``N``)."""
+    """Balanced accuracy of whether reports (states ``N x 18``) state a condition, for labels of their images (``N``).
+
+    Raises ``WrongUse`` where the labels hold one class only.
+    """
     return balanced_accuracy(mentions(states, conditions), image_positive, resampling)
 
 
@@ -132,9 +135,12 @@ def agreement_by_group(
     conditions: Sequence[str] = INFILTRATE,
     resampling: Resampling | None = None,
 ) -> dict[str, Figure | None]:
-    """``agreement`` within each group, such as AP and PA views; ``None`` where images are all of one class."""
+    """``agreement`` within each of the ``groups`` (``N`` names, such as AP and PA views), by name.
+
+    ``None`` where all images of a group are of one class. Raises ``WrongUse`` where the counts do not match.
+    """
     if len(groups) != len(states):
-        raise WrongUse(f"{len(groups)} groups for {len(states)} reports: give one a report")
+        raise WrongUse(f"{len(groups)} groups for {len(states)} reports; give one for each report")
     resampling = resampling or Resampling()
     actual, names = np.asarray(image_positive, dtype=bool), np.asarray(groups)
     found: dict[str, Figure | None] = {}

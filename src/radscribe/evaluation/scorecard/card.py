@@ -1,10 +1,8 @@
-"""The scorecard: reports against references, every figure with its interval, beside its controls."""
+"""The scorecard of a system: its reports against references, each figure with its interval, beside its controls."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,13 +14,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from radscribe.core.errors import WrongUse
+from radscribe.core.files import all_replaced, saving
 from radscribe.core.version import __version__
 from radscribe.evaluation.scorecard.breakdown import FrequencyBand, SeverityBand
-from radscribe.evaluation.scorecard.per_study import PerStudy, States, content_hash, rows_path
+from radscribe.evaluation.scorecard.per_study import PerStudy, States, rows_path
+from radscribe.evaluation.scorecard.signature import signature_of
 from radscribe.labels.conditions import CHEXBERT_COUNT
 from radscribe.labels.labeler import Labeler, RuleLabeler
 from radscribe.metrics.clinical import Clinical, Uncertain, compare_micro_f1, score_states
-from radscribe.metrics.nlg import METRICS, score_language
+from radscribe.metrics.nlg import METRICS, LanguageScores, score_language
 from radscribe.metrics.protocols import known_words, protocol_named, read_by
 from radscribe.metrics.sanity import share_with_prior
 from radscribe.metrics.significance import Figure, PairedTest, Resampling
@@ -30,7 +30,7 @@ from radscribe.metrics.significance import Figure, PairedTest, Resampling
 FORMAT = "radscribe-scorecard/1"
 SHUFFLED_IMAGES = "shuffled_images"
 IDS_IN_MESSAGE = 10
-# Fields that a scorecard is written without where they are empty.
+# Fields that the JSON file leaves out where they are empty.
 OPTIONAL = (
     "severity", "frequency", "agreement", "agreement_without_old_changes", "agreement_shuffled", "radeval", "notice",
 )  # fmt: skip
@@ -38,48 +38,47 @@ OPTIONAL = (
 
 @dataclass(frozen=True)
 class Control:
-    """Another way to the same reports' place; ``micro_f1_drop`` is the system's micro-F1 less the control's."""
+    """The figures of a baseline, or of the system without the right film, on the same studies."""
 
-    nlg: Mapping[str, Figure | None]
+    nlg: Mapping[str, Figure | None]  # a control that predicts conditions alone has None
     clinical: Clinical
-    micro_f1_drop: PairedTest
+    micro_f1_drop: PairedTest  # the system's micro-F1 minus the control's
 
 
 @dataclass(frozen=True)
 class Scorecard:
-    """All figures of one system on one set of studies; ``severity``, ``frequency``, ``agreement`` and ``radeval``
-    (figures of the RadEval package) where known.
+    """All figures of one system on one set of studies."""
 
-    ``prior_references`` are the shares of hypotheses and of references that speak of an earlier film, which a system
-    that is given one film alone can only make up. ``agreement_shuffled`` is the agreement of reports drafted from
-    another patient's film of the same source, ``agreement_without_old_changes`` that of the reports without their
-    sentences on scars and other old changes, which the labeler counts as opacity.
-    """
-
-    nlg: Mapping[str, Figure | None]
+    nlg: Mapping[str, Figure | None]  # language figures by name, None where ``missing`` has the reason
     missing: Mapping[str, str]
     clinical: Clinical
-    distinct_reports: float
-    commonest_report: float
+    distinct_reports: float  # distinct hypotheses / hypotheses
+    commonest_report: float  # share of hypotheses that are the commonest one
     empty_hypotheses: int
+    # Shares of hypotheses and references that mention an earlier film; a system that is given one film alone can only
+    # invent it.
     prior_references: Mapping[str, float]
     studies: int
     signature: Mapping[str, Any]
     per_study: PerStudy
     flags: tuple[str, ...] = ()
     controls: Mapping[str, Control] = field(default_factory=dict)
+    # Where the dataset has them: severities of the findings, training labels, labels of the images themselves.
     severity: Mapping[str, SeverityBand] = field(default_factory=dict)
     frequency: Mapping[str, FrequencyBand] = field(default_factory=dict)
     agreement: Mapping[str, Figure | None] = field(default_factory=dict)
+    # The same without the reports' sentences on scars and other old changes, which the labeler counts as opacity.
     agreement_without_old_changes: Mapping[str, Figure | None] = field(default_factory=dict)
+    # The same of the reports drafted from another patient's film of the same source.
     agreement_shuffled: Mapping[str, Figure | None] = field(default_factory=dict)
-    radeval: Mapping[str, Figure] = field(default_factory=dict)
+    radeval: Mapping[str, Figure] = field(default_factory=dict)  # figures of the RadEval package
     notice: str | None = None
 
     def with_control(self, name: str, control: Scorecard) -> Scorecard:
         """This scorecard with another one of the same studies as its control ``name``.
 
-        Under the name ``shuffled_images`` it is flagged when it is no better than that control.
+        With the control ``shuffled_images`` it gets a flag where it is no better than that control. Raises
+        ``WrongUse`` for a control of other studies.
         """
         card = self._with(name, control.nlg, control.per_study)
         if name == SHUFFLED_IMAGES:
@@ -105,29 +104,28 @@ class Scorecard:
                 del fields[optional]
         return {"format": FORMAT, "radscribe_version": __version__, **fields}
 
-    def to_json(self) -> str:
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    def to_json(self, more: Mapping[str, Any] | None = None) -> str:
+        """The text of ``scorecard.json``; with ``more`` fields behind its own, in ASCII.
 
-    def save(self, path: str | Path) -> Path:
+        Raises ``ValueError`` for a figure that is not a finite number.
+        """
+        content = {**self.to_dict(), **(more or {})}
+        return json.dumps(content, indent=2, ensure_ascii=more is not None, allow_nan=False) + "\n"
+
+    def save(self, path: str | Path, more: Mapping[str, Any] | None = None) -> Path:
         """Write ``scorecard.json`` into a folder (or to a ``.json`` file), and its rows beside it (see ``rows_path``).
 
-        The rows hold both reports of each study, the JSON none. Each file appears whole or not at all. Returns the
-        path of the JSON file; raises ``OSError`` as the disk does.
+        The rows hold both reports of each study, the JSON none; ``more`` are further fields of the JSON. Both files
+        are written whole or not at all. Returns the path of the JSON file; raises ``RadscribeError`` where the disk
+        refuses.
         """
         target = Path(path)
         if target.suffix != ".json":
             target = target / "scorecard.json"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = rows_path(target)
-        rows, text = beside.with_name(beside.name + ".part"), target.with_name(target.name + ".part")
-        try:
+        text = self.to_json(more)
+        with saving(target), all_replaced(rows_path(target), target) as (rows, card):
             pq.write_table(self.per_study.table(), rows)
-            text.write_text(self.to_json(), encoding="utf-8")
-            os.replace(rows, beside)
-            os.replace(text, target)
-        finally:
-            rows.unlink(missing_ok=True)
-            text.unlink(missing_ok=True)
+            card.write_text(text, encoding="utf-8")
         return target
 
 
@@ -150,24 +148,23 @@ def score(
 ) -> Scorecard:
     """Score drafted reports against reference reports, both by study id.
 
-    ``true_labels`` (14 or 18 states a study) replace the labels read from the references; ``patients`` make the
-    bootstrap draw patients instead of studies. Both may know more studies than are scored. ``vocabulary`` makes every
-    other word of a reference ``<unk>``, as models of the R2Gen line do. ``notice`` is carried on, as "weakly paired"
-    is. Raises ``WrongUse`` for an unknown protocol and for ids that do not match.
+    Args:
+        protocol: how reports are cleaned and cut, a name in ``metrics.protocols``.
+        true_labels: 14 or 18 states a study, in place of the labels read from the references. These and ``patients``
+            may cover more studies than are scored.
+        patients: patient by study; the bootstrap then draws patients instead of studies.
+        metrics: which language figures to compute; the others are None.
+        labeler: reads the conditions of reports; by default the rules.
+        uncertain: what an uncertain statement counts as.
+        vocabulary: every other word of a reference becomes ``<unk>``, as models of the R2Gen line do.
+        split, section, notice: recorded in the scorecard.
+
+    Raises:
+        WrongUse: an unknown protocol, or ids that do not match.
     """
     rules, labeler = protocol_named(protocol), labeler or RuleLabeler()
-    if not hypotheses:
-        raise WrongUse("no hypotheses to score: give at least one report")
-    _require_ids("hypotheses without reference", hypotheses.keys() - references.keys())
-    _require_ids("references without hypothesis", references.keys() - hypotheses.keys())
-    # Sorted, so that the order in which reports come changes no interval.
-    ids = tuple(sorted(hypotheses))
-    clusters = None
-    if patients is not None:
-        _require_ids("studies without patient", hypotheses.keys() - patients.keys())
-        clusters = tuple(patients[study_id] for study_id in ids)
-    resampling = Resampling(clusters, resamples, seed)
-
+    ids = _matched_ids(hypotheses, references)
+    resampling = Resampling(_clusters(ids, patients), resamples, seed)
     written, expected = ([reports[study_id] for study_id in ids] for reports in (hypotheses, references))
     said, true = read_by(rules, written, expected)
     if vocabulary is not None:
@@ -176,68 +173,75 @@ def score(
     if true_labels is None:
         reference_states = _label(labeler, true if rules.labels_cut_references else expected)
     else:
-        _require_ids("studies without true labels", hypotheses.keys() - true_labels.keys())
         reference_states = _stack(true_labels, ids)
-
     language = score_language(said, true, resampling, metrics)
-    counts = Counter(" ".join(text.lower().split()) for text in written)
+    rows = PerStudy(
+        ids,
+        hypothesis_states,
+        reference_states,
+        language.per_study,
+        resampling,
+        uncertain,
+        hypotheses=tuple(written),
+        references=tuple(expected),
+        parts=language.parts,
+    )
+    known = true_labels is not None
+    signature = signature_of(
+        rows, rules, labeler, true_labels=known, vocabulary=vocabulary, split=split, section=section
+    )
+    return _scorecard(rows, language, signature, notice)
+
+
+def _scorecard(rows: PerStudy, language: LanguageScores, signature: Mapping[str, Any], notice: str | None) -> Scorecard:
+    assert rows.hypotheses is not None and rows.references is not None
+    studies = len(rows.study_ids)
+    counts = Counter(" ".join(text.lower().split()) for text in rows.hypotheses)
     return Scorecard(
         nlg=language.figures,
         missing=language.missing,
-        clinical=score_states(hypothesis_states, reference_states, resampling, uncertain),
-        distinct_reports=len(counts) / len(ids),
-        commonest_report=max(counts.values()) / len(ids),
+        clinical=score_states(rows.hypothesis_states, rows.reference_states, rows.resampling, rows.uncertain),
+        distinct_reports=len(counts) / studies,
+        commonest_report=max(counts.values()) / studies,
         empty_hypotheses=counts[""],
-        prior_references={"hypotheses": share_with_prior(written), "references": share_with_prior(expected)},
-        studies=len(ids),
-        signature={
-            "protocol": protocol,
-            "labeler": labeler.name,
-            "labeler_version": labeler.version,
-            "reference_labels": "labeler" if true_labels is None else "true labels",
-            "uncertain": uncertain,
-            "averaging": "micro, macro, example-based; 0/0 = 0",
-            "cleaning": rules.cleaning,
-            "tokenization": rules.tokenization,
-            "casing": "lower",
-            "truncation": rules.truncation,
-            "vocabulary": None if vocabulary is None else content_hash({"words": sorted(vocabulary)}),
-            "split": split,
-            "section": section,
-            "bootstrap": {"unit": "study" if patients is None else "patient", "resamples": resamples, "seed": seed},
-            "software": {
-                "python": platform.python_version(),
-                "radscribe": __version__,
-                "numpy": np.__version__,
-            },
-            "hashes": {
-                "hypotheses": content_hash({study_id: hypotheses[study_id] for study_id in ids}),
-                "references": content_hash({study_id: references[study_id] for study_id in ids}),
-                "reference_states": content_hash(dict(zip(ids, reference_states.tolist(), strict=True))),
-            },
+        prior_references={
+            "hypotheses": share_with_prior(rows.hypotheses),
+            "references": share_with_prior(rows.references),
         },
-        per_study=PerStudy(
-            ids,
-            hypothesis_states,
-            reference_states,
-            language.per_study,
-            resampling,
-            uncertain,
-            hypotheses=tuple(written),
-            references=tuple(expected),
-            parts=language.parts,
-        ),
-        flags=(f"{counts['']} of {len(ids)} hypotheses are empty",) if counts[""] else (),
+        studies=studies,
+        signature=signature,
+        per_study=rows,
+        flags=(f"{counts['']} of {studies} hypotheses are empty",) if counts[""] else (),
         notice=notice,
     )
 
 
+def _matched_ids(hypotheses: Mapping[str, str], references: Mapping[str, str]) -> tuple[str, ...]:
+    """The study ids, which both sides must have; sorted, so that the order of the reports changes no interval."""
+    if not hypotheses:
+        raise WrongUse("no hypotheses to score: give at least one report")
+    _require_ids("hypotheses without reference", hypotheses.keys() - references.keys())
+    _require_ids("references without hypothesis", references.keys() - hypotheses.keys())
+    return tuple(sorted(hypotheses))
+
+
+def _clusters(ids: Sequence[str], patients: Mapping[str, str] | None) -> tuple[str, ...] | None:
+    """The patient of each study, None where patients are unknown."""
+    if patients is None:
+        return None
+    _require_ids("studies without patient", set(ids) - patients.keys())
+    return tuple(patients[study_id] for study_id in ids)
+
+
 def majority_report(training_reports: Iterable[str], study_ids: Iterable[str]) -> dict[str, str]:
-    """The commonest training report for every study: what a system scores that never looks at a film."""
+    """The commonest training report for every study: the baseline that never looks at a film.
+
+    Raises ``WrongUse`` without any training report.
+    """
     counts = Counter(" ".join(report.split()) for report in training_reports)
     if not counts:
-        raise WrongUse("no training reports: the majority report needs at least one")
-    # Of equally common reports the first in the alphabet, whatever order they came in.
+        raise WrongUse("majority report: there are no training reports; give at least one")
+    # Of equally common reports the first in alphabetical order, so that the order of the input does not matter.
     report = min(counts, key=lambda text: (-counts[text], text))
     return dict.fromkeys(study_ids, report)
 
@@ -267,13 +271,15 @@ def _require_ids(what: str, ids: Iterable[str]) -> None:
 
 
 def _label(labeler: Labeler, reports: Sequence[str]) -> States:
-    """States ``N x 14`` or ``N x 18``; each distinct text is read once, since systems repeat themselves."""
+    """States ``N x 14`` or ``N x 18`` of ``N`` reports; each distinct text is read once, since systems repeat."""
     texts = list(dict.fromkeys(reports))
     found = dict(zip(texts, labeler.label(texts), strict=True))
     return np.array([found[text] for text in reports], dtype=np.int64)
 
 
 def _stack(labels: Mapping[str, Sequence[int]], ids: Sequence[str]) -> States:
+    """True labels in the order of ``ids``; all must have 14 states, or all 18."""
+    _require_ids("studies without true labels", set(ids) - labels.keys())
     width = len(labels[ids[0]])
     uneven = [study_id for study_id in ids if len(labels[study_id]) != width or width < CHEXBERT_COUNT]
     _require_ids("true labels that are not 14 or 18 states", uneven)

@@ -1,4 +1,4 @@
-"""The rows behind a scorecard: what each study counts, to a parquet file and back."""
+"""The rows behind a scorecard, one a study: to the table of a parquet file and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from radscribe.metrics.significance import Additive, Floats, Resampling
 
 States = NDArray[np.int64]
 
-# Columns that are no language figure.
+# Columns that are not language figures.
 COUNTS = ("true_positives", "false_positives", "false_negatives")
 STATES = ("hypothesis_states", "reference_states")
 TEXTS = ("hypothesis", "reference")
@@ -27,22 +27,17 @@ OTHERS = frozenset({"study_id", "patient_id", "precision", "recall", "f1", *COUN
 
 @dataclass(frozen=True)
 class PerStudy:
-    """What the figures are made of, a row a study in the order of ``study_ids`` (sorted).
+    """What the figures are computed from, for ``N`` studies in the order of ``study_ids``."""
 
-    ``hypothesis_states`` and ``reference_states`` are ``N x 14`` or ``N x 18``; ``language`` holds ``N`` values a
-    figure, ``parts`` what the language figures sum up; ``resampling`` has the patients where they are known.
-    ``hypotheses`` and ``references`` are the reports as they came, ``None`` where a file does not hold them.
-    """
-
-    study_ids: tuple[str, ...]
-    hypothesis_states: States
+    study_ids: tuple[str, ...]  # sorted
+    hypothesis_states: States  # N x 14 or N x 18
     reference_states: States
-    language: Mapping[str, Floats]
-    resampling: Resampling
+    language: Mapping[str, Floats]  # by figure, N values each
+    resampling: Resampling  # with the patients where they are known
     uncertain: Uncertain = "negative"
-    hypotheses: tuple[str, ...] | None = None
+    hypotheses: tuple[str, ...] | None = None  # the reports as given; None where a file does not hold them
     references: tuple[str, ...] | None = None
-    parts: tuple[Additive, ...] = ()
+    parts: tuple[Additive, ...] = ()  # what the language figures are sums of
 
     def outcomes(self) -> Outcomes:
         """True positives, false positives and false negatives: ``N x 14 x 3``."""
@@ -98,7 +93,7 @@ class PerStudy:
 
 
 def rows_path(scorecard: Path) -> Path:
-    """Where the rows of a scorecard's JSON file lie: ``scores.parquet`` for ``scorecard.json``, else by its name."""
+    """The path of the rows of a scorecard's JSON file: ``scores.parquet`` for ``scorecard.json``, else by its name."""
     return scorecard.with_name("scores.parquet" if scorecard.stem == "scorecard" else f"{scorecard.stem}.parquet")
 
 

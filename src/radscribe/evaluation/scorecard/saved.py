@@ -1,8 +1,7 @@
-"""Scorecards as they lie on disk, read back and held against the rows beside them."""
+"""Read saved scorecards back, checked against the rows beside them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radscribe.core.errors import WrongUse
+from radscribe.core.files import read_given_json
 from radscribe.evaluation.scorecard.card import FORMAT
 from radscribe.evaluation.scorecard.per_study import STATES, PerStudy, content_hash, rows_path
 from radscribe.metrics.clinical import AVERAGES, Uncertain
@@ -21,11 +21,11 @@ from radscribe.metrics.significance import Figure
 
 @dataclass(frozen=True)
 class SavedScorecard:
-    """A system's scorecard: its ``signature``, its ``figures`` by name (those that are not missing) and its rows."""
+    """A system's scorecard as it was saved."""
 
-    name: str
+    name: str  # what a comparison calls the system
     signature: Mapping[str, Any]
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Figure]  # by name, those that are not missing
     rows: PerStudy
 
     @property
@@ -43,20 +43,23 @@ class SavedScorecard:
 
 
 def read_scorecards(paths: Sequence[Path], names: Sequence[str] = ()) -> list[SavedScorecard]:
-    """The scorecards in ``paths`` (a folder stands for its ``scorecard.json``), told apart by ``names``.
+    """The scorecards in ``paths`` (a folder stands for its ``scorecard.json``), each with one of ``names``.
 
-    Without names they are called by their files, or their folders where files are of one name. Raises ``WrongUse``,
-    in one line that names the file, for what is missing, damaged, no scorecard, or beside rows that are not its own.
+    Without names they get those of their files, or of their folders where several files have the same name.
+
+    Raises:
+        WrongUse: fewer than two scorecards, names that do not fit, or (in one line with the file) a file that is
+            missing, damaged, no scorecard, or lies beside the rows of another one.
     """
     files = [path / "scorecard.json" if path.is_dir() else path for path in paths]
     if len(files) < 2:
-        raise WrongUse("one scorecard has nothing to be compared with: give at least two")
+        raise WrongUse("one scorecard alone cannot be compared; give at least two")
     if names and len(names) != len(files):
-        raise WrongUse(f"{len(names)} names for {len(files)} scorecards: give one a scorecard")
-    called = list(names) or _names(files)
-    if len(set(called)) < len(called):
-        raise WrongUse(f"two scorecards are called {_twice(called)}: give each a name of its own")
-    return [read_scorecard(file, name) for file, name in zip(files, called, strict=True)]
+        raise WrongUse(f"--names: {len(names)} names for {len(files)} scorecards; give one for each")
+    chosen = list(names) or _names(files)
+    if len(set(chosen)) < len(chosen):
+        raise WrongUse(f"--names: two scorecards are named {_twice(chosen)}; give each its own name")
+    return [read_scorecard(file, name) for file, name in zip(files, chosen, strict=True)]
 
 
 def read_scorecard(path: Path, name: str) -> SavedScorecard:
@@ -68,25 +71,21 @@ def read_scorecard(path: Path, name: str) -> SavedScorecard:
         beside = path.parent / "scores.parquet"  # where earlier versions put the rows of a scorecard of any name
     try:
         rows = PerStudy.of_table(pq.read_table(beside), signature["uncertain"])
-        told = _misfit(rows, content)
+        differing = _misfit(rows, content)
     except FileNotFoundError:
-        raise WrongUse(f"{beside}: no such file; the rows of {path.name} must lie beside it") from None
+        raise WrongUse(f"{beside}: no such file; put the rows of {path.name} beside it") from None
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, IndexError, WrongUse):
-        raise WrongUse(f"{beside}: damaged, or no rows of a scorecard; copy it again or score anew") from None
-    if told:
-        raise WrongUse(f"{beside}: its {told} are not those of {path.name}; copy both files of one scoring")
+        raise WrongUse(f"{beside}: damaged, or not the rows of a scorecard; copy it or score again") from None
+    if differing:
+        raise WrongUse(f"{beside}: its {differing} are not those of {path.name}; copy both files of one scoring")
     return SavedScorecard(name, signature, _figures(content), rows)
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise WrongUse(f"{path}: no such file; give a scorecard.json") from None
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise WrongUse(f"{path}: damaged, it is no JSON; copy it again or score anew") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise WrongUse(f"{path}: it is no scorecard ({FORMAT}); make one with radscribe score or radscribe evaluate")
+    """The content of a scorecard's JSON, with all that ``read_scorecard`` takes from it."""
+    content = read_given_json(path, "give a scorecard.json, made by radscribe score or radscribe evaluate")
+    if content.get("format") != FORMAT:
+        raise WrongUse(f"{path}: not a scorecard ({FORMAT}); make one with radscribe score or radscribe evaluate")
     try:
         _figures(content)
         protocol, uncertain, count = (
@@ -95,9 +94,9 @@ def _content(path: Path) -> Mapping[str, Any]:
             content["studies"],
         )
     except (KeyError, TypeError, AttributeError):
-        raise WrongUse(f"{path}: damaged, it lacks figures or its signature; copy it again or score anew") from None
+        raise WrongUse(f"{path}: damaged, figures or the signature are missing; copy it or score again") from None
     if not (isinstance(protocol, str) and uncertain in get_args(Uncertain) and isinstance(count, int)):
-        raise WrongUse(f"{path}: damaged, its signature holds something else; copy it again or score anew")
+        raise WrongUse(f"{path}: damaged, its signature has unknown values; copy it or score again")
     return content
 
 
@@ -108,7 +107,7 @@ def _figures(content: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def _misfit(rows: PerStudy, content: Mapping[str, Any]) -> str | None:
-    """What of the rows belongs to another scorecard, if anything."""
+    """Which part of the rows belongs to another scorecard, None where all belong to this one."""
     if len(rows.study_ids) != content["studies"] or len(set(rows.study_ids)) != content["studies"]:
         return "studies"
     found = {"reference_states": content_hash(dict(zip(rows.study_ids, rows.reference_states.tolist(), strict=True)))}
@@ -119,17 +118,17 @@ def _misfit(rows: PerStudy, content: Mapping[str, Any]) -> str | None:
     for kind, value in found.items():
         if hashes.get(kind, value) != value:
             return kind.replace("_", " ")
-    # Rows of earlier versions hold no text: the counts of each condition tell the hypotheses.
+    # Rows of earlier versions hold no text; the counts of each condition identify the hypotheses.
     counts = rows.outcomes().sum(axis=0).tolist()
     conditions = content["clinical"]["per_condition"].values()
-    told = [
+    expected = [
         [scores[kind] for kind in ("true_positives", "false_positives", "false_negatives")] for scores in conditions
     ]
-    return None if counts == told else STATES[0].replace("_", " ")
+    return None if counts == expected else STATES[0].replace("_", " ")
 
 
 def _names(files: Sequence[Path]) -> list[str]:
-    """File stems where these differ, else folders, else as much of the paths as it takes."""
+    """File stems where these differ, else folders, else as much of the ends of the paths as makes them differ."""
     whole = [file.resolve() for file in files]
     longest = max(len(path.parts) for path in whole)
     candidates = [[path.stem for path in whole], [path.parent.name for path in whole]]
@@ -137,7 +136,7 @@ def _names(files: Sequence[Path]) -> list[str]:
     for names in candidates:
         if len(set(names)) == len(names):
             return names
-    raise WrongUse(f"{files[whole.index(_twice(whole))]}: given twice; give each scorecard once, or --names")
+    raise WrongUse(f"{files[whole.index(_twice(whole))]}: given twice; give each scorecard once, or use --names")
 
 
 def _twice(values: Sequence[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""A scorecard as markdown, for the terminal, a README or a model card."""
+"""Write a scorecard as Markdown, for the terminal, a README or a model card."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from radscribe.metrics.significance import Figure
 
 
 def markdown(card: Scorecard) -> str:
-    """The figures beside their controls, then severity, frequency, agreement and each condition."""
+    """The figures of a scorecard beside its controls, then severity, frequency, agreement and each condition."""
     reports = f"{card.distinct_reports:.1%} distinct reports (commonest {card.commonest_report:.1%})"
     notice = f", {card.notice}" if card.notice else ""
     parts = [f"{card.studies} studies{notice}, {reports}. Brackets: 95 % bootstrap interval."]
@@ -65,7 +65,7 @@ def _cell(value: object) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A markdown table whose columns also line up in a terminal: the first to the left, the others to the right."""
+    """A Markdown table whose columns line up in a terminal: the first is left-aligned, the others right-aligned."""
     lines = [list(head), *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     lines.insert(1, [":".rjust(width, "-") if column else "-" * width for column, width in enumerate(widths)])

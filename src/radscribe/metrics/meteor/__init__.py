@@ -1,4 +1,4 @@
-"""METEOR 1.5 for English without Java: equal to the jar as pycocoevalcap runs it, on the data in that package.
+"""Compute METEOR 1.5 for English without Java, equal to the jar as pycocoevalcap runs it, from that package's data.
 
 Source: M. Denkowski and A. Lavie, "Meteor Universal: Language Specific Translation Evaluation for Any Target
 Language", WMT 2014.
@@ -21,28 +21,28 @@ from radscribe.metrics.significance import Floats
 
 __all__ = ["STATISTICS", "MeteorScores", "TextTooLong", "corpus_score", "meteor"]
 
-# Words of one side times words of the other: what aligning takes. Reports have some ten thousand.
+# Words of one side times words of the other, the cost of aligning a pair. Reports have about ten thousand.
 LARGEST_PAIR = 2**20
 
 
 @dataclass(frozen=True)
 class MeteorScores:
-    """METEOR of ``N`` studies and the ``STATISTICS`` behind it, ``N x 23``: ``corpus_score`` takes sums of them."""
+    """METEOR of ``N`` studies."""
 
-    per_study: Floats
-    statistics: Floats
+    per_study: Floats  # N
+    statistics: Floats  # N x 23, the ``STATISTICS`` behind it, whose sums ``corpus_score`` takes
 
     @property
     def corpus(self) -> float:
-        """METEOR of all studies together, which is not the mean of theirs."""
+        """METEOR of all studies together, which is not the mean over studies."""
         return float(corpus_score(self.statistics.sum(axis=0)))
 
 
 def meteor(hypotheses: Sequence[str], references: Sequence[str]) -> MeteorScores | None:
     """METEOR 1.5 of ``N`` hypotheses against one reference each, or None where pycocoevalcap is not installed.
 
-    Texts go in as they are, since METEOR splits them into words by rules of its own. A call reads the package's data
-    through, which takes seconds. The separator of the jar's protocol, ``|||``, is dropped from texts.
+    Texts are given raw, since METEOR has its own rules for words. Each call reads the package's data, which takes
+    seconds. The separator of the jar's protocol, ``|||``, is removed from texts.
 
     Raises:
         WrongUse: there are not as many hypotheses as references.
@@ -50,13 +50,13 @@ def meteor(hypotheses: Sequence[str], references: Sequence[str]) -> MeteorScores
         TextTooLong: a pair has more words than can be aligned.
     """
     if len(hypotheses) != len(references):
-        raise WrongUse(f"{len(hypotheses)} hypotheses for {len(references)} references: give one a study")
+        raise WrongUse(f"{len(hypotheses)} hypotheses for {len(references)} references; give one for each study")
     folder = resource_folder()
     if folder is None:
         return None
     lists = read_word_lists(folder)
     lines = [
-        # pycocoevalcap folds blanks of the hypothesis only, which now and then parts quotation marks otherwise.
+        # pycocoevalcap removes double blanks from the hypothesis only, which can separate quotation marks differently.
         (hypothesis.replace("|||", "").replace("  ", " "), reference.replace("|||", ""))
         for hypothesis, reference in zip(hypotheses, references, strict=True)
     ]

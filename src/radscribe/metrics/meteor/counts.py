@@ -1,4 +1,4 @@
-"""What METEOR 1.5 counts in pairs of texts: their words, the matched ones by matcher and kind, and the chunks.
+"""Count what METEOR 1.5 needs of pairs of texts: words, matched words by matcher and kind, and chunks.
 
 Source: Denkowski & Lavie (2014).
 """
@@ -17,14 +17,14 @@ from radscribe.metrics.meteor.score import MATCHERS, STATISTICS
 from radscribe.metrics.meteor.search import choose
 from radscribe.metrics.significance import Floats
 
-# Pairs aligned at once, by the product of their lengths: some hundred reports, so that memory is bounded.
+# Pairs aligned at once, by the product of their lengths: about a hundred reports, so that memory is bounded.
 BLOCK = 2**20
 
 
 def count(pairs: Sequence[tuple[Words, Words]], lexicon: Lexicon) -> Floats:
     """The ``STATISTICS`` of ``N`` pairs of hypothesis and reference, ``N x 23``.
 
-    They are the jar's, except that a pair with all words matched in one chunk has no chunk: so the jar adds them up.
+    They are the jar's, except that a pair with all words matched in one chunk has no chunk, as when the jar sums them.
     """
     distinct = sorted(set(pairs), key=lambda pair: len(pair[0]))
     sizes = np.cumsum([len(hypothesis) * len(reference) for hypothesis, reference in distinct])

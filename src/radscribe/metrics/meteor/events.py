@@ -1,9 +1,9 @@
-"""Where the search for the best alignment has something to decide, and what is decided before it starts.
+"""Find the places where the search for the best alignment has a choice, and the matches that are fixed before it.
 
-A match whose words no other match touches is settled: every alignment takes it. Words of the reference without any
-match leave no choice either. So the search goes from event to event, which are the places where alignments of a pair
-can part, or where some of them close a chunk that others do not: the words with options, and the words that follow an
-option. Between two events all alignments of a pair gain and lose the same.
+A match whose words no other match touches is settled: every alignment has it. Words of the reference without any match
+leave no choice either. The search therefore goes from event to event, the places where alignments of a pair can
+diverge, or where some of them close a chunk that others do not: the words with options, and the words that follow an
+option. Between two events all alignments of a pair change by the same rank.
 """
 
 from __future__ import annotations
@@ -23,37 +23,28 @@ NOTHING = -1  # the option to take no match; as an index it is the last row of t
 
 @dataclass(frozen=True)
 class Options:
-    """The ``M`` matches that are not settled, by event, and a last row of zeros.
+    """The ``M`` matches that are not settled, by event, and a last row of zeros."""
 
-    ``bits`` (``planes x (M + 1)``) are the words of the hypothesis they use; ``row`` is their row among all matches;
-    ``words`` is how many words they count in the ranking; ``start`` and ``end`` are places in the hypothesis, and
-    ``until`` is where they end in the references.
-    """
-
-    bits: NDArray[np.uint64]
-    row: Integers
-    words: Integers
+    bits: NDArray[np.uint64]  # planes x (M + 1), the words of the hypothesis that they use
+    row: Integers  # their row among all matches
+    words: Integers  # the words that they count in the ranking
     distance: Integers
-    start: Integers
-    end: Integers
-    until: Integers
+    start: Integers  # place in the hypothesis
+    end: Integers  # place in the hypothesis
+    until: Integers  # where they end in the references
 
 
 @dataclass(frozen=True)
 class Events:
-    """The ``E`` events by place; places run on through the references of all pairs.
-
-    ``first`` and ``stop`` bound the options; ``joins`` is the word of the hypothesis where a settled match starts
-    here; ``arrives`` and ``leaves`` are where a settled match ends that stops just before this and the next event.
-    """
+    """The ``E`` events by place; places count on through the references of all pairs."""
 
     pair: Integers
     place: Integers
-    first: Integers
-    stop: Integers
-    joins: Integers
-    arrives: Integers
-    leaves: Integers
+    first: Integers  # the first of the event's options
+    stop: Integers  # behind the last of its options
+    joins: Integers  # the word of the hypothesis where a settled match starts here
+    arrives: Integers  # the end in the hypothesis of a settled match that stops just before this event
+    leaves: Integers  # the same for the next event
 
 
 def find_events(matches: Matches) -> tuple[NDArray[np.bool_], Options, Events]:

@@ -1,7 +1,7 @@
-"""Which words and phrases of the scored texts METEOR 1.5 takes for one another, and by which matcher.
+"""Find which words and phrases of the scored texts METEOR 1.5 matches with one another, and by which matcher.
 
-Source: Denkowski & Lavie (2014). The jar compares words and stems by Java's 32-bit hash of a string, so a few short
-words are the same to it ("at" and "c6", "as" and "c5"); equal scores need the same.
+Source: Denkowski & Lavie (2014). The jar compares words and stems by Java's 32-bit hash of a string, for which a few
+short words are equal ("at" and "c6", "as" and "c5"); equal scores need the same.
 """
 
 from __future__ import annotations
@@ -26,22 +26,20 @@ INFLECTIONS = (
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The relations of a vocabulary.
-
-    ``keys`` maps a word to the number that stands for it in the jar; ``like`` maps it to matchers and the other words
-    that they match with it; ``paraphrases`` maps a phrase to its paraphrases, each with its number of words;
-    ``beginnings`` are what longer phrases and paraphrases begin with.
-    """
+    """The relations between the words of a vocabulary."""
 
     function_words: frozenset[str]
-    keys: Mapping[str, int]
-    like: Mapping[str, Sequence[tuple[int, frozenset[str]]]]
-    paraphrases: Mapping[Phrase, Mapping[Phrase, int]]
-    beginnings: frozenset[Phrase]
+    keys: Mapping[str, int]  # word -> the number that represents it in the jar
+    like: Mapping[str, Sequence[tuple[int, frozenset[str]]]]  # word -> matchers with the other words that they match
+    paraphrases: Mapping[Phrase, Mapping[Phrase, int]]  # phrase -> its paraphrases, each with its number of words
+    beginnings: frozenset[Phrase]  # beginnings of longer phrases and paraphrases
 
 
 def read_lexicon(folder: Path, lists: WordLists, texts: Collection[tuple[str, ...]]) -> Lexicon:
-    """The relations of all words of ``texts``; reads the paraphrase table through, which takes seconds."""
+    """The relations of all words of ``texts``; reads the whole paraphrase table, which takes seconds.
+
+    Raises ``RadscribeError`` as ``read_paraphrases`` does.
+    """
     words = {word for text in texts for word in text}
     keys = {word: string_hash(word) for word in words}
     same = _sharing({word: {key} for word, key in keys.items()})
@@ -94,7 +92,7 @@ def _base(word: str, lists: WordLists) -> str:
 
 
 def _sharing(properties: Mapping[str, Set[Hashable]]) -> dict[str, frozenset[str]]:
-    """Each word to the words that share one of its properties."""
+    """For each word the words that share one of its properties."""
     holders: dict[Hashable, list[str]] = {}
     for word, values in properties.items():
         for value in values:

@@ -1,4 +1,4 @@
-"""Every match that METEOR 1.5 finds between hypotheses and references, in the order in which it finds them.
+"""Find every match of METEOR 1.5 between hypotheses and references, in the order in which METEOR finds them.
 
 Source: Denkowski & Lavie (2014). The order matters: the search for the best alignment keeps it among equals.
 """
@@ -24,10 +24,10 @@ Row = tuple[int, int, int, int, int, int]
 
 @dataclass(frozen=True)
 class Text:
-    """The words of a text, where each word and phrase of it starts, and its phrases that have paraphrases."""
+    """The words of a text, and its phrases that have paraphrases."""
 
     words: Words
-    places: dict[Phrase, list[int]]
+    places: dict[Phrase, list[int]]  # where each word and phrase starts
     sources: list[tuple[int, int, Phrase]]  # place, number of words, phrase
 
 
@@ -46,7 +46,7 @@ class Matches:
 
 
 def read_text(words: Words, lexicon: Lexicon) -> Text:
-    """Find the places of all that the matchers look for."""
+    """Find the places of all words and phrases that the matchers look for."""
     places: dict[Phrase, list[int]] = {}
     sources: list[tuple[int, int, Phrase]] = []
     for place, phrase in enumerate(words):
@@ -72,7 +72,7 @@ def find_matches(pairs: Sequence[tuple[Text, Text]], lexicon: Lexicon) -> Matche
 
 def _rows(number: int, hypothesis: Text, reference: Text, lexicon: Lexicon) -> Iterable[Row]:
     if [*map(lexicon.keys.get, hypothesis.words)] == [*map(lexicon.keys.get, reference.words)]:
-        # Nothing but exact matches, of which the search would take these.
+        # All matches are exact, and the search would choose these.
         return ((number, EXACT, place, 1, place, 1) for place in range(len(reference.words)))
     found: list[list[Row]] = [[] for _ in reference.words]
     places, present = hypothesis.places, hypothesis.places.keys()

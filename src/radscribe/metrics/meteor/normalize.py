@@ -1,8 +1,8 @@
-"""The words that METEOR 1.5 sees in a line of English text: what its option ``-norm`` does to it.
+"""Split a line of English text into words as METEOR 1.5 does with its option ``-norm``.
 
 Source: the normalizer of METEOR 1.5 (Denkowski & Lavie, 2014), itself after the tokenizer of Moses (Koehn et al.,
-2007). Marks are tokens of their own and are kept; dashes inside words go; a full stop stays on a word that a small
-letter follows, so lower-case text that is not split into tokens keeps most of its stops on its words.
+2007). Punctuation marks are tokens and are kept; dashes inside words are removed; a full stop stays on its word where a
+small letter follows, so lower-case text that is not tokenized keeps most full stops on its words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import pairwise
 
 LETTERS = "A-Za-zŠŽšžŸÀ-ÖØ-öø-ž\u0400-\u0527\ua640-\ua66e\ua67e-\ua697\u1d00-\u1d7f"
 
-# In this order, each on lines that hold its mark; where two matches overlap, only the first is replaced.
+# In this order, each on lines with its mark; of two overlapping matches only the first is replaced.
 RULES = tuple(
     (mark, re.compile(pattern, re.ASCII), replacement)
     for mark, pattern, replacement in (
@@ -43,7 +43,7 @@ BLANK = "".join(map(chr, range(33)))
 def words_of(line: str, abbreviations: Mapping[str, bool]) -> tuple[str, ...]:
     """The lower-case words of ``line``.
 
-    ``abbreviations`` keep their full stop; each maps to whether it does so before a number only.
+    ``abbreviations`` keep their full stop; each maps to whether that is so before a number only.
     """
     line = f" {line.strip(BLANK)} "
     for mark, pattern, replacement in RULES:
@@ -57,7 +57,7 @@ def words_of(line: str, abbreviations: Mapping[str, bool]) -> tuple[str, ...]:
 
 
 def _stop_apart(word: str, following: str, abbreviations: Mapping[str, bool]) -> str:
-    """``word`` with a blank before its full stop, unless the stop belongs to it or it is nothing but stops."""
+    """``word`` with a blank before its full stop, unless the stop belongs to it or it consists of stops."""
     start, first = word[:-1], following[:1]
     if not start or start.endswith("."):
         return word

@@ -1,6 +1,6 @@
-"""The word lists and tables of METEOR 1.5 for English, read from the installed package pycocoevalcap.
+"""Read the word lists and tables of METEOR 1.5 for English from the installed package pycocoevalcap.
 
-Source: Denkowski & Lavie (2014); the synonyms are WordNet 3.0's. Nothing is fetched and nothing is stored.
+Source: Denkowski & Lavie (2014); the synonyms are WordNet 3.0's. Nothing is downloaded and nothing is stored.
 """
 
 from __future__ import annotations
@@ -29,27 +29,23 @@ Phrase = str  # words with one blank between
 
 @dataclass(frozen=True)
 class WordLists:
-    """What the jar holds for English, as it is in the files.
+    """The jar's word lists for English."""
 
-    ``abbreviations`` map to whether they keep their full stop before a number only; ``synsets`` maps a word to the
-    numbers of its WordNet sets in one string; ``bases`` maps an irregular form to its base forms.
-    """
-
-    abbreviations: Mapping[str, bool]
+    abbreviations: Mapping[str, bool]  # -> whether they keep their full stop before a number only
     function_words: frozenset[str]
-    synsets: Mapping[str, str]
-    bases: Mapping[str, list[str]]
+    synsets: Mapping[str, str]  # word -> the numbers of its WordNet sets, in one string
+    bases: Mapping[str, list[str]]  # irregular form -> its base forms
 
 
 def resource_folder() -> Path | None:
-    """Where METEOR's jar and data lie, or None where pycocoevalcap is not installed."""
+    """The folder of METEOR's jar and data, None where pycocoevalcap is not installed."""
     package = find_spec("pycocoevalcap")
     places = (package and package.submodule_search_locations) or []
     return next((Path(place) / "meteor" for place in places), None)
 
 
 def read_word_lists(folder: Path) -> WordLists:
-    """The word lists in the jar; raises ``RadscribeError`` when it is absent or is no such jar."""
+    """The word lists in the jar; raises ``RadscribeError`` where it is missing or not METEOR's."""
     jar = folder / "meteor-1.5.jar"
     try:
         with ZipFile(jar) as archive:
@@ -74,8 +70,8 @@ def read_word_lists(folder: Path) -> WordLists:
 def read_paraphrases(folder: Path, texts: Collection[tuple[str, ...]]) -> dict[Phrase, list[Phrase]]:
     """Each phrase to its paraphrases in the order of the table, where both can occur in ``texts``.
 
-    "Can" means that every word and every two adjacent words of the phrase occur: of the 5 million entries of the table
-    some thousands are left for reports. Raises ``RadscribeError`` when the table is absent or is not that table.
+    A phrase can occur where all its words and all pairs of adjacent words do: of the 5 million entries of the table
+    some thousands are left for reports. Raises ``RadscribeError`` where the table is missing or not METEOR's.
     """
     words = {word.encode() for text in texts for word in text}
     neighbours = {(first.encode(), second.encode()) for text in texts for first, second in pairwise(text)}

@@ -1,4 +1,4 @@
-"""METEOR 1.5 from the counts of alignments, which add up: of one pair, or of the sums over any pairs.
+"""Compute METEOR 1.5 from the counts of alignments, of one pair or summed over any pairs.
 
 Source: Denkowski & Lavie (2014), with the parameters for the ranking task in English.
 """

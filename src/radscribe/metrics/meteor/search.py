@@ -1,10 +1,10 @@
-"""The alignments that METEOR 1.5 settles on: its beam search over the words of the references, many pairs at a time.
+"""Choose the alignments of METEOR 1.5 by its beam search over the words of the references, many pairs at a time.
 
 Source: Denkowski & Lavie (2014). From left to right, each word of a reference takes one of its matches or none, and
-the 40 best partial alignments go on. Best is most matched words, then fewest chunks, then shortest distance, then
-found first. Equal scores need the same 40, so two traits of the original are kept: in the ranking a match that is not
-exact counts half, rounded down to whole words, so that a single word counts nothing; and an alternative is charged the
-distances of those tried before it in place of its own.
+the 40 best partial alignments are kept. Best is most matched words, then fewest chunks, then shortest distance, then
+found first. Equal scores need the same 40, so two properties of the original are kept: in the ranking a match that is
+not exact counts half, rounded down to whole words, so that a single word does not count; and an alternative is charged
+the distances of those tried before it in place of its own.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from radscribe.metrics.meteor.events import NOTHING, NOWHERE, Events, Options, f
 from radscribe.metrics.meteor.matches import Integers, Matches
 
 BEAM = 40
-# Events with about as many options are worked through together; the spare columns of a width are never chosen.
+# Events with similar numbers of options are processed together; the spare columns of a width are never chosen.
 WIDTHS = np.append(0, 2 ** np.arange(31))
-# Options of all alignments at once, so that what is computed of them stays in the processor's cache.
+# Options of all alignments at once, so that intermediate results stay in the processor's cache.
 TOGETHER = 2**11
 
 
@@ -31,31 +31,27 @@ class TextTooLong(RadscribeError):
 
 @dataclass(frozen=True)
 class Weights:
-    """What one matched word and one chunk weigh in a rank; a rank from ``dead`` on belongs to no alignment."""
+    """The weights of a rank, which is smaller for better alignments."""
 
-    word: int
-    chunk: int
-    dead: int
+    word: int  # of one matched word
+    chunk: int  # of one chunk
+    dead: int  # ranks from here on belong to no alignment
 
 
 @dataclass(frozen=True)
 class Beam:
-    """The partial alignments of ``P`` pairs: ``P x 40``, best first; ``used`` has planes as its leading axis.
-
-    ``last`` is where the last match ends in the hypothesis, ``NOWHERE`` when no chunk is open; ``until`` is the place
-    in the references up to which the alignment is made.
-    """
+    """The partial alignments of ``P`` pairs, ``P x 40``, best first."""
 
     rank: Integers
-    last: Integers
-    until: Integers
-    used: NDArray[np.uint64]
+    last: Integers  # where the last match ends in the hypothesis; ``NOWHERE`` when no chunk is open
+    until: Integers  # the place in the references up to which the alignment is made
+    used: NDArray[np.uint64]  # planes x P x 40, the words of the hypothesis that are taken
 
 
 def choose(matches: Matches) -> NDArray[np.bool_]:
     """Which of the ``M`` matches make up the best alignments of their pairs.
 
-    Raises ``RadscribeError`` when the texts are so long that a rank does not fit into 64 bits.
+    Raises ``TextTooLong`` where texts are so long that a rank does not fit into 64 bits.
     """
     chosen, options, events = find_events(matches)
     pairs, first = np.unique(events.pair, return_index=True)
@@ -131,7 +127,7 @@ def _advance(
     passed = rank + np.where(inside, 0, distance.sum(axis=1) + weights.chunk * closes)
     ranks = np.concatenate([np.where(blocked, weights.dead, taken), passed[:, None]], axis=1)
 
-    # The order of finding in the low bits breaks ties, and tells afterwards which entry it was.
+    # The order of finding in the low bits breaks ties, and identifies the entry afterwards.
     found = np.arange(width + 1)[:, None] + np.arange(BEAM) * (width + 1)
     low = found.size.bit_length()
     best = np.sort(((ranks << low) + found).reshape(len(rows), -1), axis=1)[:, :BEAM]

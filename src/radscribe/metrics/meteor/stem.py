@@ -1,7 +1,7 @@
-"""The English Snowball stemmer as METEOR 1.5 carries it.
+"""Stem English words by the Snowball stemmer in the version of METEOR 1.5.
 
-Source: M. F. Porter, "The English (Porter2) stemming algorithm", 2002 (snowballstem.org). Later revisions of it stem
-some words otherwise, so that a stemmer which happens to be installed would not do.
+Source: M. F. Porter, "The English (Porter2) stemming algorithm", 2002 (snowballstem.org). Later revisions stem some
+words differently, so an installed stemmer cannot be used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 
 def _endings(table: str) -> dict[str, str]:
-    """Endings to what takes their place, from entries such as "ousli:ous" or, when nothing does, "ness:"."""
+    """Endings with their replacements, from entries such as "ousli:ous" or, without replacement, "ness:"."""
     return dict(entry.split(":") for entry in table.split())
 
 
@@ -22,7 +22,7 @@ IRREGULAR = _endings(
 # Words that stay as they are once a plural s is gone.
 FINISHED = frozenset(("inning", "outing", "canning", "herring", "earring", "proceed", "exceed", "succeed"))
 
-# Of the endings of a step, the longest that a word has is the one that counts.
+# In each step the longest matching ending counts.
 POSSESSIVE = _endings("'s': 's: ':")
 DERIVED = _endings(
     "tional:tion enci:ence anci:ance abli:able entli:ent izer:ize ization:ize ational:ate ation:ate ator:ate "
@@ -32,7 +32,7 @@ DERIVED = _endings(
 FORMED = _endings("tional:tion ational:ate alize:al icate:ic iciti:ic ical:ic ful: ness: ative:")
 RESIDUAL = _endings("al: ance: ence: er: ic: able: ible: ant: ement: ment: ent: ism: ate: iti: ous: ive: ize: ion:")
 LONGEST_ENDING = 7
-# The letters that must stand before a suffix for it to go.
+# The letters that must precede a suffix for it to be removed.
 BEFORE = {"ogi": ("l",), "li": tuple("cdeghkmnrt"), "ion": ("s", "t")}
 
 REGION = re.compile(r"[aeiouy][^aeiouy]")
