@@ -197,7 +197,9 @@ def test_the_command_line_runs_one_row_alone(
 def test_wrong_recipes_are_named_with_the_fix(tmp_path: Path, run: Command) -> None:
     recipes = write_recipes(tmp_path / "recipes")
     assert list(read_rows(recipes)) == ["full", "baseline"]
-    with pytest.raises(WrongUse, match=r"absent: no ablation recipes .* beside it there are recipes; name their folder with --recipes"):
+    with pytest.raises(
+        WrongUse, match=r"absent: no ablation recipes .* beside it there are recipes; name their folder with --recipes"
+    ):
         read_rows(tmp_path / "absent")
     code, _, error = run("ablate", "nothing", "--data", str(tmp_path), "--out", str(tmp_path))
     assert code == 2 and error.count("\n") == 1 and "recipes/ablations/nothing: no ablation recipes" in error

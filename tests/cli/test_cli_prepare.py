@@ -37,7 +37,7 @@ def test_doubles_are_dropped_by_name_and_told(tmp_path: Path) -> None:
     arguments = ["--table", str(table), "--images", str(films), "--out", str(tmp_path / "out"), "--workers", "1"]
     result = CliRunner().invoke(app, ["table", *arguments, "--drop", "identical-reports"])
     assert result.exit_code == 0, result.output
-    assert "studies dropped for identical reports in a split that matters more" in result.output
+    assert "studies dropped for identical reports in a split that takes precedence" in result.output
     assert CliRunner().invoke(app, ["table", *arguments, "--drop", "patients"]).exit_code == 2
 
 

@@ -83,14 +83,14 @@ def test_wrong_options_are_told(tmp_path: Path, options: tuple[str, ...], reason
     ("name", "text", "reason"),
     [
         ("a.csv", "study_id,text\ns1,Clear.\n", "column report is missing; its columns are study_id, text"),
-        ("a.csv", "study_id,report\ns1,Clear.\ns1,Clear.\n", "line 3: the study_id s1 stands twice"),
-        ("a.csv", "study_id,report\ns1,Clear, normal.\n", "line 2 has not 2 fields"),
+        ("a.csv", "study_id,report\ns1,Clear.\ns1,Clear.\n", "line 3: the study_id s1 appears twice"),
+        ("a.csv", "study_id,report\ns1,Clear, normal.\n", "line 2 does not have 2 fields"),
         ("a.csv", "study_id,report\n ,Clear.\n", "a report has no study_id"),
         ("a.csv", "study_id,report\n", "it holds no report"),
-        ("a.json", "{", "line 1 is no JSON"),
+        ("a.json", "{", "line 1 is not JSON"),
         ("a.json", '["Clear."]', "one JSON object"),
-        ("a.json", '{"s1": 3}', "study s1 has no text"),
-        ("a.json", '{"s1": "a", "s1": "b"}', "s1 stands twice"),
+        ("a.json", '{"s1": 3}', "study s1 has no report as text"),
+        ("a.json", '{"s1": "a", "s1": "b"}', "s1 appears twice"),
     ],
 )
 def test_bad_report_files_are_told_in_one_line(tmp_path: Path, name: str, text: str, reason: str) -> None:

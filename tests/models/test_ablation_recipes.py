@@ -111,8 +111,8 @@ def test_what_a_recipe_switches_off_has_no_parameters_and_is_never_called(path: 
     assert called | {"decoder"} == {name.split(".")[0] for name in model.state_dict()}  # which is called by its parts
     assert not called & off
     called.clear()
-    sight = model.eval().evidence_of(one.films, one.entities, knowledge)
-    model.write(sight, system.config.search)
+    evidence = model.eval().evidence_of(one.films, one.entities, knowledge)
+    model.write(evidence, system.config.search)
     assert not called & off
 
 

@@ -22,11 +22,11 @@ def test_a_film_has_its_own_seed_whatever_its_batch() -> None:
 
 def test_seeds_go_with_their_films_and_no_part_takes_them() -> None:
     patches = torch.randn(3, 4, 2)
-    sight = McsamEvidence(patches, None, None, None, seeds=torch.tensor([5, 6, 7]))
+    evidence = McsamEvidence(patches, None, None, None, seeds=torch.tensor([5, 6, 7]))
     other = McsamEvidence(patches + 1, None, None, None, seeds=torch.tensor([1, 2, 3]))
-    seeds = sight.rows(torch.tensor([2, 0])).seeds
+    seeds = evidence.rows(torch.tensor([2, 0])).seeds
     assert seeds is not None and seeds.tolist() == [7, 5]
-    joined = McsamEvidence.joined([sight, other]).seeds
+    joined = McsamEvidence.joined([evidence, other]).seeds
     assert joined is not None and joined.tolist() == [5, 6, 7, 1, 2, 3]
-    exchanged = sight.with_part_of("patches", other)
-    assert torch.equal(exchanged.patches, other.patches) and exchanged.seeds is sight.seeds
+    exchanged = evidence.with_part_of("patches", other)
+    assert torch.equal(exchanged.patches, other.patches) and exchanged.seeds is evidence.seeds

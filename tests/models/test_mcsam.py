@@ -77,9 +77,9 @@ def test_a_part_that_is_off_has_no_parameters_and_is_never_called(setting: str, 
     assert not any(name.startswith(off) for name in called) or not off
     losses["loss"].backward()
     called.clear()
-    sight = model.eval().see(batch(config, tokenizer).films)
-    words = model.write(sight, SearchConfig(beams=2, max_new_tokens=4))
-    model.explain([*words[0], tokenizer.end], sight.rows(torch.tensor([0])))
+    evidence = model.eval().see(batch(config, tokenizer).films)
+    words = model.write(evidence, SearchConfig(beams=2, max_new_tokens=4))
+    model.explain([*words[0], tokenizer.end], evidence.rows(torch.tensor([0])))
     assert not any(name.startswith(off) for name in called) or not off
     # All that is there is used: gradients reach every parameter.
     silent = [
@@ -163,12 +163,12 @@ def test_no_word_sees_one_behind_it_and_cached_steps_equal_the_full_pass(
     model = model_of(config, tokenizer).eval()
     torch.nn.init.normal_(model.decoder.words.weight)  # far from uniform
     one = batch(config, tokenizer)
-    sight = model.see(one.films)
-    memory = model.memory(sight)
+    evidence = model.see(one.films)
+    memory = model.memory(evidence)
 
     def logits(words: Tensor) -> Tensor:
         embedded = model.decoder.embed(words)
-        return model.decoder.head(model.decoder.hidden(model.read_words(embedded, sight.semantic), memory))
+        return model.decoder.head(model.decoder.hidden(model.read_words(embedded, evidence.semantic), memory))
 
     words = torch.randint(12, len(tokenizer), (4, 9), generator=torch.Generator().manual_seed(5))
     expected = logits(words)
@@ -179,7 +179,7 @@ def test_no_word_sees_one_behind_it_and_cached_steps_equal_the_full_pass(
         torch.testing.assert_close(found[:, :at], expected[:, :at])
         assert (found[:, at:] - expected[:, at:]).abs().max() > 1e-4
     beams = 2
-    cache = model.decoder.start(memory, beams, 9, lambda embedded, _: model.read_words(embedded, sight.semantic))
+    cache = model.decoder.start(memory, beams, 9, lambda embedded, _: model.read_words(embedded, evidence.semantic))
     repeated = words.repeat_interleave(beams, 0)
     steps = [model.decoder.step(repeated[:, :1], cache)]
     steps += [model.decoder.step(repeated[:, at : at + 1], cache) for at in range(1, 9)]
@@ -215,7 +215,7 @@ def test_a_film_given_twice_is_the_study_of_one_view(tokenizer: ReportTokenizer)
     assert twice.patches.shape[1] == 2 * patches
     torch.testing.assert_close(model.memory(twice)[:, :patches], model.memory(once), rtol=1e-4, atol=1e-5)
     words = torch.full((4, 3), 15)
-    logits = [model.decoder(words, model.memory(sight)) for sight in (once, twice)]
+    logits = [model.decoder(words, model.memory(evidence)) for evidence in (once, twice)]
     torch.testing.assert_close(*logits, rtol=1e-4, atol=1e-4)
     other = model.see(torch.stack((frontal, frontal.flip(-1)), 1))
     assert not torch.allclose(model.memory(other)[:, :patches], model.memory(once), atol=1e-4)
@@ -223,16 +223,16 @@ def test_a_film_given_twice_is_the_study_of_one_view(tokenizer: ReportTokenizer)
 
 def test_each_part_of_a_sight_exchanged_alone_reaches_the_decoder(tokenizer: ReportTokenizer) -> None:
     model = model_of(FULL, tokenizer).eval()
-    sight = model.see(batch(FULL, tokenizer).films)
-    assert sight.parts == ("patches", "retrieved", "semantic")
-    other = sight.rows(torch.tensor([1, 2, 3, 0]))
+    evidence = model.see(batch(FULL, tokenizer).films)
+    assert evidence.parts == ("patches", "retrieved", "semantic")
+    other = evidence.rows(torch.tensor([1, 2, 3, 0]))
     other = replace(other, patches=-other.patches, retrieved=-other.retrieved, semantic=-other.semantic)
-    for part in sight.parts:
-        exchanged = sight.with_part_of(part, other)
+    for part in evidence.parts:
+        exchanged = evidence.with_part_of(part, other)
         assert torch.equal(getattr(exchanged, part), getattr(other, part))
-        assert not torch.allclose(model.memory(exchanged), model.memory(sight), atol=1e-4), part
-    joined = McsamEvidence.joined([sight.rows(torch.tensor([0])), sight.rows(torch.tensor([1, 2, 3]))])
-    assert torch.equal(joined.patches, sight.patches) and torch.equal(joined.slot_weights, sight.slot_weights)
+        assert not torch.allclose(model.memory(exchanged), model.memory(evidence), atol=1e-4), part
+    joined = McsamEvidence.joined([evidence.rows(torch.tensor([0])), evidence.rows(torch.tensor([1, 2, 3]))])
+    assert torch.equal(joined.patches, evidence.patches) and torch.equal(joined.slot_weights, evidence.slot_weights)
     base = model_of(BASE, tokenizer).see(batch(BASE, tokenizer).films)
     assert base.parts == ("patches",) and McsamEvidence.joined([base, base]).retrieved is None
 
@@ -242,11 +242,11 @@ def test_each_word_is_read_with_the_semantic_embedding_of_its_own_study(tokenize
     model = model_of(ALL["semantic words"], tokenizer).eval()
     torch.nn.init.normal_(model.decoder.words.weight)  # far from uniform: reports differ in words and length
     model.decoder.bias[tokenizer.end] = 3.0
-    sight = model.see(batch(ALL["semantic words"], tokenizer, 12).films)
-    sight = replace(sight, semantic=3 * torch.randn(12, 1, model.config.width))
+    evidence = model.see(batch(ALL["semantic words"], tokenizer, 12).films)
+    evidence = replace(evidence, semantic=3 * torch.randn(12, 1, model.config.width))
     config = SearchConfig(beams=2, max_new_tokens=10)
-    together = model.write(sight, config)
-    assert together == [model.write(sight.rows(torch.tensor([film])), config)[0] for film in range(12)]
+    together = model.write(evidence, config)
+    assert together == [model.write(evidence.rows(torch.tensor([film])), config)[0] for film in range(12)]
     assert len({len(words) for words in together}) > 1  # short ones leave the batch before long ones
 
 
@@ -256,15 +256,15 @@ def test_a_report_explained_has_the_probabilities_of_its_words_and_the_slots_the
 ) -> None:
     for config in ALL.values():
         model = model_of(config, tokenizer).eval()
-        sight = model.see(batch(config, tokenizer).films).rows(torch.tensor([2]))
+        evidence = model.see(batch(config, tokenizer).films).rows(torch.tensor([2]))
         words = [13, 15, 14, tokenizer.end]
-        told = model.explain(words, sight)
+        told = model.explain(words, evidence)
         inputs = torch.tensor([[tokenizer.start, *words[:-1]]])
-        embedded = model.read_words(model.decoder.embed(inputs), sight.semantic)
-        logits = model.decoder.head(model.decoder.hidden(embedded, model.memory(sight)))[0]
+        embedded = model.read_words(model.decoder.embed(inputs), evidence.semantic)
+        logits = model.decoder.head(model.decoder.hidden(embedded, model.memory(evidence)))[0]
         expected = logits.softmax(-1).gather(1, torch.tensor(words)[:, None])[:, 0]
         torch.testing.assert_close(told.probabilities, expected)
-        assert told.attention.shape == (4, sight.patches.shape[1] // config.views)
+        assert told.attention.shape == (4, evidence.patches.shape[1] // config.views)
         if config.memory is None:
             assert told.slots is None
         else:

@@ -59,9 +59,9 @@ def test_what_a_recipe_switches_off_has_no_parameters_and_is_never_called(
         module.register_forward_hook(lambda *_, name=name: called.add(name))
     one = batch(config, tokenizer)
     assert torch.isfinite(model(one)["loss"])
-    sight = model.eval().see(one.films)
-    words = model.write(sight, SearchConfig(beams=1, max_new_tokens=3))
-    model.explain([*words[0], tokenizer.end], sight.rows(torch.tensor([0])))
+    evidence = model.eval().see(one.films)
+    words = model.write(evidence, SearchConfig(beams=1, max_new_tokens=3))
+    model.explain([*words[0], tokenizer.end], evidence.rows(torch.tensor([0])))
     assert not off or not any(name.startswith(off) for name in called)
     parts = {name.split(".")[0] for name in own} - {"decoder", "alignment"}  # which are called by their parts
     assert parts <= called

@@ -108,8 +108,8 @@ def test_each_part_exchanged_alone_changes_only_itself_and_reaches_the_memory(ch
     reporter: Reporter = load_reporter(checkpoint)
     random = torch.Generator().manual_seed(0)
     views = torch.randint(0, 256, (2, 64, 64), generator=random).to(torch.uint8).numpy()
-    sight = reporter.see(views)
-    other = sight.rows(torch.tensor([1, 0]))
+    evidence = reporter.see(views)
+    other = evidence.rows(torch.tensor([1, 0]))
     # Untrained layers see both films alike: make the parts differ.
     other = replace(
         other, states=(other.states + 1) % 4, global_text=other.global_text + 1, local_text=-other.local_text
@@ -117,12 +117,12 @@ def test_each_part_exchanged_alone_changes_only_itself_and_reaches_the_memory(ch
     model = reporter.system.model
 
     for part, field in (("patches", "patches"), ("global", "global_text"), ("local", "local_text")):
-        exchanged = sight.with_part_of(part, other)
+        exchanged = evidence.with_part_of(part, other)
         assert torch.equal(getattr(exchanged, field), getattr(other, field))
-        assert not torch.equal(model.memory(exchanged), model.memory(sight)), part
-    exchanged = sight.with_part_of("states", other)
-    assert torch.equal(model.memory(exchanged), model.memory(sight))
-    assert not torch.equal(model.prompt(exchanged.states), model.prompt(sight.states))
+        assert not torch.equal(model.memory(exchanged), model.memory(evidence)), part
+    exchanged = evidence.with_part_of("states", other)
+    assert torch.equal(model.memory(exchanged), model.memory(evidence))
+    assert not torch.equal(model.prompt(exchanged.states), model.prompt(evidence.states))
 
 
 def test_training_leaves_the_frozen_blocks_statistics_alone(system: System) -> None:

@@ -92,7 +92,7 @@ def test_a_collapsed_epoch_scores_below_any_other(  # type: ignore[no-untyped-de
         (["Clear.", "Clear.", "No mass.", "Mass."], False),
     ):
         written = [encode(draft, 20)[:-1] for draft in drafts]
-        monkeypatch.setattr(found.model, "write", lambda sight, search, written=written: written)
+        monkeypatch.setattr(found.model, "write", lambda evidence, search, written=written: written)
         figures = found.validate()
         assert figures["commonest"] == (0.75 if collapsed else 0.5)
         assert figures["score"] == figures["micro_f1"] - collapsed

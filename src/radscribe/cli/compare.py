@@ -7,40 +7,37 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.score import chosen_labeler
+from radscribe.cli.shared import Chexbert, ChexbertVocabulary, Seed, chosen_labeler, names_of, words_of
 
 
 def compare(
     scorecards: Annotated[
-        list[Path], typer.Argument(help="Two or more scorecard.json, each with its rows (parquet) beside it.")
+        list[Path], typer.Argument(help="Two or more scorecard.json files, each with its rows (parquet) beside it.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for comparison.md, .png and .csv (figures, tests, differences).")
+        Path | None, typer.Option(help="Folder for comparison.md, .png and .csv files (figures, tests, differences).")
     ] = None,
     all_pairs: Annotated[
-        bool, typer.Option("--all-pairs", help="Test each system against each, not against the first alone.")
+        bool, typer.Option("--all-pairs", help="Test each system against each other one, not only against the first.")
     ] = False,
-    resamples: Annotated[int, typer.Option(min=1, help="Draws of each test and interval.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
-    names: Annotated[str, typer.Option(help="What to call the systems, by commas (default: by their files).")] = "",
+    resamples: Annotated[int, typer.Option(min=1, help="Random draws of each test and interval.")] = 1000,
+    seed: Seed = 0,
+    names: Annotated[
+        str, typer.Option(help="Names of the systems, separated by commas (default: those of their files).")
+    ] = "",
     unknown_words: Annotated[
         list[Path] | None,
-        typer.Option(
-            exists=True, dir_okay=False, help="Vocabulary of a scorecard, to score with it again; may be repeated."
-        ),
+        typer.Option(exists=True, dir_okay=False, help="Vocabulary that a scorecard was made with; repeatable."),
     ] = None,
-    chexbert: Annotated[
-        Path | None, typer.Option(help="chexbert.pth of a scorecard, to read its reports with again.")
-    ] = None,
-    chexbert_vocabulary: Annotated[
-        Path | None, typer.Option(help="A directory of bert-base-uncased, for CheXbert's words.")
-    ] = None,
+    chexbert: Chexbert = None,
+    chexbert_vocabulary: ChexbertVocabulary = None,
 ) -> None:
-    """Compare scorecards: figures, paired tests, and what each difference of scoring does to the figures.
+    """Compare scorecards: figures, paired tests, and the effect of each difference in scoring.
 
     \b
     The reports in the rows are scored again by the settings of the first scorecard, and the tests compare these
     figures: paired bootstrap and approximate randomization, by patients where they are known, Holm-adjusted.
+    --unknown-words and --chexbert give what a scorecard was made with, so that it can be scored again.
     Example:
       radscribe compare ours/scorecard.json theirs.json --names ours,theirs --out comparison
     """
@@ -49,8 +46,8 @@ def compare(
     from radscribe.evaluation.scorecard.saved import read_scorecards
     from radscribe.labels.labeler import RuleLabeler
 
-    cards = read_scorecards(scorecards, [name.strip() for name in names.split(",")] if names else [])
-    words = [frozenset(path.read_text(encoding="utf-8").split()) for path in unknown_words or []]
+    cards = read_scorecards(scorecards, names_of(names))
+    words = [words_of(path) for path in unknown_words or []]
     labelers = [
         RuleLabeler(),
         *([chosen_labeler(chexbert, chexbert_vocabulary)] if chexbert or chexbert_vocabulary else []),

@@ -1,14 +1,16 @@
-"""``radscribe export``: a prepared dataset as the files that the published repositories of this field run on."""
+"""``radscribe export``: a prepared dataset as the files that published repositories of the field run on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from radscribe.cli.shared import Checkpoint, Data, Device
 from radscribe.exports.layout import Layout
 
 if TYPE_CHECKING:
@@ -18,33 +20,35 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="A prepared dataset as the files that published repositories run on (docs/exports.md).",
+    help="Write a prepared dataset as the files that published repositories run on (docs/exports.md).",
 )
 
 
 class Labels(StrEnum):
-    """How many states a training entry has."""
+    """The number of states of a training entry."""
 
     CHEXBERT = "14"
     ALL = "18"
 
 
-Data = Annotated[Path, typer.Option(help="Prepared dataset, a folder made by `radscribe prepare`.")]
-Out = Annotated[Path, typer.Option(help="Folder of the export; an interrupted one goes on, another one stays.")]
-LayoutOption = Annotated[Layout, typer.Option(help="Files as of IU X-Ray (two images a study) or of MIMIC-CXR (one).")]
+Out = Annotated[
+    Path, typer.Option(help="Folder of the export; an interrupted one is continued, another one is not touched.")
+]
+LayoutOption = Annotated[
+    Layout, typer.Option(help="Files as for IU X-Ray (two images a study) or for MIMIC-CXR (one).")
+]
 TestLayout = Annotated[
-    Layout, typer.Option(help="mimic: train, val and test. iu: one list of all studies, to be tested on.")
+    Layout, typer.Option(help="mimic: train, val and test. iu: one list of all studies, for testing.")
 ]
 Database = Annotated[
     Path | None, typer.Option(help="Prepared dataset whose training studies are looked up (default: DATA).")
 ]
-Neighbours = Annotated[int, typer.Option(min=1, help="Training studies that each study is given.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda or another torch device.")]
+Neighbours = Annotated[int, typer.Option(min=1, help="Nearest training studies listed for each study.")]
 
 
 @app.command()
 def r2gen(data: Data, out: Out, layout: LayoutOption = Layout.MIMIC) -> None:
-    """R2Gen and R2GenCMN: annotation.json and images/.
+    """Write annotation.json and images/ for R2Gen and R2GenCMN.
 
     \b
     Example:
@@ -60,36 +64,36 @@ def promptmrg(
     data: Data,
     out: Out,
     layout: TestLayout = Layout.MIMIC,
-    labels: Annotated[Labels, typer.Option(help="States of a training entry; the others have 14.")] = Labels.ALL,
+    labels: Annotated[Labels, typer.Option(help="States of a training entry; other entries have 14.")] = Labels.ALL,
     neighbours: Neighbours = 21,
     database: Database = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option(help="Checkpoint folder or hub id, for likeness and text vectors (default: pixels, no vectors)."),
+        typer.Option(
+            help="Checkpoint folder or hub id, for similarity and text vectors (default: pixels, no vectors)."
+        ),
     ] = None,
     device: Device = "cpu",
 ) -> None:
-    """PromptMRG: annotation.json with labels and clip_indices, base_probs.json, clip_text_features.json, images/.
+    """Write annotation.json (labels, clip_indices), base_probs.json, clip_text_features.json, images/ for PromptMRG.
 
     \b
     Example:
       radscribe export promptmrg --data work/mimic --out PromptMRG/data/mimic_cxr --checkpoint work/revtaf-mimic
     """
-    from radscribe.core.compute import threads
     from radscribe.data.dataset import PreparedDataset
-    from radscribe.drafting.reporter import load_reporter
+    from radscribe.drafting.session import drafting
     from radscribe.exports.promptmrg import write_promptmrg
 
     keys = PreparedDataset.open(database or data)
-    reporter = load_reporter(checkpoint, device) if checkpoint else None
-    settings = {
-        "layout": layout.value,
-        "labels": int(labels),
-        "neighbours": neighbours,
-        "database": keys.fingerprint,
-        "features": reporter.fingerprint if reporter else "pixels",
-    }
-    with threads(reporter.threads if reporter else None):
+    with drafting(checkpoint, device) if checkpoint else nullcontext() as reporter:
+        settings = {
+            "layout": layout.value,
+            "labels": int(labels),
+            "neighbours": neighbours,
+            "database": keys.fingerprint,
+            "features": reporter.fingerprint if reporter else "pixels",
+        }
         _run(
             "promptmrg",
             data,
@@ -106,37 +110,33 @@ def revtaf(
     layout: TestLayout = Layout.MIMIC,
     neighbours: Neighbours = 21,
     database: Database = None,
-    checkpoint: Annotated[
-        str | None, typer.Option(help="Checkpoint folder or hub id of a REVTAF model (default: the packaged one).")
-    ] = None,
+    checkpoint: Checkpoint = None,
     device: Device = "cpu",
 ) -> None:
-    """The published REVTAF: annotation, JSON-lines features and .npy embeddings by a checkpoint's networks, images/.
+    """Write annotation, JSON-lines features, .npy embeddings and images/ for the published REVTAF, by a checkpoint.
 
     \b
     Example:
       radscribe export revtaf --data work/mimic --out REVTAF-RRG/data/mimic_cxr --checkpoint work/revtaf-mimic
     """
-    from radscribe.core.compute import threads
     from radscribe.data.dataset import PreparedDataset
-    from radscribe.drafting.reporter import load_reporter
+    from radscribe.drafting.session import drafting
     from radscribe.exports.revtaf import write_revtaf
 
     keys = PreparedDataset.open(database or data)
-    reporter = load_reporter(checkpoint, device)
-    settings = {
-        "layout": layout.value,
-        "neighbours": neighbours,
-        "database": keys.fingerprint,
-        "features": reporter.fingerprint,
-    }
-    with threads(reporter.threads):
+    with drafting(checkpoint, device) as reporter:
+        settings = {
+            "layout": layout.value,
+            "neighbours": neighbours,
+            "database": keys.fingerprint,
+            "features": reporter.fingerprint,
+        }
         _run("revtaf", data, out, settings, lambda d, f: write_revtaf(f, d, keys, layout, neighbours, reporter))
 
 
 @app.command()
 def xpronet(data: Data, out: Out, layout: LayoutOption = Layout.MIMIC) -> None:
-    """XProNet: R2Gen's files and labels.json, which two lines make into its pickle (docs/exports.md).
+    """Write R2Gen's files and labels.json for XProNet; docs/exports.md makes labels.json into its pickle.
 
     \b
     Example:
@@ -150,7 +150,7 @@ def xpronet(data: Data, out: Out, layout: LayoutOption = Layout.MIMIC) -> None:
 
 @app.command()
 def derived(data: Data, out: Out) -> None:
-    """Tables read from the reports: labels of 18 conditions, class rates, entity triplets, distinct sentences.
+    """Write tables read from the reports: labels of 18 conditions, class rates, entity triplets, distinct sentences.
 
     \b
     Example:

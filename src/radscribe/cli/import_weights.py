@@ -1,4 +1,4 @@
-"""``radscribe import``: published weights become a folder that recipes can name."""
+"""``radscribe import``: published weights as a folder that recipes can name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def import_file(
     out: Annotated[Path, typer.Option(help="Folder to write: model.safetensors and import.json.")],
     vocabulary: Annotated[
         Path | None,
-        typer.Option(help="BERT folder, vocab.txt or tokenizer.json of the file's words (default: beside the file)."),
+        typer.Option(help="BERT folder, vocab.txt or tokenizer.json with the file's words (default: beside the file)."),
     ] = None,
     book: Annotated[
         Path | None, typer.Option(help="MedKLIP's 'observation explanation.json', with --text-encoder.")
@@ -31,12 +31,12 @@ def import_file(
         Path | None, typer.Option(help="Imported ClinicalBERT that reads MedKLIP's book, with --book.")
     ] = None,
 ) -> None:
-    """Turn a published checkpoint into a folder of safetensors that recipes can name; no code in it is run.
+    """Convert a published checkpoint to a folder of safetensors that recipes can name; no code in it is run.
 
     \b
-    docs/weights.md tells where each file comes from and what of it is taken. A file that is not exactly of its kind is
+    docs/weights.md says where each file comes from and which parts are used. A file that is not exactly of its kind is
     refused, and nothing is written.
-    Example:
+    Examples:
       radscribe import clinicalbert Bio_ClinicalBERT/pytorch_model.bin --out weights/clinicalbert
       radscribe import medklip checkpoint_final.pth --out weights/medklip \\
           --book 'observation explanation.json' --text-encoder weights/clinicalbert
@@ -49,7 +49,7 @@ def import_file(
 
 
 def report(about: dict[str, Any], out: Path, use: str) -> list[str]:
-    """The lines that tell what was mapped, what was left out and why."""
+    """The lines that report which tensors were mapped, and which were left out and why."""
     lines = [f"{about['kind']}: {len(about['mapped'])} tensors mapped to {out}"]
     for title, rows in (
         ("left out", about["left_out"]),

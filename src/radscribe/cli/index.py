@@ -1,4 +1,4 @@
-"""``radscribe index``: look into, build anew, and attach texts to a checkpoint's reference database."""
+"""``radscribe index``: inspect and rebuild the reference database of a checkpoint, and attach texts to it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import typer
 from radscribe.core.errors import WrongUse
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="The reference database of a checkpoint: build, inspect, attach."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Inspect or rebuild the reference database of a checkpoint, or attach texts to it.",
 )
 
-Checkpoint = Annotated[
-    Path | None, typer.Option(help="Checkpoint folder (default: the one that comes with the package).")
-]
+Checkpoint = Annotated[Path | None, typer.Option(help="Checkpoint folder (default: the packaged one).")]
 
 
 @app.command()
 def inspect(checkpoint: Checkpoint = None) -> None:
-    """Show what the reference database holds.
+    """Show what the reference database contains.
 
     \b
     Example:
@@ -44,18 +44,21 @@ def inspect(checkpoint: Checkpoint = None) -> None:
 @app.command()
 def attach(
     reports: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz, for a model trained on it.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz, for a model trained on its reports."),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="The prepared dataset it was trained on.")
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="The prepared dataset that the model was trained on."),
     ] = None,
     checkpoint: Checkpoint = None,
 ) -> None:
-    """Attach the texts of the reference reports, once; drafts then show them. No drafted word changes.
+    """Attach the texts of the reference reports, once; drafts then show them, and their own words do not change.
 
     \b
-    Example:
+    Examples:
       radscribe index attach --reports NLMCXR_reports.tgz
+      radscribe index attach --checkpoint work/revtaf-mini --data work/phantoms
     """
     from radscribe.core.files import read_json
     from radscribe.data.dataset import PreparedDataset
@@ -64,7 +67,7 @@ def attach(
     from radscribe.drafting.reporter import packaged_checkpoint
 
     if (reports is None) == (data is None):
-        raise WrongUse("index attach: name either --reports or --data")
+        raise WrongUse("index attach: the texts need one source; give either --reports or --data")
     folder = checkpoint or packaged_checkpoint()
     section = read_json(folder / "config.json")["system"]["section"]
     database, fingerprint = load_index(folder / "index")
@@ -85,9 +88,9 @@ def build(
     data: Annotated[Path, typer.Option(help="Prepared dataset whose training split becomes the database.")],
     out: Annotated[Path, typer.Option(help="Checkpoint folder to write: the same weights with the new database.")],
     checkpoint: Checkpoint = None,
-    texts: Annotated[bool, typer.Option("--texts", help="Store the reports' texts too.")] = False,
+    texts: Annotated[bool, typer.Option("--texts", help="Store the texts of the reports too.")] = False,
 ) -> None:
-    """Build the reference database anew, from other training studies or for a model whose index is stale.
+    """Rebuild the reference database, from other training studies or for a model whose index is outdated.
 
     \b
     Example:

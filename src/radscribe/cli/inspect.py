@@ -1,4 +1,4 @@
-"""``radscribe inspect``: a prepared dataset as a page to look at, and in a few lines."""
+"""``radscribe inspect``: a prepared dataset as an HTML page, and in a few lines."""
 
 from __future__ import annotations
 
@@ -10,37 +10,35 @@ import typer
 
 def inspect(
     data: Annotated[Path, typer.Argument(help="Prepared dataset, a folder made by `radscribe prepare`.")],
-    out: Annotated[Path | None, typer.Option(help="The page (default: inspect.html in DATA).")] = None,
-    samples: Annotated[int, typer.Option(min=0, help="Studies of each split to show, films and reports.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other studies.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="The page to write (default: inspect.html in DATA).")] = None,
+    samples: Annotated[int, typer.Option(min=0, help="Studies of each split to show, with films and reports.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for drawing the samples.")] = 0,
 ) -> None:
-    """Look into a prepared dataset: one HTML page with counts, leaks, what was set aside, and samples.
+    """Show a prepared dataset as one HTML page with counts, leaks, rejected files and samples.
 
     \b
-    The page holds films and reports: treat it as you treat the data. It loads nothing from anywhere.
+    The page holds films and reports: protect it as you protect the data. It loads nothing from the network.
     Example:
       radscribe inspect work/iu --out iu.html
     """
-    from radscribe.core.files import written_whole
+    from radscribe.core.files import write_text
     from radscribe.data.dataset import PreparedDataset
     from radscribe.data.inspect.facts import facts_of
     from radscribe.data.inspect.page import page_of
 
     facts = facts_of(PreparedDataset.open(data), samples, seed)
     path = out or data / "inspect.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as file:
-        file.write(page_of(facts).encode())
+    write_text(path, page_of(facts))
     for split, counts in facts.counts.items():
-        told = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-        typer.echo(f"{split:11}{told}")
+        line = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        typer.echo(f"{split:11}{line}")
     for title, found in (
         ("leaks", facts.manifest.get("leaks", {})),
         ("dropped", facts.manifest.get("dropped", {})),
         ("set aside", facts.rejected),
     ):
-        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found.items())
-        typer.echo(f"{title:11}{told or 'nothing'}")
+        line = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found.items())
+        typer.echo(f"{title:11}{line or 'nothing'}")
     if facts.manifest.get("weakly_paired"):
         typer.echo(str(facts.manifest.get("notice", "weakly paired")))
     typer.echo(f"page in {path}")

@@ -1,4 +1,4 @@
-"""``radscribe prepare``: raw data to a prepared dataset."""
+"""``radscribe prepare``: raw data as a prepared dataset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from radscribe.data.source import Source
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Raw data to a prepared dataset: a folder with films, reports, labels and a leak report.",
+    help="Turn raw data into a prepared dataset: a folder with films, reports, labels and a leak report.",
 )
 
 
@@ -29,8 +29,8 @@ class Section(StrEnum):
     BOTH = "both"
 
 
-class Double(StrEnum):
-    """What may go out of training where validation or test have its like."""
+class Duplicate(StrEnum):
+    """Duplicates across splits that can be dropped."""
 
     NEAR_IDENTICAL_IMAGES = "near-identical-images"
     IDENTICAL_REPORTS = "identical-reports"
@@ -38,13 +38,13 @@ class Double(StrEnum):
 
 Out = Annotated[Path, typer.Option(help="Folder of the prepared dataset; an interrupted one is resumed.")]
 Size = Annotated[int, typer.Option(min=32, max=2048, help="Side of the stored films, in pixels.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes that read films (default: one a core).")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes that read films (default: one per core).")]
 SectionOption = Annotated[Section, typer.Option(help="The part of the report that a study must have.")]
 Drop = Annotated[
-    list[Double] | None,
+    list[Duplicate] | None,
     typer.Option(
-        help="Leave out of training, and of validation, what a split that matters more holds too (test keeps all); "
-        "repeatable. Identical images always go."
+        help="Drop studies with such duplicates in another split: first from training, then from validation, never "
+        "from test; repeatable. Identical images are always dropped."
     ),
 ]
 Reports = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz.")]
@@ -61,7 +61,7 @@ def mimic_cxr(
     ] = None,
     section: SectionOption = Section.FINDINGS,
     named_only: Annotated[
-        bool, typer.Option("--named-only", help="Only reports whose text stands under a heading of its own.")
+        bool, typer.Option("--named-only", help="Keep only reports whose text is under its own heading.")
     ] = False,
     size: Size = 256,
     drop: Drop = None,
@@ -82,7 +82,7 @@ def mimic_cxr(
 def iu_xray(
     out: Out,
     reports: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz; its films are in --images.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="NLMCXR_reports.tgz, with its films in --images.")
     ] = None,
     images: Annotated[Path | None, typer.Option(exists=True, help="Folder, NLMCXR_png.tgz or NLMCXR_dcm.tgz.")] = None,
     kaggle: Annotated[
@@ -108,7 +108,7 @@ def iu_xray(
     workers: Workers = None,
     drop: Drop = None,
 ) -> None:
-    """Prepare IU X-Ray (OpenI): every report is a patient of its own.
+    """Prepare IU X-Ray (OpenI); every report counts as a patient.
 
     \b
     From the archives of the National Library of Medicine, from Kaggle's copy or from R2Gen's.
@@ -121,7 +121,7 @@ def iu_xray(
 
     archives = reports is not None or images is not None
     if archives + (kaggle is not None) + (r2gen is not None) != 1:
-        raise WrongUse("give --reports with --images, or --kaggle, or --r2gen")
+        raise WrongUse("prepare iu-xray: it needs one source; give --reports with --images, or --kaggle, or --r2gen")
     if kaggle is not None and projections is None:
         source = kaggle_source(kaggle, annotation)
     elif r2gen is not None and projections is None and annotation is None:
@@ -130,7 +130,8 @@ def iu_xray(
         source = iu_xray_source(reports, images, annotation, projections, size)
     else:
         raise WrongUse(
-            "--reports and --images go together, --kaggle takes --annotation beside it, --r2gen none of the files"
+            "prepare iu-xray: these options do not go together; give --reports with --images, --kaggle with at most "
+            "--annotation, or --r2gen alone"
         )
     _run(source, out, size, section, workers, drop)
 
@@ -142,17 +143,18 @@ def dicom(
     ],
     out: Out,
     salt: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Secret of the hashed ids (default: a new one).")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="File with the secret for hashing ids (default: a new one)."),
     ] = None,
     section: SectionOption = Section.FINDINGS,
     size: Size = 256,
     drop: Drop = None,
     workers: Workers = None,
 ) -> None:
-    """Prepare DICOM files with their reports beside them; the ids of studies and patients become hashes.
+    """Prepare DICOM files with their reports beside them; the ids of studies and patients are hashed.
 
     \b
-    The secret of the hashes is kept in OUT/salt: whoever has it can tell whose study is whose.
+    The secret for hashing is kept in OUT/salt: whoever has it can identify the patient of each study. Protect it.
     Example:
       radscribe prepare dicom --images export --out data/ours
     """
@@ -164,13 +166,13 @@ def dicom(
 @app.command("table")
 def table(
     table: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV table, UTF-8.")],
-    images: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that the images lie under.")],
+    images: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that the image paths start from.")],
     out: Out,
     size: Size = 256,
     workers: Workers = None,
     drop: Drop = None,
 ) -> None:
-    """Prepare your own films and reports: columns image, report, patient_id, optional study_id, split, view.
+    """Prepare your own films and reports: columns image, report, patient_id; optional study_id, split, view.
 
     \b
     Example:
@@ -184,7 +186,7 @@ def table(
 @app.command("annotation")
 def annotation(
     annotation: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="annotation.json of R2Gen, PromptMRG or their kin.")
+        Path, typer.Option(exists=True, dir_okay=False, help="annotation.json of R2Gen, PromptMRG or related models.")
     ],
     images: Annotated[
         Path, typer.Option(exists=True, file_okay=False, help="Folder that the image paths in it start from.")
@@ -194,7 +196,7 @@ def annotation(
     workers: Workers = None,
     drop: Drop = None,
 ) -> None:
-    """Prepare what an annotation of the R2Gen lineage lists: its splits, reports, images and labels (14 or 18).
+    """Prepare the studies of an annotation in R2Gen's format: its splits, reports, images and labels (14 or 18).
 
     \b
     Example:
@@ -208,14 +210,14 @@ def annotation(
 @app.command("phantom")
 def phantom(
     out: Out,
-    studies: Annotated[int, typer.Option(min=1, help="How many studies.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other patients.")] = 0,
+    studies: Annotated[int, typer.Option(min=1, help="Number of studies.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed: each gives other patients.")] = 0,
     lateral_share: Annotated[float, typer.Option(min=0, max=1, help="Share of studies with a lateral film.")] = 0.25,
     size: Size = 256,
     workers: Workers = None,
     drop: Drop = None,
 ) -> None:
-    """Prepare phantoms: procedural chest radiographs with reports, true labels and lesion masks.
+    """Prepare phantoms: synthetic chest radiographs with reports, true labels and lesion masks.
 
     \b
     Example:
@@ -237,7 +239,7 @@ def unpaired(
     reports: Reports,
     out: Out,
     section: SectionOption = Section.FINDINGS,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other pairs.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed: each gives other pairs.")] = 0,
     size: Size = 256,
     workers: Workers = None,
     drop: Drop = None,
@@ -255,10 +257,10 @@ def unpaired(
 
 
 def _run(
-    source: Source, out: Path, size: int, section: Section, workers: int | None, drop: Sequence[Double] | None = None
+    source: Source, out: Path, size: int, section: Section, workers: int | None, drop: Sequence[Duplicate] | None = None
 ) -> None:
-    doubles = [double.value for double in drop or ()]
-    manifest = prepare(source, out, size=size, section=section.value, workers=workers, drop=doubles)
+    duplicates = [duplicate.value for duplicate in drop or ()]
+    manifest = prepare(source, out, size=size, section=section.value, workers=workers, drop=duplicates)
     for split in SPLITS:
         counts = manifest["counts"][split]
         typer.echo(
@@ -269,7 +271,7 @@ def _run(
         typer.echo(f"{manifest['notice']} ({pairing['exact']:,} exactly, {pairing['nearest']:,} nearest)")
     for rule, count in manifest["dropped"].items():
         if count:
-            typer.echo(f"{count:,} studies dropped for {rule.replace('_', ' ')} in a split that matters more")
+            typer.echo(f"{count:,} studies dropped for {rule.replace('_', ' ')} in a split that takes precedence")
     if manifest["rejected"]:
         typer.echo(f"{manifest['rejected']:,} set aside; reasons in {out / 'rejected.csv'}")
     typer.echo(f"prepared dataset in {out}")

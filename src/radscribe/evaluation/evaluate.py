@@ -46,7 +46,7 @@ class Evaluation:
     baselines: dict[str, Scorecard]
     reports: dict[str, str]  # the drafts by study id
     studies: list[Study]
-    sight: FilmEvidence  # of the studies in their order
+    evidence: FilmEvidence  # of the studies in their order
     shuffled: NDArray[np.int64]  # for each study, the row of the other patient's film
 
     def save(self, out: Path, proof: Proof) -> str:
@@ -97,7 +97,8 @@ def evaluate(
     card = card.with_control("negation_flip", references.score(map(negation_flipped, reports)))
     card = card.with_control("noise_image", references.score(noise_reports(reporter, len(studies))))
     card, baselines = with_baselines(card, references)
-    card = _broken_down(card, dataset)
+    if dataset.split("train"):
+        card = _broken_down(card, dataset)
     if "image_labels" in dataset.table.column_names:
         card = _with_agreement(card, of_other_films, dataset, drafts)
     model = {"model": reporter.system.config.name, "fingerprint": reporter.fingerprint, "part_controls_on": exchanged}

@@ -181,7 +181,7 @@ def test_max_steps_bounds_the_run(tmp_path: Path) -> None:
     assert fit(Regression(), CONFIG, run_in(tmp_path, max_steps=2))["steps"] == 2
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_with_a_mend(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_with_a_fix(tmp_path: Path) -> None:
     objective = Regression()
     objective.points[3] = math.nan
     with pytest.raises(RadscribeError, match="lower the learning rate"):

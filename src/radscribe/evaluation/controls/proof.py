@@ -97,14 +97,14 @@ def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
     """For each sentence that rightly states a finding of one side: does its map peak there, and with another film?"""
     sides = dataset.column("sides")
     model = reporter.system.model
-    search, sight = reporter.system.config.search, evaluation.sight
+    search, evidence = reporter.system.config.search, evaluation.evidence
     records: dict[str, list[PointingRecord]] = {"own": [], "other": []}
     for row, study in enumerate(evaluation.studies):
         known: dict[str, str] = json.loads(sides[study.study_id])
         one_sided = {name: side for name, side in known.items() if side in ("left", "right")}
         if not one_sided:
             continue
-        pair = sight.rows(torch.tensor([row, int(evaluation.shuffled[row])]))
+        pair = evidence.rows(torch.tensor([row, int(evaluation.shuffled[row])]))
         tokens = model.tokenizer.encode(evaluation.reports[study.study_id], search.max_new_tokens)[:-1]
         spans = model.tokenizer.sentences(tokens)
         sided = [
@@ -161,7 +161,7 @@ def _stated_side(text: str, truth: Sequence[int], sides: dict[str, str]) -> Any:
 def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> dict[str, Found]:
     """The learned ball beside the same layers untrained, the nearest film by pixels, and chance."""
     system, model = reporter.system, reporter.system.model
-    references = model.references(evaluation.sight)
+    references = model.references(evaluation.evidence)
     if references is None or references.distances is None:
         return {}  # nothing is looked up in a learned space
     training = {study.study_id: study for study in dataset.split("train")}
@@ -172,7 +172,7 @@ def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluat
     labels = torch.tensor([study.labels for study in known])
     truth = torch.tensor([study.labels for study in evaluation.studies])
     by_untrained = model.untrained_references(
-        evaluation.sight, known, lambda: entities_of_films(dataset, known, system).presence.to(reporter.device)
+        evaluation.evidence, known, lambda: entities_of_films(dataset, known, system).presence.to(reporter.device)
     )
     assert by_untrained is not None
     films, own = pooled_films(dataset, known), pooled_films(dataset, evaluation.studies)

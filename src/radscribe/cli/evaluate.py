@@ -1,0 +1,41 @@
+"""``radscribe evaluate``: a checkpoint scored on a prepared split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radscribe.cli.shared import Checkpoint, Data, Device
+
+
+def evaluate(
+    data: Data,
+    out: Annotated[
+        Path, typer.Option(help="Folder for scorecard.json, scorecard.md, scores.parquet and reports.jsonl.")
+    ],
+    checkpoint: Checkpoint = None,
+    split: Annotated[str, typer.Option(help="train, validate or test.")] = "test",
+    limit: Annotated[int | None, typer.Option(min=2, help="Score only the first studies.")] = None,
+    device: Device = "cpu",
+) -> None:
+    """Score a checkpoint on a prepared split, beside controls that do not see the right film.
+
+    \b
+    The folders majority_report and nearest_neighbour in OUT hold the scorecards of these two baselines, for
+    `radscribe compare`.
+    Examples:
+      radscribe evaluate --data work/phantoms --out work/packaged-test
+      radscribe evaluate --checkpoint work/revtaf-mini --data work/phantoms --out work/revtaf-mini-test
+    """
+    from radscribe.data.dataset import PreparedDataset
+    from radscribe.drafting.session import drafting
+    from radscribe.evaluation.controls.proof import proof_of
+    from radscribe.evaluation.evaluate import evaluate as run
+
+    dataset = PreparedDataset.open(data)
+    with drafting(checkpoint, device) as reporter:
+        found = run(reporter, dataset, split, limit)
+        proof = proof_of(reporter, dataset, found)
+    typer.echo(found.save(out, proof))

@@ -1,0 +1,36 @@
+"""``radscribe generate``: films in, drafts out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radscribe.cli.shared import Checkpoint, Device, exit_if_refused
+
+
+def generate(
+    files: Annotated[list[Path], typer.Argument(help="Films: DICOM, PNG or JPEG; a folder stands for its films.")],
+    checkpoint: Checkpoint = None,
+    out: Annotated[Path | None, typer.Option(help="Drafts, one JSON object a line (default: the screen).")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Folder for a picture of each draft.")] = None,
+    lateral: Annotated[
+        Path | None, typer.Option(help="Lateral film of the one study in FILES, for a model that reads two views.")
+    ] = None,
+    device: Device = "cpu",
+) -> None:
+    """Draft a report for each film, with the evidence for each sentence.
+
+    \b
+    Exit code 1 means that a film was refused: its line gives the reason, and the other films are drafted.
+    Examples:
+      radscribe generate film.dcm
+      radscribe generate films/ --out drafts.jsonl --picture pictures
+    """
+    from radscribe.drafting.batch import generate_files
+    from radscribe.drafting.session import drafting
+
+    with drafting(checkpoint, device) as reporter:
+        refused = generate_files(reporter, files, out, picture, lateral)
+    exit_if_refused(refused)

@@ -1,0 +1,45 @@
+"""``radscribe train``: a recipe and a prepared dataset become a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radscribe.cli.shared import Data, Weights
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe, a YAML file.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
+    cache: Annotated[Path | None, typer.Option(help="Folder of cached steps (default: cache/ beside OUT).")] = None,
+    weights: Weights = Path("weights"),
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run where it stopped.")] = False,
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, help="Limit the training steps of every stage, to try a recipe.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed in place of the recipe's.")] = None,
+    accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Number of devices.")] = 1,
+) -> None:
+    """Train a recipe on a prepared dataset; each finished step is cached by its content.
+
+    \b
+    Examples:
+      radscribe train recipes/revtaf-mini.yaml --data work/phantoms --out work/revtaf-mini
+      radscribe train recipes/revtaf-mini.yaml --data work/phantoms --out work/revtaf-mini --resume
+    """
+    from radscribe.core.compute import keep_freed_memory
+    from radscribe.data.dataset import PreparedDataset
+    from radscribe.training.recipe import read_recipe
+    from radscribe.training.train import Options
+    from radscribe.training.train import train as run
+
+    keep_freed_memory()
+    plan = read_recipe(recipe)
+    plan = plan if seed is None else replace(plan, seed=seed)
+    options = Options(cache or out.parent / "cache", resume, max_steps, accelerator, devices, weights)
+    run(plan, PreparedDataset.open(data), out, options)
