@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.files import PARTIAL
 from radscribe.core.records import SPLITS, Study, View
-from radscribe.data.prepare import PARTIAL
 from radscribe.data.schema import FORMAT
 from radscribe.imaging.levels import Pixels
 

@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from radscribe.core.errors import RadscribeError, WrongUse
-from radscribe.core.files import json_bytes, written_whole
+from radscribe.core.files import PARTIAL, json_bytes, written_whole
 from radscribe.core.version import __version__
 from radscribe.data.assembly import assemble
 from radscribe.data.leaks import DROPPABLE
 from radscribe.data.shards import write_shards
 from radscribe.data.source import Source
 from radscribe.data.splits import FRACTIONS, SALT
-
-PARTIAL = ".partial"
 
 
 def prepare(

@@ -162,9 +162,7 @@ def compose(thorax: Thorax, form: Form, pose: Pose, frame: Frame) -> Layers:
     attenuation += rib
     _girdle(attenuation, thorax, frame, distance, sign, pose)
     if thorax.breast:
-        box = frame.window(-0.75, 0.75, -0.2, 0.52)
-        shade = ((distance[box] - 0.40) * (1 / 0.33)) ** 2 + ((y[box] - 0.16) * (1 / 0.34)) ** 2
-        attenuation[box] += thorax.breast * 1.3 * dome(shade) * step(y[box] + 0.15, 0.5)
+        _breasts(attenuation, thorax, frame, distance)
 
     tree = frame.splat(thorax.vessels + np.array([centre, 0.0]), thorax.vessel_weights)
     vessels = 0.36 * form.vessel_gain * tree * np.minimum(air * 1.4, 1.0)
@@ -189,6 +187,12 @@ def compose(thorax: Thorax, form: Form, pose: Pose, frame: Frame) -> Layers:
         centre=centre,
         side_sign=sign,
     )
+
+
+def _breasts(attenuation: Field, thorax: Thorax, frame: Frame, distance: Field) -> None:
+    box = frame.window(-0.75, 0.75, -0.2, 0.52)
+    shade = ((distance[box] - 0.40) * (1 / 0.33)) ** 2 + ((frame.y[box] - 0.16) * (1 / 0.34)) ** 2
+    attenuation[box] += thorax.breast * 1.3 * dome(shade) * step(frame.y[box] + 0.15, 0.5)
 
 
 def _mediastinum(thorax: Thorax, form: Form, frame: Frame, centre: float) -> tuple[Field, Field]:

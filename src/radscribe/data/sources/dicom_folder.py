@@ -12,8 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from radscribe.core.errors import RadscribeError, WrongUse
-from radscribe.core.files import listing_hash
-from radscribe.data.prepare import PARTIAL
+from radscribe.core.files import PARTIAL, listing_hash
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.listing import image_files

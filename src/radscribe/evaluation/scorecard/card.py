@@ -170,10 +170,8 @@ def score(
     if vocabulary is not None:
         true = [known_words(text, vocabulary) for text in true]
     hypothesis_states = _label(labeler, written)
-    if true_labels is None:
-        reference_states = _label(labeler, true if rules.labels_cut_references else expected)
-    else:
-        reference_states = _stack(true_labels, ids)
+    labelled = true if rules.labels_cut_references else expected
+    reference_states = _label(labeler, labelled) if true_labels is None else _stack(true_labels, ids)
     language = score_language(said, true, resampling, metrics)
     rows = PerStudy(
         ids,
