@@ -211,7 +211,7 @@ def test_wrong_recipes_are_named_with_the_fix(tmp_path: Path, run: Command) -> N
     with pytest.raises(WrongUse, match="are both named tiny-full"):
         read_rows(recipes)
     same.write_text("base: absent.yaml")
-    with pytest.raises(RecipeError, match=r"same\.yaml: its base absent\.yaml is no file"):
+    with pytest.raises(RecipeError, match=r"same\.yaml: its base absent\.yaml is not a file"):
         read_rows(recipes)
     same.unlink()
     (recipes / "full.yaml").rename(recipes / "whole.yaml")

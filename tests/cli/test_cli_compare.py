@@ -67,10 +67,10 @@ def test_tables_and_a_picture_are_left_in_the_folder(run: Run, cards: list[str],
     tests = rows(out / "comparison-tests.csv")
     assert len(tests) == 2 * 10
     assert all(0 < float(row["randomization_p"]) <= float(row["randomization_p_holm"]) <= 1 for row in tests)
-    told = rows(out / "comparison-differences.csv")
-    assert {row["setting"] for row in told} == {"protocol", "all together"} and {row["system"] for row in told} == {
-        "old"
-    }
+    written = rows(out / "comparison-differences.csv")
+    assert {row["setting"] for row in written} == {"protocol", "all together"} and {
+        row["system"] for row in written
+    } == {"old"}
 
     pixels = np.asarray(Image.open(out / "comparison.png").convert("L"))
     assert min(pixels.shape) > 300 and (pixels < 250).mean() > 0.01

@@ -28,7 +28,7 @@ def test_a_table_is_prepared_and_summed_up(tmp_path: Path) -> None:
     assert f"2 set aside; reasons in {tmp_path / 'out' / 'rejected.csv'}" in result.output
 
 
-def test_doubles_are_dropped_by_name_and_told(tmp_path: Path) -> None:
+def test_duplicates_are_dropped_by_name_and_reported(tmp_path: Path) -> None:
     table, films = small_table(tmp_path, 12)
     text = table.read_text()
     for number in range(12):

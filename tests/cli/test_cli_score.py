@@ -72,7 +72,7 @@ def test_patients_are_resampled_and_words_outside_a_vocabulary_are_unknown(tmp_p
     ("options", "reason"),
     [(("--protocol", "r2gen"), "not one of full"), (("--metrics", "spice"), "spice is not one of bleu")],
 )
-def test_wrong_options_are_told(tmp_path: Path, options: tuple[str, ...], reason: str) -> None:
+def test_wrong_options_are_reported(tmp_path: Path, options: tuple[str, ...], reason: str) -> None:
     said = write_csv(tmp_path / "h.csv", HYPOTHESES)
     arguments = ["score", "--hypotheses", str(said), "--references", str(said), "--out", str(tmp_path / "o.json")]
     done = CliRunner().invoke(app, [*arguments, *options])
@@ -93,15 +93,15 @@ def test_wrong_options_are_told(tmp_path: Path, options: tuple[str, ...], reason
         ("a.json", '{"s1": "a", "s1": "b"}', "s1 appears twice"),
     ],
 )
-def test_bad_report_files_are_told_in_one_line(tmp_path: Path, name: str, text: str, reason: str) -> None:
+def test_bad_report_files_are_reported_in_one_line(tmp_path: Path, name: str, text: str, reason: str) -> None:
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(WrongUse, match=reason) as told:
+    with pytest.raises(WrongUse, match=reason) as refused:
         read_reports(path)
-    assert name in str(told.value) and "\n" not in str(told.value)
+    assert name in str(refused.value) and "\n" not in str(refused.value)
 
 
-def test_files_that_are_missing_or_of_another_encoding_are_told(tmp_path: Path) -> None:
+def test_files_that_are_missing_or_of_another_encoding_are_reported(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="no such file"):
         read_reports(tmp_path / "none.csv")
     (tmp_path / "a.csv").write_bytes("study_id,report\ns1,é\n".encode("latin-1"))

@@ -27,7 +27,7 @@ print(held - before, resident() - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep what is freed")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be made to keep freed memory")
 @pytest.mark.parametrize("keep", [True, False])
 def test_freed_memory_is_kept_where_asked_for(keep: bool) -> None:
     command = [sys.executable, "-c", PROGRAM, "keep" if keep else "leave"]

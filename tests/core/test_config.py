@@ -63,7 +63,7 @@ def test_every_recipe_reads_survives_the_way_there_and_back_and_has_a_head(path:
     assert from_mapping(Recipe, to_mapping(recipe)) == recipe
     head = [line for line in path.read_text().splitlines() if line.startswith("#")]
     for word in ("Paper:", "Command:", "Time:", "Score:"):
-        assert any(word in line for line in head), f"{path.name} does not tell its {word}"
+        assert any(word in line for line in head), f"{path.name} does not state its {word}"
     assert recipe.name == path.stem
 
 
@@ -107,15 +107,15 @@ def test_a_recipe_is_laid_over_its_base_key_by_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "reason"),
     [
-        ("base: second.yaml", "base: first.yaml", r"second\.yaml: its base first\.yaml rests on this recipe in turn"),
-        ("base: ./first.yaml", "", r"first\.yaml: its base \./first\.yaml rests on this recipe in turn"),
-        ("base: absent.yaml", "", r"first\.yaml: its base absent\.yaml is no file"),
+        ("base: second.yaml", "base: first.yaml", r"second\.yaml: its base first\.yaml is based on this recipe"),
+        ("base: ./first.yaml", "", r"first\.yaml: its base \./first\.yaml is based on this recipe"),
+        ("base: absent.yaml", "", r"first\.yaml: its base absent\.yaml is not a file"),
         ("base: 3", "", r"first\.yaml: base: expected the path of a recipe, found 3"),
         ("base: second.yaml", "name: [", r"second\.yaml: not readable as YAML"),
         ("base: second.yaml\nmodel: {width: big}", "name: x", r"first\.yaml: model\.width: expected int"),
     ],
 )
-def test_a_wrong_base_is_told_in_one_line_that_names_the_file(
+def test_a_wrong_base_is_reported_in_one_line_that_names_the_file(
     tmp_path: Path, first: str, second: str, reason: str
 ) -> None:
     write(tmp_path / "second.yaml", second or "name: x")

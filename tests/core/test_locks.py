@@ -36,13 +36,13 @@ def test_a_killed_process_leaves_its_lock_free(tmp_path: Path) -> None:
     assert process.stdout is not None and process.stdout.readline() == "held\n"
     with try_lock(path) as held:
         assert not held
-    told: list[str] = []
+    seen: list[str] = []
 
     def kill() -> None:
-        told.append("busy")
+        seen.append("busy")
         process.send_signal(signal.SIGKILL)
 
     with lock(path, kill):
-        assert told == ["busy"]
+        assert seen == ["busy"]
     process.wait()
     process.stdout.close()

@@ -83,9 +83,9 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, content: str, side: str, rea
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("[]", r"not a JSON object \(it holds a list\); give a ReXrank file, one JSON object from study id to study"),
+        ("[]", "not a JSON object but a list; give a ReXrank file, one JSON object from study id to study"),
         ('{"a": {}}', "study a has neither key_image_path"),
-        ("{", "not a JSON object"),
+        ("{", "damaged, it is not JSON"),
         ('{"a": 3}', "study a is not a JSON object"),
     ],
 )

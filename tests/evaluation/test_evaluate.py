@@ -143,3 +143,28 @@ def test_a_split_of_one_study_is_too_small(checkpoint: Path, phantoms: PreparedD
 def test_shuffling_is_the_same_each_time() -> None:
     studies = studies_of("abcdefgh")
     assert np.array_equal(other_films(studies, [""] * 8), other_films(studies, [""] * 8))
+
+
+def test_an_evaluation_is_saved_whole_or_not_at_all(
+    found: Evaluation, checkpoint: Path, phantoms: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proof = proof_of(load_reporter(checkpoint), phantoms, found)
+    out = tmp_path / "out"
+    table = found.save(out, proof)
+    files = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    baselines = {f"{name}/{file}" for name in found.baselines for file in ("scorecard.json", "scores.parquet")}
+    assert set(files) == {"scorecard.json", "scorecard.md", "scores.parquet", "reports.jsonl", *baselines}
+    assert files["scorecard.md"].decode() == table and "learned ball" in table
+    card = json.loads(files["scorecard.json"])
+    assert card == json.loads(json.dumps({**found.scorecard.to_dict(), **proof.to_dict()}))
+    assert files["scorecard.json"].decode() == json.dumps(card, indent=2) + "\n"
+    lines = [json.loads(line) for line in files["reports.jsonl"].decode().splitlines()]
+    assert {line["study_id"]: line["report"] for line in lines} == found.reports
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("radscribe.evaluation.evaluate.write_json_lines", full)
+    with pytest.raises(RadscribeError, match="no space"):
+        replace(found, baselines={}, reports={}).save(out, proof)
+    assert files == {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}

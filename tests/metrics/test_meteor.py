@@ -200,7 +200,7 @@ def test_a_search_that_fits_into_the_beam_finds_the_best(
         assert statistics[CHUNKS] == (fewest_chunks(hypothesis, reference, size) if size else 0)
 
 
-def test_a_phrase_may_match_a_word_and_a_stem_its_kin() -> None:
+def test_a_phrase_may_match_a_word_and_a_stem_its_word_family() -> None:
     (statistics,) = count([(("a", "d", "e", "f"), ("b", "c", "f"))], LEXICON)
     named = dict(zip(STATISTICS, statistics, strict=True))
     assert (named["stem_hypothesis_content"], named["stem_reference_content"]) == (1, 1)
@@ -263,7 +263,7 @@ def test_every_hypothesis_needs_a_reference() -> None:
         meteor(["", ""], [""])
 
 
-def test_a_broken_package_is_told(tmp_path: Path) -> None:
+def test_a_broken_package_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RadscribeError, match=r"meteor-1\.5\.jar: it cannot be read"):
         read_word_lists(tmp_path)
     (tmp_path / "data").mkdir()
@@ -272,7 +272,7 @@ def test_a_broken_package_is_told(tmp_path: Path) -> None:
         read_paraphrases(tmp_path, [])
 
 
-def test_neither_marks_nor_blocks_part_an_entry_and_a_cut_table_is_told(tmp_path: Path) -> None:
+def test_neither_marks_nor_blocks_part_an_entry_and_a_cut_table_is_reported(tmp_path: Path) -> None:
     """Longer than two blocks of Arrow's reader, with what other tables quote, part or take for nothing."""
     times = 60_000
     content = gzip.compress('0.5\n" a\nb "\n\na\n\n0.5\na\né, NA\n0.5\na a\nb\n'.encode() * times)
@@ -286,6 +286,6 @@ def test_neither_marks_nor_blocks_part_an_entry_and_a_cut_table_is_told(tmp_path
         read_paraphrases(tmp_path, [])
 
 
-def test_texts_beyond_the_search_are_told() -> None:
+def test_texts_beyond_the_search_are_reported() -> None:
     with pytest.raises(RadscribeError, match="too long for METEOR"):
         count([(("a",) * 700, ("a",) * 699)], LEXICON)

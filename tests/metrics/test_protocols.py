@@ -102,6 +102,6 @@ def test_full_sets_punctuation_apart_and_folds_space() -> None:
     assert tokenize(" \n") == ""
 
 
-def test_an_unknown_protocol_is_told() -> None:
+def test_an_unknown_protocol_is_reported() -> None:
     with pytest.raises(WrongUse, match="not one of full, r2gen-iu"):
         protocol_named("r2gen")

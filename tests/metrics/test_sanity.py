@@ -69,7 +69,7 @@ def test_an_earlier_illness_is_no_earlier_film(text: str) -> None:
     assert not mentions_prior(text)
 
 
-def test_shares_are_told_for_both_sides() -> None:
+def test_shares_are_reported_for_both_sides() -> None:
     card = score({"a": "Stable.", "b": "Clear."}, {"a": "Clear.", "b": "Clear."}, resamples=10)
     assert card.prior_references == {"hypotheses": 0.5, "references": 0.0}
     assert share_with_prior([]) == 0

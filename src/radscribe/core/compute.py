@@ -1,4 +1,4 @@
-"""What torch computes with: processor threads for as long as a block lasts, and memory that stays with the process."""
+"""Set the processor threads that torch computes with, and keep freed memory in the process."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def multiplies_bfloat16() -> bool:
 
 @contextmanager
 def threads(count: int | Literal["auto"] | None) -> Iterator[None]:
-    """Computes with ``count`` processor threads inside; None changes nothing.
+    """Compute with ``count`` processor threads within the block; None changes nothing.
 
-    "auto" is for small networks: one thread where bfloat16 makes their operations too short to be shared out, else all.
+    "auto" is for small networks: one thread where bfloat16 makes operations too short to divide among threads, else
+    all.
     """
     before = torch.get_num_threads()
     if count == "auto":
@@ -36,10 +37,10 @@ def threads(count: int | Literal["auto"] | None) -> Iterator[None]:
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc keep freed memory for the rest of the process; where there is no glibc, nothing changes.
+    """Make glibc keep freed memory for the rest of the process; without glibc nothing changes.
 
-    Left to itself it maps every large tensor anew and gives it back, and its pages are fetched again with each batch:
-    where that is slow, as on virtual machines, it was seen to take 45 % of the time of drafting and 15 % of training.
+    By default it maps and unmaps memory for every large tensor, so that its pages are fetched again with each batch.
+    Where that is slow, as on virtual machines, it took 45 % of the time of drafting and 15 % of training.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

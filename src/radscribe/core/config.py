@@ -1,4 +1,4 @@
-"""Frozen dataclasses <-> plain mappings (YAML, JSON), strict: an unknown key or a wrong type is named by its path."""
+"""Convert frozen dataclasses to plain mappings (YAML, JSON) and back; an unknown key or wrong type is an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from radscribe.core.errors import RadscribeError
 
 Config = TypeVar("Config")
 
-# ``field(default=..., metadata=LATER)``: an option that came after recipes were first cached.
+# ``field(default=..., metadata=LATER)``: an option that is newer than the first cached recipes.
 LATER = {"later": True}
 
 
@@ -27,7 +27,7 @@ def one_of(kinds: Callable[[], Iterable[Any]]) -> dict[str, Callable[[], Iterabl
 
 
 class RecipeError(RadscribeError):
-    """A recipe that cannot be read: names the key, what stands there and what may stand there."""
+    """A recipe that cannot be read; the message has the key, its value and the allowed values."""
 
 
 def from_mapping(kind: type[Config], mapping: Mapping[str, Any], path: str = "") -> Config:
@@ -87,9 +87,9 @@ def _value(hint: Any, value: Any, path: str) -> Any:
 
 
 def _meant(kinds: list[Any], value: Any, path: str) -> Any:
-    """Of several dataclasses the one whose ``method`` the mapping names, the first where it names none.
+    """Of several dataclasses the one with the mapping's ``method``, the first where the mapping has none.
 
-    Of other kinds the words that may stand there, where one of them does; else the first.
+    Of other kinds the literals that contain the value; else the first kind.
     """
     if len(kinds) == 1 or not isinstance(value, Mapping):
         return next(
@@ -105,7 +105,7 @@ def _meant(kinds: list[Any], value: Any, path: str) -> Any:
 def to_mapping(config: Any) -> dict[str, Any]:
     """The plain mapping of a dataclass, tuples as lists, ready for JSON or YAML.
 
-    An option marked ``LATER`` is left out while it has its default: what was made before there was one is found again.
+    An option marked ``LATER`` is left out while it has its default, so that results from before it are found again.
     """
 
     def plain(value: Any) -> Any:
@@ -124,10 +124,10 @@ def to_mapping(config: Any) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, laid over that of the file which its key ``base`` names (seen from its own folder).
+    """The mapping in a YAML file, merged over that of the file in its key ``base`` (relative to its own folder).
 
-    A mapping is laid over a mapping key by key; anything else takes the place of what the base has. Raises
-    ``RecipeError`` for a missing file, text that is no YAML mapping, and a base that leads back to where it came from.
+    Mappings are merged key by key; anything else replaces the value of the base. Raises ``RecipeError`` for a missing
+    file, text that is not a YAML mapping, and bases that form a circle.
     """
     return _with_base(path, ())
 
@@ -141,14 +141,14 @@ def _with_base(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
         raise RecipeError(f"{path}: base: expected the path of a recipe, found {base!r}")
     below, chain = path.parent / base, (*chain, path)
     if any(below.resolve() == each.resolve() for each in chain):
-        raise RecipeError(f"{path}: its base {base} rests on this recipe in turn; let one of them name no base")
+        raise RecipeError(f"{path}: its base {base} is based on this recipe; remove one of the two bases")
     if not below.is_file():
-        raise RecipeError(f"{path}: its base {base} is no file; name it as seen from {path.parent}")
+        raise RecipeError(f"{path}: its base {base} is not a file; give a path relative to {path.parent}")
     return merged(_with_base(below, chain), own)
 
 
 def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """``own`` laid over ``base``: mappings key by key, all else replaced. Neither is changed."""
+    """``own`` merged over ``base``: mappings key by key, all else replaced. Neither is changed."""
     result = dict(base)
     for key, value in own.items():
         below = base.get(key)
@@ -161,9 +161,9 @@ def _own_mapping(path: Path) -> dict[str, Any]:
     try:
         mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RecipeError(f"{path}: no such recipe; the ones that come with the source are in recipes/") from None
+        raise RecipeError(f"{path}: no such recipe; choose one of the source's in recipes/") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from None
+        raise RecipeError(f"{path}: not readable as YAML ({str(error).splitlines()[0]}); correct it") from None
     if not isinstance(mapping, dict):
-        raise RecipeError(f"{path}: expected a mapping of keys at the top")
+        raise RecipeError(f"{path}: expected a mapping at the top; write keys and values")
     return mapping

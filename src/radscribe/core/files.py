@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from radscribe.core.errors import RadscribeError, WrongUse
 
-# What a file or folder is called until it is whole.
+# The suffix of a file, and the name of a folder, until it is complete.
 PARTIAL = ".partial"
 
 
@@ -82,7 +82,7 @@ def replaced_together(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def saving(path: Path, *also: type[Exception]) -> Iterator[None]:
-    """Turns an ``OSError`` of the block (or one of ``also``) into a ``RadscribeError`` that names ``path``."""
+    """Turns an ``OSError`` of the block (or one of ``also``) into a ``RadscribeError`` with the name ``path``."""
     kinds: tuple[type[Exception], ...] = (OSError, *also)
     try:
         yield
@@ -123,12 +123,7 @@ def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file of ours; raises ``RadscribeError`` where it is missing, damaged or something else."""
-    try:
-        return _json_object(path)
-    except FileNotFoundError:
-        raise RadscribeError(f"{path}: no such file; is the folder complete?") from None
-    except ValueError as error:
-        raise RadscribeError(f"{path}: damaged ({error}); copy it again or make it anew") from None
+    return _json_object(path, RadscribeError, "is the folder complete?", "copy it or create it again")
 
 
 def read_given_json(path: Path, fix: str) -> dict[str, Any]:
@@ -136,30 +131,29 @@ def read_given_json(path: Path, fix: str) -> dict[str, Any]:
 
     Raises ``WrongUse``, which ends in ``fix``, where the file is missing or holds anything else.
     """
+    return _json_object(path, WrongUse, fix, fix)
+
+
+def _json_object(path: Path, wrong: type[RadscribeError], if_missing: str, if_damaged: str) -> dict[str, Any]:
     try:
-        return _json_object(path)
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WrongUse(f"{path}: no such file; {fix}") from None
-    except ValueError as error:
-        raise WrongUse(f"{path}: not a JSON object ({error}); {fix}") from None
-
-
-def _json_object(path: Path) -> dict[str, Any]:
-    """Raises ``FileNotFoundError``, or ``ValueError`` with the reason (JSON and UTF-8 errors are of that kind)."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+        raise wrong(f"{path}: no such file; {if_missing}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise wrong(f"{path}: damaged, it is not JSON ({error}); {if_damaged}") from None
     if not isinstance(content, dict):
-        raise ValueError(f"it holds a {type(content).__name__}")
+        raise wrong(f"{path}: it is not a JSON object but a {type(content).__name__}; {if_damaged}")
     return content
 
 
 def listing_hash(paths: Iterable[Path], folder: Path) -> str:
-    """The SHA-256 of which files there are, by path below ``folder`` and size: another listing is another source."""
+    """The SHA-256 of the paths below ``folder`` and the sizes of files, which identifies a source by its listing."""
     lines = sorted(f"{path.relative_to(folder).as_posix()}\t{path.stat().st_size}" for path in paths)
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def json_bytes(value: Mapping[str, Any]) -> bytes:
-    """``value`` as every JSON file of a dataset is written."""
+    """The bytes of ``value`` in a JSON file of a dataset."""
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 

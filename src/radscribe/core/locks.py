@@ -1,4 +1,4 @@
-"""Locks on files, by which several processes share one folder of work. A killed process leaves its locks free."""
+"""Lock files, so that several processes can share one folder of work; a killed process leaves its locks free."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows has none: there one process alone works in a folder
+except ImportError:  # on Windows only one process can work in a folder
     fcntl = None  # type: ignore[assignment]
 
 
@@ -16,7 +16,7 @@ except ImportError:  # Windows has none: there one process alone works in a fold
 def try_lock(path: Path) -> Iterator[bool]:
     """Holds the lock on the file ``path`` within the block, or yields False where another process holds it.
 
-    The file stays: were it removed, a third process could lock a new one while the second still waits for the old.
+    The file is never removed: else a third process could lock a new file while the second waits for the old one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
@@ -26,7 +26,7 @@ def try_lock(path: Path) -> Iterator[bool]:
             held = True
         except BlockingIOError:
             held = False
-        yield held  # closing the file gives the lock back
+        yield held  # closing the file releases the lock
 
 
 @contextmanager

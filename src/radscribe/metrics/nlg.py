@@ -35,7 +35,7 @@ class LanguageScores:
     """The language figures of ``N`` studies."""
 
     figures: Mapping[str, Figure | None]  # by name; None for those not computed
-    missing: Mapping[str, str]  # why a figure that was asked for is None
+    missing: Mapping[str, str]  # why a requested figure is None
     per_study: Mapping[str, Floats]  # by name, N values each
     # The sums behind the figures. Document frequencies of CIDEr stay those of all studies when resampled.
     parts: tuple[Additive, ...]

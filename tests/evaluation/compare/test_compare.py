@@ -102,7 +102,7 @@ def test_tests_are_of_corpus_figures_on_the_same_draws(tmp_path: Path) -> None:
     bleu = [rows.parts[0].of_sums(Resampling(None, 200, 3).sums(rows.parts[0].counts))[:, 3] for rows in (one, two)]
     assert found["bleu_4"] == paired_test(*bleu)
     assert found["bleu_4"].difference.value == cards[0].nlg["bleu_4"].value - cards[1].nlg["bleu_4"].value
-    # The intervals told for single systems are those of their scorecards too.
+    # The intervals reported for single systems are those of their scorecards too.
     for name, figure in comparison.tested["b"].items():
         scored = comparison.scored["b"][name]
         assert (figure.low, figure.high) == pytest.approx((scored.low, scored.high), rel=1e-12), name
@@ -115,7 +115,7 @@ def test_only_the_first_is_tested_against_unless_all_pairs_are_asked_for(tmp_pat
     assert pairs == {("a", "b"), ("a", "c"), ("b", "c")}
 
 
-def test_too_few_draws_for_so_many_tests_are_told(tmp_path: Path) -> None:
+def test_too_few_draws_for_so_many_tests_are_reported(tmp_path: Path) -> None:
     cards = saved(tmp_path, a=card_of(GOOD), b=card_of(POOR))
     assert "no adjusted p-value can be below 0.110" in compare(cards, resamples=99).notes[0]
 
@@ -140,13 +140,13 @@ def test_a_difference_of_protocol_is_what_scoring_by_hand_gives(tmp_path: Path) 
     of_b = card_of(POOR, protocol="promptmrg", uncertain="positive")
     comparison = compare(saved(tmp_path, a=card_of(GOOD), b=of_b), resamples=20)
     assert [d.setting for d in comparison.differences] == ["protocol", "uncertain", "all together"]
-    told = difference(comparison, "protocol")
-    assert told.first.startswith("r2gen-iu; cleaning") and told.own.startswith("promptmrg; cleaning")
-    assert "tokenization single spaces" in told.own and not told.reason
-    assert told.changes == changes(card_of(POOR, uncertain="positive"), of_b)
+    measured = difference(comparison, "protocol")
+    assert measured.first.startswith("r2gen-iu; cleaning") and measured.own.startswith("promptmrg; cleaning")
+    assert "tokenization single spaces" in measured.own and not measured.reason
+    assert measured.changes == changes(card_of(POOR, uncertain="positive"), of_b)
     assert difference(comparison, "uncertain").changes == changes(card_of(POOR, protocol="promptmrg"), of_b)
     assert difference(comparison, "all together").changes == changes(card_of(POOR), of_b)
-    assert abs(told.changes["bleu_4"]) > 0.01 and difference(comparison, "uncertain").changes["micro_f1"] != 0
+    assert abs(measured.changes["bleu_4"]) > 0.01 and difference(comparison, "uncertain").changes["micro_f1"] != 0
     # What is tested are reports scored alike.
     assert not comparison.scored_alike and {n: f.value for n, f in comparison.tested["b"].items()} == values(
         card_of(POOR)
@@ -161,9 +161,9 @@ def test_other_references_and_true_labels_are_measured(tmp_path: Path) -> None:
     comparison = compare(saved(tmp_path, a=first, b=own), resamples=9)
     assert [d.setting for d in comparison.differences] == ["references", "reference labels", "all together"]
     assert difference(comparison, "references").changes == changes(card_of(POOR), own)
-    told = difference(comparison, "reference labels")
-    assert told.changes == changes(card_of(POOR, rewritten, true_labels=labels), own)
-    assert (told.first[:12], told.own) == ("true labels ", "labeler")
+    measured = difference(comparison, "reference labels")
+    assert measured.changes == changes(card_of(POOR, rewritten, true_labels=labels), own)
+    assert (measured.first[:12], measured.own) == ("true labels ", "labeler")
     assert difference(comparison, "all together").changes == changes(card_of(POOR, true_labels=labels), own)
 
 
@@ -172,10 +172,10 @@ def test_study_sets_that_differ_are_a_difference(tmp_path: Path) -> None:
     first, own = card_of(some), card_of(GOOD, protocol="full")
     comparison = compare(saved(tmp_path, a=first, b=own), resamples=9)
     assert comparison.studies == 30 and comparison.counts == {"a": 30, "b": 40}
-    told = difference(comparison, "study set")
-    assert (told.first, told.own) == ("30, 30 in all", "40")
+    measured = difference(comparison, "study set")
+    assert (measured.first, measured.own) == ("30, 30 in all", "40")
     fewer = {study: GOOD[study] for study in some}
-    assert told.changes == changes(card_of(fewer, protocol="full"), own)
+    assert measured.changes == changes(card_of(fewer, protocol="full"), own)
     # Settings are measured on the studies that are compared, so that the effects do not mix.
     assert difference(comparison, "protocol").changes == changes(card_of(fewer), card_of(fewer, protocol="full"))
     assert difference(comparison, "all together").changes == changes(card_of(fewer), own)
@@ -211,8 +211,8 @@ def test_rows_of_earlier_versions_are_tested_but_nothing_is_measured(tmp_path: P
     (tmp_path / "a.parquet").rename(tmp_path / "scores.parquet")
     cards = read_scorecards([tmp_path / "a.json", tmp_path / "b.json"])
     comparison = compare(cards, resamples=200)
-    told = difference(comparison, "protocol")
-    assert told.changes == {} and "rows hold no reports" in told.reason
+    measured = difference(comparison, "protocol")
+    assert measured.changes == {} and "rows hold no reports" in measured.reason
     assert any("BLEU and METEOR as means over studies" in note for note in comparison.notes)
     found = {test.figure: test.bootstrap for test in comparison.tests}
     means = [card.per_study.language["bleu_4"].mean() for card in (one, two)]
@@ -240,17 +240,17 @@ def test_what_scoring_again_cannot_change_is_listed_with_its_reason(tmp_path: Pa
     assert reasons["labeler"] == "" and difference(comparison, "labeler").own == "chexbert; labeler_version 1"
     assert reasons["section"] and reasons["bootstrap"] == "it moves intervals, no figure"
     assert reasons["temperature"] == "this version does not know this setting"
-    # The first's software is this one: scoring again tells what it changes, here nothing of what can be had.
-    told = difference(comparison, "software")
-    assert (told.first, told.own) == (f"radscribe {software['radscribe']}", "radscribe 0.0")
-    assert set(told.changes.values()) == {0} and "micro_f1" not in told.changes
+    # The first's software is this one: scoring again shows what it changes, here nothing of what is available.
+    measured = difference(comparison, "software")
+    assert (measured.first, measured.own) == (f"radscribe {software['radscribe']}", "radscribe 0.0")
+    assert set(measured.changes.values()) == {0} and "micro_f1" not in measured.changes
     back = compare(saved(tmp_path, a=own, b=card_of(GOOD)), resamples=9)
     assert "reads reports by radscribe.labels.rules, " in difference(back, "labeler").reason
     assert "scoring again runs on" in difference(back, "software").reason
     assert any("clinical figures are tested from the states" in note for note in back.notes)
 
 
-def test_figures_that_scoring_again_does_not_reproduce_are_told(tmp_path: Path) -> None:
+def test_figures_that_scoring_again_does_not_reproduce_are_reported(tmp_path: Path) -> None:
     other = card_of(POOR)
     other = replace(other, nlg={**other.nlg, "rouge_l": replace(other.nlg["rouge_l"], value=0.125)})
     notes = compare(saved(tmp_path, a=card_of(GOOD), b=other), resamples=9).notes
@@ -275,10 +275,16 @@ def test_meteor_is_tested_on_its_corpus_figure_or_not_at_all(tmp_path: Path, mon
     ("damage", "reason"),
     [
         (lambda folder: (folder / "b.json").unlink(), r"b\.json: no such file"),
-        (lambda folder: (folder / "b.json").write_text("{"), r"b\.json: not a JSON object \(.*give a scorecard\.json"),
-        (lambda folder: (folder / "b.json").write_bytes(b"\xff"), r"b\.json: not a JSON object .*give a scorecard"),
+        (
+            lambda folder: (folder / "b.json").write_text("{"),
+            r"b\.json: damaged, it is not JSON .*; give a scorecard\.json",
+        ),
+        (
+            lambda folder: (folder / "b.json").write_bytes(b"\xff"),
+            r"b\.json: damaged, it is not JSON .*; give a scorecard",
+        ),
         (lambda folder: (folder / "b.json").write_text('{"format": "x"}'), r"b\.json: not a scorecard"),
-        (lambda folder: (folder / "b.json").write_text("[]"), r"b\.json: not a JSON object \(it holds a list\)"),
+        (lambda folder: (folder / "b.json").write_text("[]"), r"b\.json: it is not a JSON object but a list"),
         (
             lambda folder: (folder / "b.json").write_text('{"format": "radscribe-scorecard/1"}'),
             r"b\.json: damaged, figures or the signature are missing",
@@ -291,16 +297,16 @@ def test_meteor_is_tested_on_its_corpus_figure_or_not_at_all(tmp_path: Path, mon
         ),
     ],
 )
-def test_files_that_are_no_scorecards_are_told_in_one_line(tmp_path: Path, damage: Any, reason: str) -> None:
+def test_files_that_are_no_scorecards_are_reported_in_one_line(tmp_path: Path, damage: Any, reason: str) -> None:
     saved(tmp_path, a=card_of(GOOD), b=card_of(POOR))
     damage(tmp_path)
-    with pytest.raises(WrongUse, match=reason) as told:
+    with pytest.raises(WrongUse, match=reason) as refused:
         read_scorecards([tmp_path / "a.json", tmp_path / "b.json"])
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("column", ["study_id", "hypothesis_states"])
-def test_rows_without_a_needed_column_are_told(tmp_path: Path, column: str) -> None:
+def test_rows_without_a_needed_column_are_reported(tmp_path: Path, column: str) -> None:
     saved(tmp_path, a=card_of(GOOD), b=card_of(POOR))
     table = pq.read_table(tmp_path / "b.parquet")
     pq.write_table(table.drop_columns([column]), tmp_path / "b.parquet")
@@ -309,7 +315,7 @@ def test_rows_without_a_needed_column_are_told(tmp_path: Path, column: str) -> N
 
 
 def test_rows_of_earlier_versions_are_held_against_the_counts(tmp_path: Path) -> None:
-    """Without texts, the same references and as many studies: only the states tell that the rows are another's."""
+    """Without texts, the same references and as many studies: only the states show that the rows are of another one."""
     saved(tmp_path, a=card_of(GOOD), b=card_of(POOR))
     without_texts(tmp_path / "a.parquet")
     (tmp_path / "a.parquet").replace(tmp_path / "b.parquet")

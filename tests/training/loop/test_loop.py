@@ -43,7 +43,7 @@ class Killed(Exception):
 
 @dataclass
 class Regression:
-    """18 points, an epoch of five batches; dies at batch ``die_at`` if told so."""
+    """18 points, an epoch of five batches; dies at batch ``die_at`` where given."""
 
     die_at: int | None = None
     name = "regression"

@@ -122,7 +122,7 @@ class Rescorer:
             resamples=resampling.resamples,
             seed=resampling.seed,
         )
-        # New scores count only where their signature has the settings that were asked for.
+        # New scores count only where their signature has the requested settings.
         if {name: found.signature[name] for name in PROTOCOL_FIELDS} != settings.protocol:
             reason = f"this version's protocol {settings.protocol['protocol']} is another"
             return Rescored(None, reason, reason)

@@ -49,7 +49,7 @@ def read_scorecards(paths: Sequence[Path], names: Sequence[str] = ()) -> list[Sa
 
     Raises:
         WrongUse: fewer than two scorecards, names that do not fit, or (in one line with the file) a file that is
-            missing, damaged, no scorecard, or lies beside the rows of another one.
+            missing, damaged, not a scorecard, or beside the rows of another one.
     """
     files = [path / "scorecard.json" if path.is_dir() else path for path in paths]
     if len(files) < 2:
