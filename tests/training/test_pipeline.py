@@ -134,7 +134,7 @@ def test_data_prepared_for_another_section_is_refused(
     phantoms: PreparedDataset, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
     options = Options(tmp_path, max_steps=1, say=lambda line: None)
-    with pytest.raises(RadscribeError, match="prepared for the section findings, impression is wanted"):
+    with pytest.raises(RadscribeError, match="prepared for the section findings, but impression is needed"):
         train(replace(tiny_recipe, section="impression"), phantoms, tmp_path / "out", options)
 
 

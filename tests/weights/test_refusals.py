@@ -73,10 +73,10 @@ def refused(run: Run, kind: str, file: Path, code: int = 1) -> str:
     return line
 
 
-def test_every_kind_is_tried_here_and_told_by_the_help(run: Run) -> None:
+def test_every_kind_is_tried_here_and_listed_by_the_help(run: Run) -> None:
     assert set(FILES) == set(KINDS)
     _, told, _ = run("import", "--help")
-    assert [kind for kind in KINDS if kind not in " ".join(told.split())] == [] and "Example:" in told
+    assert [kind for kind in KINDS if kind not in " ".join(told.split())] == [] and "Examples:" in told
 
 
 @pytest.mark.parametrize("kind", FILES)
