@@ -35,6 +35,16 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """The folder of small inputs that went wrong, each with a README of the right answer; skips as ``shared_data``."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "cases"
+    folder = Path(os.environ.get("RADSCRIBE_SHARED_CASES", default))
+    if not folder.is_dir():
+        pytest.skip("the folder of cases is absent (RADSCRIBE_SHARED_CASES names another place)")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
     """A prepared dataset of 70 small phantom studies."""
     folder = tmp_path_factory.mktemp("phantoms") / "data"

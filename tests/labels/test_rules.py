@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 
 import pytest
@@ -103,7 +104,7 @@ Evaluate for pneumonia. | ?pneumonia
 Rule out pneumothorax. | ?ptx
 Opacities secondary to edema. | +opacity ?edema
 The opacity likely represents atelectasis. | +opacity +atelectasis
-Probable small effusion. | +effusion
+Probable small effusion. | ?effusion
 Opacity compatible with pneumonia. | +opacity +pneumonia
 Vascular congestion. | ?edema
 No vascular congestion. | -edema
@@ -207,9 +208,26 @@ def test_sentence(sentence: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("sentence", [case[0] for case in CASES])
-def test_case_and_line_breaks_change_nothing(sentence: str) -> None:
+def test_capitals_change_nothing(sentence: str) -> None:
     assert label_sentence(sentence.upper()) == label_sentence(sentence)
-    assert label_sentence(sentence.replace(" ", "\n")) == label_sentence(sentence)
+
+
+@given(st.lists(st.sampled_from([case[0] for case in CASES]), min_size=1, max_size=8), st.integers(60, 120))
+def test_the_width_of_a_page_changes_nothing(sentences: list[str], width: int) -> None:
+    report = " ".join(sentences)
+    assert label_report(textwrap.fill(report, width)) == label_report(report)
+    assert label_report(
+        textwrap.fill(report.upper(), width, initial_indent=" ", subsequent_indent=" ")
+    ) == label_report(report)
+
+
+@given(
+    st.permutations([case[0] for case in CASES[::7]]),
+    st.sampled_from(["", "- ", "* ", "\u2022 ", "{}. ", "{}) ", "({}) "]),
+)
+def test_a_list_of_lines_reads_as_its_sentences(sentences: list[str], mark: str) -> None:
+    lines = [mark.format(number) + sentence.removesuffix(".") for number, sentence in enumerate(sentences, 1)]
+    assert label_report("\n".join(lines)) == label_report(" ".join(sentences))
 
 
 NAMES = {

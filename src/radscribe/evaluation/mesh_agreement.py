@@ -49,16 +49,25 @@ TAGS: dict[str, str] = {
     "hemidiaphragm": r"diaphragm/.*elevated|diaphragmatic eventration",
     "lung volume abnormal": r"lung/.*(?:hypoinflation|hyperdistention)",
 }
+# Tags of what the CheXpert labeler's list of other abnormal findings names: they too leave no "no finding".
+OTHER_TAGS = re.compile(
+    r".*emphysema|costophrenic angle/.*blunted|density|diaphragm/.*elevated|diaphragmatic eventration|scoliosis|"
+    r"kyphosis|.*degenerative|calcinosis|calcified granuloma|granuloma|lung/.*hyperdistention|.*hernia|"
+    r"pulmonary disease, chronic obstructive|thickening|atherosclerosis|osteophyte|bone diseases, metabolic|deformity|"
+    r".*prominent|hypertension|contusion|mediastinal emphysema|pneumoperitoneum|bronchitis|hemorrhage|hematoma|"
+    r"markings/.*interstitial|aortic diseases?|asthma|airways? disease"
+)
 NOT_TAGGED = "no indexing"
 
 
 def tagged_conditions(tags: Iterable[str]) -> frozenset[int]:
-    """Indices into ``CONDITIONS`` that a report's tags name; "no finding" where they name none of the other 13."""
+    """Indices into ``CONDITIONS`` that a report's tags name; "no finding" where no tag is of anything abnormal."""
     lower = [tag.lower() for tag in tags]
     calcified = {tag.removeprefix("calcinosis/") for tag in lower if tag.startswith("calcinosis/")}
     lower = [tag for tag in lower if not (tag.startswith("nodule/") and tag.removeprefix("nodule/") in calcified)]
     named = {CONDITIONS.index(name) for name, tag in TAGS.items() if any(re.match(tag, found) for found in lower)}
     healthy = not any(index < NO_FINDING and index != SUPPORT_DEVICES for index in named)
+    healthy = healthy and not any(OTHER_TAGS.match(tag) for tag in lower)
     return frozenset(named | {NO_FINDING}) if healthy else frozenset(named)
 
 
@@ -77,9 +86,10 @@ def agreement_table(reports: Sequence[IuReport]) -> str:
     counts = np.stack([stated & true, stated & ~true, ~stated & true], axis=-1)
     sums = condition_sums(counts.astype(np.int64), Resampling())
     by_condition = precision_recall_f1(sums)
-    figures = {"all 18": micro(sums), "the first 14": micro(sums[:, :CHEXBERT_COUNT])}
+    groups = {"all 18": 18, "the first 14": CHEXBERT_COUNT, "13, without no finding": NO_FINDING}
+    figures = {name: micro(sums[:, :count]) for name, count in groups.items()}
     figures |= {name: by_condition[:, index] for index, name in enumerate(CONDITIONS)}
-    tagged = [true.sum(), true[:, :CHEXBERT_COUNT].sum(), *true.sum(axis=0)]
+    tagged = [*(true[:, :count].sum() for count in groups.values()), *true.sum(axis=0)]
     rows = [
         (name, int(count), float(values[0, 0]), float(values[0, 1]), interval(values[:, 2]))
         for (name, values), count in zip(figures.items(), tagged, strict=True)

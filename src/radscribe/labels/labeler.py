@@ -14,7 +14,17 @@ from tqdm import tqdm
 from radscribe.labels.rules import label_report
 
 # Files that hold the rules; their bytes make up the labeler's version.
-RULES = ("cues.py", "phrases.py", "rules.py", "scope.py", "wording.py")
+RULES = (
+    "cues.py",
+    "language.py",
+    "lines.py",
+    "phrases.py",
+    "rules.py",
+    "scope.py",
+    "spelling.py",
+    "style.py",
+    "wording.py",
+)
 
 
 class Labeler(Protocol):

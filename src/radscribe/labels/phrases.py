@@ -41,12 +41,17 @@ class Structure:
     stable_is_uncertain: bool = False
 
 
+# Parts of devices that break as bones do.
+_FITTING = (
+    "(?:\\w*catheters?|leads?|wires?|tub(?:e|es|ing)|lines?|screws?|rods?|plates?|stents?|hardware|prosthe\\w+|clips?)"
+)
+
 FINDINGS: tuple[Finding, ...] = (
     Finding(
         "enlarged cardiomediastinum",
         pattern(
             r"""
-            mediastinal (?:widening|enlargement|prominence|fullness); widened (?:\w+ )?(?:cardio)?mediastin\w+;
+            mediastinal (?:widening|enlargement|prominence|fullness); wide(?:ned|r)? (?:\w+ )?(?:cardio)?mediastin\w+;
             (?:widening|prominence|fullness|enlargement) of the (?:\w+ )?(?:cardio)?mediastin\w+
             """
         ),
@@ -59,13 +64,15 @@ FINDINGS: tuple[Finding, ...] = (
         "lung opacity",
         pattern(
             r"""
-            opaci\w+; decreased translucency; increased densit\w+; air[ -]?space (?:disease|process)\w*; infiltrat\w+;
-            interstitial (?:lung|marking|pattern|disease|infiltrat|pulmonary pattern)\w*; reticulation\w*;
-            reticular (?:pattern|marking)\w*; ground[ -]glass; scar(?:s|red|ring)?; (?:peribronchial|wall) thickening
+            opaci\w+; opaque; decreased translucency; increased densit\w+; air[ -]?space (?:disease|process)\w*;
+            infiltrat\w+; interstitial (?:lung|marking|pattern|disease|infiltrat|pulmonary pattern)\w*; reticulation\w*;
+            reticular (?:pattern|marking)\w*; reticulo-?nodular\w*; ground[ -]glass; ggos?;
+            scar(?:s|red|ring)?; (?:peribronchial|wall) thickening
             """
         ),
         pattern(
             r"""
+            opaque (?:markers?|materials?|foreign|contrast|catheters?|tubes?|objects?|clips?);
             pleural scar\w*; normal (?:\w+ )?interstitial markings; (?:gastric|bowel|bladder|skin) wall thickening;
             interstitial markings (?:are|appear) (?:\w+ )?(?:normal|unremarkable|within)
             """
@@ -79,7 +86,7 @@ FINDINGS: tuple[Finding, ...] = (
             (?:cavitary|lung|pulmonary|parenchymal) lesions?
             """
         ),
-        pattern(r"calcified nodul\w*; body mass; muscle mass; mass effect"),
+        pattern(r"(?<!non )(?<!non-)(?<!not )calcified nodul\w*; body mass; muscle mass; mass effect"),
     ),
     Finding("edema", pattern("o?edema; heart failure; cardiac failure; chf")),
     Finding(
@@ -90,7 +97,7 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("consolidation", pattern(r"consolidat\w+")),
     Finding(
         "pneumonia",
-        pattern(r"(?:broncho)?pneumonia\w*; infections?; infectious"),
+        pattern(r"(?:broncho)?pneumonia\w*; pnas?; infections?; infectious"),
         pattern("(?:granulomatous|histoplasmosis) infections?"),
     ),
     Finding(
@@ -98,7 +105,7 @@ FINDINGS: tuple[Finding, ...] = (
         pattern(r"atelecta\w+; collapsed?"),
         pattern(r"(?:vertebral(?: body)?|endplate) collapse; collapse of (?:the )?(?:[tl]\d|\w+ vertebra)"),
     ),
-    Finding("pneumothorax", pattern(r"\w*pneumothora(?:x|ces)")),
+    Finding("pneumothorax", pattern(r"\w*pneumothora(?:x|ces|xes); ptxs?")),
     Finding(
         "pleural effusion",
         pattern("effusions?; pleural fluid; hydropneumothorax"),
@@ -114,15 +121,26 @@ FINDINGS: tuple[Finding, ...] = (
         ),
         pattern("cystic fibrosis"),
     ),
-    Finding("fracture", pattern(r"fractur\w+"), pattern(r"fractures may not be \w+")),
+    Finding(
+        "fracture",
+        pattern(r"fractur\w+; fxs?"),
+        pattern(
+            rf"""
+            fractures may not be \w+; fractured (?:\w+ ){{0,2}}{_FITTING}; {_FITTING} (?:is |are |tip )?fractur\w+;
+            fractur\w+ (?:of|in|through|involving) (?:(?!with\b|and\b|by\b|near\b|status\b)\w+ ){{0,4}}?{_FITTING}
+            """
+        ),
+    ),
     Finding(
         "support devices",
         pattern(
             r"""
-            pacers?; pacemaker\w*; lines?; picc; tub(?:e|es|ing); valves?; \w*catheter\w*; hardware; arthroplast\w+;
-            markers?; a?icds?; \w*defib\w*; devices?; drains?; plates?; screws?; cannula\w*; apparatus; coils?; support;
-            equipment; mediport\w*; port-?a-?cath\w*; swan-ganz; (?:sternal|sternotomy|cerclage) wires?;
-            prosthe(?:sis|tic); stimulators?
+            pacers?; pacemaker\w*; lines?; piccs?; tub(?:e|es|ing); ports?; pigtails?; trach(?:eostom\w+|s)?; leads?;
+            electrodes?; (?:et|ng|og|nj|dh)ts?; cv[cl]s?; iabps?; [lr]vads?; ecmo; ppms?; balloon pump; dobb?hoff;
+            impella; loop recorders?; (?:vp|ventriculoperitoneal) shunts?; valves?; \w*catheter\w*; hardware;
+            arthroplast\w+; markers?; a?icds?; \w*defib\w*; devices?; drains?; plates?; screws?; cannula\w*;
+            apparatus; coils?; support; equipment; mediport\w*; port-?a-?cath\w*; swan(?:[ -]ganz)?;
+            (?:sternal|sternotomy|cerclage) wires?; prosthe(?:sis|tic); stimulators?
             """
         ),
         pattern(
@@ -130,7 +148,7 @@ FINDINGS: tuple[Finding, ...] = (
             (?:fracture|suture|kerley|kerley b|pleural|fissural|paratracheal|paraspinal|paraspinous|junction|azygos|
                 reflection|lung|lucent|fat|staple|or) lines?; (?:in|a) line with; line of; b[ -]lines?; plate[ -]?like;
             (?:mitral|aortic|tricuspid) valve (?:is |calcif|annul)\w*; of the (?:mitral|aortic) valve(?! repl);
-            support (?:the|this|a diagnosis); muscles? support
+            support (?:the|this|a diagnosis); muscles? support; leads? to; port (?:wine|site); lead (?:apron|poisoning)
             """
         ),
     ),
@@ -182,6 +200,21 @@ FINDINGS: tuple[Finding, ...] = (
     ),
 )
 
+# What the CheXpert labeler's "no finding" list names beside the 13 conditions: a chest with any of these is not normal.
+OTHER_ABNORMAL = pattern(
+    r"""
+    emphysem\w*; blunt\w*; (?<!normal )(?<!bone )densit(?:y|ies); elevat(?:ed|ion); eventrat\w*; \w*scolio\w*;
+    degenerat\w*; (?:micro)?calcifi\w*; (?:hyper|over)-?(?:inflat|expan|aerat)\w*; bronchospasm\w*; asthma\w*;
+    hernia\w*; copd; (?<!normal )interstitial markings(?! (?:are|appear) (?:\w+ )?(?:normal|unremarkable|within));
+    plaques?; (?:osteo|spondylo|syndesmo)phyt\w*; aortic disease; bronchiolitis; airways? disease; thicken(?:ed|ing);
+    cephali[sz]ation; aspirat\w*; bulla\w*; bullous; contusions?; atherosclero\w*; osteopeni\w*; osteoporo\w*;
+    metasta\w*; granulom\w*; pneumomediastinum; pneumoperitoneum; osteodystroph\w*; cuffing; irregular lucenc\w*;
+    inflamm\w*; fissures?; hypertensi\w*; prominen\w*; \w*kypho\w*; \w*defib\w*; bullets?; reticula\w*; thoracentesis;
+    bronchitis; volume loss; deformit\w*; ha?emorrhag\w*; ha?ematoma\w*; radi-?opaque; aerophagia; \w*arthropath\w*;
+    tracheostom\w*
+    """
+)
+
 # "Clips over the mediastinum" says where the clips are and nothing of the mediastinum.
 _NOT_A_PLACE = "(?<!over the )(?<!overlying the )(?<!behind the )(?<!adjacent to the )(?<!near the )(?<!in the )"
 _LARGER = r"enlarg\w+; prominen\w+; dilat\w+; increased in size; globular"
@@ -213,7 +246,7 @@ STRUCTURES: tuple[Structure, ...] = (
             {_NOT_A_PLACE}(?:cardio[ -]?)?mediastin(?:al|um)(?! {_NOT_ITS_OUTLINE})
             """
         ),
-        pattern(rf"{_LARGER}; widen\w*; fullness; increased in width; broad"),
+        pattern(rf"{_LARGER}; wide(?:ned|ning|r)?; fullness; increased in width; broad"),
         stable_is_uncertain=True,
     ),
     Structure(
@@ -254,7 +287,7 @@ DENIALS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "lung opacity",
         pattern(
-            r"(?:lungs?|hemithorax|hemithoraces)\b[^,:]{0,60}?(?<!not )\bclear; clear (?:and \S+ )?(?:\w+ )?lungs?"
+            r"(?:lungs?|hemithorax|hemithoraces)\b:?[^,:]{0,60}?(?<!not )\bclear; clear (?:and \S+ )?(?:\w+ )?lungs?"
         ),
     ),
     (

@@ -2,11 +2,13 @@
 
 Conventions are the CheXpert labeler's: mentions by phrase list (``phrases``), negation and uncertainty by scope
 (``scope``), and over a report positive beats uncertain beats negative. "No finding" is positive when none of the other
-first 13 conditions, support devices aside, is positive or uncertain, else blank. In particular:
+first 13 conditions, support devices aside, and nothing of the labeler's list of other abnormal findings (scoliosis,
+granuloma, hyperinflation ...) is positive or uncertain, else blank. A text that was not read states nothing at all.
+In particular:
 
 - "stable" heart or mediastinum, "no new ..." and a finding joined to another by "or" or "versus" are uncertain; so are
   vascular congestion (for edema) and heart failure (for cardiomegaly);
-- "likely", "probably" and "consistent with" assert; "unlikely" leaves uncertain;
+- "probable" is uncertain; "likely", "probably" and "consistent with" assert; "unlikely" leaves uncertain;
 - a heart at the upper limit of normal is negative, a borderline heart size uncertain, borderline cardiomegaly positive;
 - "the lungs are clear" is our own addition: a negative lung opacity, where CheXpert's labeler leaves it blank.
 """
@@ -14,6 +16,7 @@ first 13 conditions, support devices aside, is positive or uncertain, else blank
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from radscribe.labels.conditions import (
     BLANK,
@@ -24,7 +27,8 @@ from radscribe.labels.conditions import (
     SUPPORT_DEVICES,
     UNCERTAIN,
 )
-from radscribe.labels.cues import FINITE_VERB
+from radscribe.labels.cues import FINDING, FINITE_VERB
+from radscribe.labels.language import has_english, is_foreign
 from radscribe.labels.phrases import (
     BORDERLINE,
     DENIALS,
@@ -32,6 +36,7 @@ from radscribe.labels.phrases import (
     HEART_FAILURE,
     NORMAL,
     NORMAL_CHEST,
+    OTHER_ABNORMAL,
     STABLE,
     STRUCTURES,
     Finding,
@@ -44,27 +49,44 @@ _STRENGTH = {BLANK: 0, NEGATIVE: 1, UNCERTAIN: 2, POSITIVE: 3}
 _CARDIOMEGALY = CONDITIONS.index("cardiomegaly")
 _DECIDING = tuple(index for index in range(NO_FINDING) if index != SUPPORT_DEVICES)
 
-_OR_FOLLOWS = re.compile(r"(?:[ ,(]+[\w-]+){0,2}?(?:[ ,)]+(?:or|versus|vs|and/or)\b|/)")
-_OR_PRECEDES = re.compile(r"(?:\b(?:or|versus|vs) (?:[\w-]+ ){0,3}|/)$")
+_OR_FOLLOWS = re.compile(
+    rf"(?:[ ,(]+[\w-]+){{0,2}}?(?:[ ,)]+(?:or|versus|vs|and/or)\b| ?/ ?(?:[\w-]+ ){{0,2}}?{FINDING})|"
+    rf"(?: (?!with\b|and\b|{FINDING})[\w-]+){{0,6}} (?:versus|vs)\b"
+)
+_OR_PRECEDES = re.compile(rf"(?:\b(?:or|versus|vs) (?:[\w-]+ ){{0,3}}|\b{FINDING}\w*(?: \w+)? ?/ ?)$")
+# "Opacity, atelectasis versus pneumonia": what follows explains the opacity and leaves it sure.
+_EXPLAINED = re.compile(rf"(?:, | - |: | \(| )(?:[\w-]+ ){{0,2}}?(?!opaci){FINDING}[\w-]* (?:or|versus|vs|and/or)\b")
 _SEGMENT_END = re.compile(r"[,;:]|\b(?:and|but|with|while|however|although|though|which)\b|(?=\bthere (?:is|are)\b)")
 # "... is stable and within normal limits" goes on about the same structure.
 _AND_NORMAL = re.compile(r" (?:\w+ly )?(?:normal|unremarkable|within (?:normal )?limits)\b")
 
 
 def label_report(text: str) -> list[int]:
-    """The 18 states of a report, in the order of CONDITIONS; all blank when there is no text to read."""
+    """The 18 states of a report, in the order of CONDITIONS; all blank where ``was_read`` says that none was read."""
+    return _read(text)[0]
+
+
+def was_read(text: str) -> bool:
+    """Whether the rules understood anything of a report: False for another language, and where no word is known."""
+    return _read(text)[1]
+
+
+def _read(text: str) -> tuple[list[int], bool]:
+    if is_foreign(text):
+        return [BLANK] * len(CONDITIONS), False
     sentences = [part.lower() for part in split_sentences(text)]
     states = _aggregate(sentences)
-    if sentences and not _any_finding(states):
+    read = any(states) or (bool(sentences) and has_english(text))
+    if read and not _abnormal(sentences, states):
         states[NO_FINDING] = POSITIVE
-    return states
+    return states, read
 
 
 def label_sentence(sentence: str) -> list[int]:
     """The 18 states that one sentence states; "no finding" is positive only where it calls the chest normal."""
     parts = [part.lower() for part in split_sentences(sentence)]
     states = _aggregate(parts)
-    if any(NORMAL_CHEST.search(part) for part in parts) and not _any_finding(states):
+    if any(NORMAL_CHEST.search(part) for part in parts) and not _abnormal(parts, states):
         states[NO_FINDING] = POSITIVE
     return states
 
@@ -77,8 +99,13 @@ def _aggregate(sentences: list[str]) -> list[int]:
     return states
 
 
-def _any_finding(states: list[int]) -> bool:
-    return any(states[index] in (POSITIVE, UNCERTAIN) for index in _DECIDING)
+def _abnormal(sentences: list[str], states: list[int]) -> bool:
+    """Whether a condition, support devices aside, or another abnormal finding is positive or uncertain."""
+    return any(states[index] in (POSITIVE, UNCERTAIN) for index in _DECIDING) or any(
+        Scopes(sentence).state(mention.span()) in (POSITIVE, UNCERTAIN)
+        for sentence in sentences
+        for mention in OTHER_ABNORMAL.finditer(sentence)
+    )
 
 
 def _strengthen(states: list[int], index: int, state: int) -> None:
@@ -86,7 +113,8 @@ def _strengthen(states: list[int], index: int, state: int) -> None:
         states[index] = state
 
 
-def _mentioned(sentence: str) -> list[int]:
+@lru_cache(maxsize=20_000)  # reports repeat their sentences
+def _mentioned(sentence: str) -> tuple[int, ...]:
     """The states of the conditions that one lower-case sentence mentions; "no finding" stays blank."""
     states = [BLANK] * len(CONDITIONS)
     scopes = Scopes(sentence)
@@ -97,7 +125,7 @@ def _mentioned(sentence: str) -> list[int]:
         index = CONDITIONS.index(finding.condition)
         for span in _mentions(sentence, finding):
             state = scopes.state(span)
-            joined = index in _DECIDING and _alternative(sentence, span)
+            joined = index in _DECIDING and _alternative(sentence, span, finding.condition == "lung opacity")
             if state == POSITIVE and (joined or finding.at_most_uncertain):
                 state = UNCERTAIN
             _strengthen(states, index, state)
@@ -106,7 +134,7 @@ def _mentioned(sentence: str) -> list[int]:
     for structure in STRUCTURES:
         if structure.names.search(sentence):
             _strengthen(states, CONDITIONS.index(structure.condition), _structure_state(sentence, structure, scopes))
-    return states
+    return tuple(states)
 
 
 def _mentions(sentence: str, finding: Finding) -> list[Span]:
@@ -117,9 +145,11 @@ def _mentions(sentence: str, finding: Finding) -> list[Span]:
     return [span for span in mentions if not any(span[0] < end and start < span[1] for start, end in excluded)]
 
 
-def _alternative(sentence: str, span: Span) -> bool:
-    """Whether the mention at ``span`` is one of two that "or" or "versus" joins."""
+def _alternative(sentence: str, span: Span, explainable: bool) -> bool:
+    """Whether the mention at ``span`` is one of two that "or" or "versus" joins, and not what the two explain."""
     start, end = span
+    if explainable and _EXPLAINED.match(sentence, end):
+        return False
     return bool(_OR_FOLLOWS.match(sentence, end) or _OR_PRECEDES.search(sentence[max(0, start - 60) : start]))
 
 
@@ -166,7 +196,7 @@ def _borrowed(sentence: str, segments: list[Span], verdicts: list[int], position
 def _verdict(sentence: str, segment: Span, structure: Structure, scopes: Scopes) -> int:
     abnormal = structure.abnormal.search(sentence, *segment)
     if abnormal:
-        return scopes.state(abnormal.span())
+        return scopes.state((abnormal.end() - 1, abnormal.end()))  # "is not large" may begin before its "not"
     if structure.stable_is_uncertain and BORDERLINE.search(sentence, *segment):
         return UNCERTAIN
     if NORMAL.search(sentence, *segment):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from radscribe.labels.conditions import POSITIVE
 from radscribe.labels.cues import (
@@ -24,14 +25,18 @@ from radscribe.labels.cues import (
     SINGULAR_VERB,
     SOFT_END,
 )
+from radscribe.labels.style import plain
 
 # No sentence of a report is longer; text without full stops is cut here, which bounds all work on one sentence.
 LONGEST_SENTENCE = 600
 
 Span = tuple[int, int]
 
-_SENTENCE_END = re.compile(r"[.!?]+(?=\s|$|[A-Z])|;|\n[ \t]*\n|(?<!\S)\d+[.)](?=\s)")
-_ABBREVIATION = re.compile(r"\b(dr|mr|mrs|ms|vs|e\.g|i\.e|approx)\.(?=\s)", re.IGNORECASE)
+_SENTENCE_END = re.compile(
+    r"[.!?]+(?=\s|$|[A-Z])|;|\n|(?<!\S)\d+[.)](?=\s)|(?<![\w.,/-])\d{1,2}[.)](?=[A-Za-z])|\(\d{1,2}\)(?=\s*[A-Za-z])|"
+    r"(?<=[a-z]{3})[.!?]+(?=[a-z]{3})|(?<=[a-z][)\]])\.(?=[a-z])"
+)
+_ABBREVIATION = re.compile(r"\b(dr|mr|mrs|ms|vs|e\.g|i\.e|approx)\.(?=\s|[a-z])", re.IGNORECASE)
 _AND = re.compile(r"\band\b")
 _RANKS = {group: rank for rank, group in enumerate(GROUP_STATES)}
 _STATES = tuple(GROUP_STATES.values())
@@ -41,9 +46,10 @@ _SPACES = re.compile(r"\s+")
 def split_sentences(text: str) -> list[str]:
     """The sentences of ``text``, stripped, in their own case; list numbers and empty pieces are dropped.
 
-    A full stop ends a sentence before white space or a capital letter (not inside "2.5 cm"); so do a semicolon and an
-    empty line. Line breaks inside a paragraph are spaces.
+    A full stop ends a sentence before white space or a capital letter (not inside "2.5 cm"); so do a semicolon and the
+    line break (``lines.statement_lines`` says which are only the width of a page). Everyday style is rewritten first.
     """
+    text = plain(text)
     text = _ABBREVIATION.sub(r"\1", text)
     sentences: list[str] = []
     for piece in _SENTENCE_END.split(text):
@@ -76,16 +82,21 @@ class Scopes:
 
     def __init__(self, sentence: str) -> None:
         self._sentence = sentence
-        self._hard_ends = [match.span() for match in HARD_END.finditer(sentence)]
-        self._soft_ends = [match.span() for match in SOFT_END.finditer(sentence)]
-        self._ors = [match.start() for match in OR.finditer(sentence)]
-        self._stretches: list[_Stretch] = []
-        for cue in CUES.finditer(sentence):
+
+    @cached_property
+    def _hard_ends(self) -> list[Span]:
+        return [match.span() for match in HARD_END.finditer(self._sentence)]
+
+    @cached_property
+    def _stretches(self) -> list[_Stretch]:
+        stretches = []
+        for cue in CUES.finditer(self._sentence):
             if cue.lastgroup in _RANKS:
-                self._stretches.append(_Stretch(cue.end(), self._end_after(cue.end()), _RANKS[cue.lastgroup]))
-        for cue in PREDICATES.finditer(sentence):
+                stretches.append(_Stretch(cue.end(), self._end_after(cue.end()), _RANKS[cue.lastgroup]))
+        for cue in PREDICATES.finditer(self._sentence):
             rank = _RANKS[str(cue.lastgroup)]
-            self._stretches.append(_Stretch(self._start_before(cue.start()), cue.start(), rank))
+            stretches.append(_Stretch(self._start_before(cue.start()), cue.start(), rank))
+        return stretches
 
     def state(self, span: Span) -> int:
         """POSITIVE, NEGATIVE or UNCERTAIN for a finding mentioned at ``span``."""
@@ -97,8 +108,8 @@ class Scopes:
         """Where the scope of a cue that ends at ``start`` ends: before the next statement of something else."""
         sentence = self._sentence
         limit = next((hard for hard, _ in self._hard_ends if hard >= start), len(sentence))
-        last_or = max((position for position in self._ors if position < limit), default=-1)
-        softs = [soft for soft in self._soft_ends if start <= soft[0] < limit]
+        last_or = max((match.start() for match in OR.finditer(sentence, 0, limit)), default=-1)
+        softs = [match.span() for match in SOFT_END.finditer(sentence, start, limit)]
         for number, (soft_start, soft_end) in enumerate(softs):
             if NEW_NEGATION.match(sentence, soft_end, limit):
                 return soft_start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_BREAK_IN_ALTERNATIVES = re.compile(r"(?<=\|)\s+")
+_BREAK_IN_ALTERNATIVES = re.compile(r"(?<=\|)[ \t]*\n\s*")
 
 
 def any_of(phrases: str) -> str:

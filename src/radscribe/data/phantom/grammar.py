@@ -22,6 +22,7 @@ from radscribe.data.phantom.wording import (
     NEW_DEVICE_PHRASES,
     NORMAL_IMPRESSIONS,
     NORMAL_PHRASES,
+    OTHER_ABNORMAL,
     POSITIVE_PHRASES,
     RESOLVED,
     SIZES,
@@ -60,6 +61,7 @@ class _Sentence:
     text: str
     states: dict[str, int]
     dispensable: bool = False
+    other_abnormal: bool = False  # no "no finding", though none of the first 13 conditions
 
 
 def write_report(
@@ -94,7 +96,8 @@ def _labels(said: Sequence[_Sentence]) -> tuple[int, ...]:
         for index in range(len(CHEXBERT_CONDITIONS))
         if index not in (NO_FINDING, SUPPORT_DEVICES)
     )
-    labels[NO_FINDING] = BLANK if abnormal else POSITIVE
+    other = any(sentence.other_abnormal for sentence in said)
+    labels[NO_FINDING] = BLANK if abnormal or other else POSITIVE
     return tuple(labels)
 
 
@@ -137,7 +140,7 @@ def _statement(finding: Finding, follow_up: bool, before: dict[str, Finding], ra
     text = phrase.text.format(**_words(finding))
     if follow_up and finding.condition in COMPARED and random.random() < 0.8:
         text = text.removesuffix(".") + _change(finding, before.get(finding.condition), random)
-    return _Sentence(text, phrase.states)
+    return _Sentence(text, phrase.states, other_abnormal=_entry(finding) in OTHER_ABNORMAL)
 
 
 def _change(finding: Finding, earlier: Finding | None, random: np.random.Generator) -> str:

@@ -9,6 +9,7 @@ A phrase's states are exactly what a rule labeller must read in it. Conventions 
 * "the lungs are clear" makes lung opacity negative; "no focal consolidation" makes consolidation negative.
 * "no acute osseous abnormality" makes bone/spine negative and leaves fracture blank.
 * "has resolved" makes its condition negative.
+* degenerative change, an elevated hemidiaphragm and hyperinflation leave "no finding" blank.
 """
 
 from __future__ import annotations
@@ -180,6 +181,9 @@ POSITIVE_PHRASES: dict[str, tuple[Phrase, ...]] = {
         "The lungs are hyperexpanded.",
     ),
 }
+
+# By CheXpert's convention these too break "no finding".
+OTHER_ABNORMAL = frozenset({"bone/spine", "hemidiaphragm", "hyperinflated"})
 
 HEDGED_PHRASES: dict[str, tuple[Phrase, ...]] = {
     "pneumonia": _with_opacity(

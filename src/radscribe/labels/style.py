@@ -1,0 +1,129 @@
+"""Rewrite everyday report style as plain sentences: forms, contractions and short forms.
+
+The rules read full sentences. Much of what people write is none: "Pneumothorax: none.", "?PNA", "w/o effusion".
+``plain`` rewrites that and changes nothing else, so that the rules have one style to know.
+"""
+
+from __future__ import annotations
+
+import re
+
+from radscribe.labels.lines import statement_lines, without_silent_sections
+from radscribe.labels.spelling import corrected
+
+_UNUSUAL = re.compile(r"[^\x00-\x7f]|[\r\t\x0b\x0c]")
+_CHARACTERS = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201b\u00b4\u02bc\uff07", "'"),
+        **dict.fromkeys("\u2010\u2011\u00ad\ufe63\uff0d\u2212", "-"),
+        # Bullets and check marks begin a line of a list.
+        **dict.fromkeys("\u2022\u2023\u2043\u25aa\u25ab\u25cf\u25cb\u25e6\u25a0\u25a1\u25ba\u25b6\u2219", "\n- "),
+        **dict.fromkeys("\u2713\u2714\u27a2\u2192\uf0b7\u00b7", "\n- "),
+        **dict.fromkeys("\u00a0\u2002\u2003\u2009\u200a\u202f\u3000\t", " "),
+        **dict.fromkeys("\r\x0b\x0c\x85\u2028\u2029", "\n"),
+        **dict.fromkeys("\u200b\ufeff\u200e\u200f", ""),
+        "\ufb01": "fi",
+        "\ufb02": "fl",
+        "\ufb00": "ff",
+        "\uff1f": "?",
+        "\uff1a": ":",
+    }
+)
+# A long dash or a spaced one ends a statement; "air\u2013fluid" and "2\u20133 cm" are joined by theirs.
+_DASH = re.compile(r"(?<=\S)(?:\s*(?:[\u2014\u2015]|--+)\s*|\s+[\u2012\u2013]\s+)(?=\S)")
+_GOES_ON = re.compile(r"(?:or|nor|and|which|possibly|likely|probably)\b", re.IGNORECASE)
+_DASHES = re.compile(r"[\u2012-\u2015]|--")
+_OTHER_DASH = re.compile(r"[\u2012-\u2015]")
+
+_END = r"(?=\s*(?:[.,;\n)|]|$))"
+_NONE = (
+    r"(?:none|no|nil|absent|nothing|denied|no evidence|0|\(-\)|-|"
+    r"(?:not|none) (?:present|seen|identified|detected|evident|visuali[sz]ed|demonstrated|noted|appreciated))"
+)
+_DOUBTFUL = r"(?:possible|possibly|questionable|equivocal|uncertain|indeterminate|suspected|probable|maybe|\?+)"
+_PRESENT = r"(?:present|positive|yes|seen|identified|\(\+\)|\+)"
+_ANSWER = re.compile(rf"(?:{_NONE}|negative|neg|{_DOUBTFUL}|{_PRESENT}){_END}", re.IGNORECASE)
+_CONTRACTED = r"(?:is|are|was|were|does|do|did|has|have|had|could|would|should|must|need)"
+
+# Only text with one of these characters needs these rewrites: most sentences have none.
+_MARKS = re.compile(r"['/:?=+]|\(-\)|\s-|-ve\b")
+_MARKED = tuple(
+    (re.compile(expression, re.IGNORECASE), plain_words)
+    for expression, plain_words in (
+        (r"\bcan't\b", "cannot"),
+        (r"\bwon't\b", "will not"),
+        (rf"\b({_CONTRACTED})n't\b", r"\1 not"),
+        (r"\b(there|it|that|here)'s\b", r"\1 is"),
+        (r"(?<![\w/])w/\s?o(?:ut)?\b", "without"),
+        (r"(?<![\w/])w/\s*", "with "),
+        (r"(?<![\w/])c/w\b", "consistent with"),
+        (r"(?<![\w/])s/p\b", "status post"),
+        (r"(?<![\w/])r/o'?e?d\b", "ruled out"),
+        (r"(?<![\w/])r/o\b", "rule out"),
+        (r"(?<![\w/])e/o\b", "evidence of"),
+        (r"(?<![\w/])h/o\b", "history of"),
+        (r"(?<![\w/])d/t\b", "due to"),
+        (r"(?<![\w/])2/2\b(?!/)", "secondary to"),
+        (r"(?<![\w/])c/f\b", "concerning for"),
+        (r"(?<![\w/])s/o\b", "suggestion of"),
+        (r"(?<![\w/])a/w\b", "associated with"),
+        (r"(?<![\w/])b/l\b", "bilateral"),
+        (r"(?<!\w)-ve\b", "negative"),
+        (r"(?<!\w)\+ve(?: for)?\b", "present"),
+        (r"\b(no|nil|negative for|neg for|no evidence of|without|denies)\s*:\s*", r"\1 "),
+        # The lines of a form: "Pneumothorax: none", "Effusion (-)", "Edema - absent", "Pneumonia? no".
+        (rf"(?<=\w)\s*(?:[:=?]|\s-)\s*{_NONE}{_END}", " are absent"),
+        (rf"(?<=\w)\s*\(-\){_END}", " are absent"),
+        (rf"(?<=\w)\s*(?:[:=?]|\s-)\s*(?:negative|neg){_END}", " are negative"),
+        (rf"(?<=\w)\s*(?:[:=]|\s-)\s*{_DOUBTFUL}{_END}", " are questionable"),
+        (rf"(?<=\w)\s*\(\?+\){_END}", " are questionable"),
+        (rf"(?<=\w)\s*(?:[:=?]|\s-)\s*{_PRESENT}{_END}", " are present"),
+        (rf"(?<=\w)\s*\(\+\){_END}", " are present"),
+        # "?pneumonia" puts in doubt what follows, "pneumonia?" what stands before.
+        (r"(?:(?<=[\s,;:(/])|^)\?+[ \t]*(?=[a-z])", "possible "),
+        (r"(?<=\w)\?+(?=\s|[,;)]|$)", " are questionable."),
+    )
+)
+_SHORT = re.compile(
+    r"\b(?:cant|cann?ot|(?:is|does|was|has|are|could)nt|can not|neg|nil|none|poss|prob)\b", re.IGNORECASE
+)
+_SHORTENED = tuple(
+    (re.compile(expression, re.IGNORECASE), plain_words)
+    for expression, plain_words in (
+        (r"\b(?:cant|canot|can not)\b", "cannot"),
+        (r"\b(is|does|was|has|are|could)nt\b", r"\1 not"),
+        (r"\bneg\.?(?= (?:for|evidence))", "negative"),
+        (r"\bnil\b", "no"),
+        (r"\bposs\b\.?", "possible"),
+        (r"\bprob\b\.?", "probably"),
+        (rf"\bnone(?: (?:seen|identified|present|detected|visuali[sz]ed))?{_END}", "are absent"),
+    )
+)
+
+
+def _after_dash(dash: re.Match[str]) -> str:
+    """What replaces a dash: a hyphen before the answer of a form, a comma where the statement goes on, else its end."""
+    if _ANSWER.match(dash.string, dash.end()):
+        return " - "
+    return ", " if _GOES_ON.match(dash.string, dash.end()) else "; "
+
+
+def plain(text: str) -> str:
+    """``text`` in plain sentences, one statement a line where it was a list; its words keep their order and case.
+
+    Silent sections (history, indication, comparison, technique) are left out, lines that the width of a page cut are
+    joined, and a slip of one letter in a long term is corrected.
+    """
+    if _UNUSUAL.search(text):
+        text = text.translate(_CHARACTERS)
+    if _DASHES.search(text):
+        text = _OTHER_DASH.sub("-", _DASH.sub(_after_dash, text))
+    if ":" in text:
+        text = without_silent_sections(text)
+    if _MARKS.search(text):
+        for expression, plain_words in _MARKED:
+            text = expression.sub(plain_words, text)
+    if _SHORT.search(text):
+        for expression, plain_words in _SHORTENED:
+            text = expression.sub(plain_words, text)
+    return corrected(statement_lines(text))
