@@ -16,6 +16,7 @@ from radscribe.labels.rules import label_report
 # Files that hold the rules; their bytes make up the labeler's version.
 RULES = (
     "cues.py",
+    "forms.py",
     "language.py",
     "lines.py",
     "phrases.py",

@@ -10,24 +10,31 @@ _SILENT = re.compile(
     r"compared (?:to|with)|reasons? for (?:the |this )?\w+|techniques?|procedures?|(?:type of )?exam(?:ination)?|"
     r"(?:exam|examination|study) (?:type|date)|study|views?|date of \w+|symptoms?|signs? and symptoms?|"
     r"clinical (?:information|data|details|question|statement|context|background|notes?|diagnosis)|"
-    r"(?:most recent )?priors?(?: \w+)?|question|contrast|request)$",
+    r"(?:most recent )?priors?(?: \w+)?|question|contrast|request|(?:\w+ )?hx|pmhx?|cc|hpi|clinical|reason|"
+    r"(?:ordering|admitting|presenting|working|chief) \w+)$",
     re.IGNORECASE,
 )
+# Those of them that are one statement, behind which findings may follow without a heading.
+_SHORT = re.compile(r"compar|technique|procedure|exam|type|study|view|date|contrast", re.IGNORECASE)
 # A heading stands where a line or a sentence begins, or is in capitals.
 _HEADING = re.compile(
     r"(?:(?:^|(?<=\n)|(?<=[.!?;]\s))[ \t*#]*(?P<name>[A-Za-z][\w&/-]*(?: [\w&/-]+){0,4}?)|"
     r"(?<=\s)(?P<capitals>[A-Z]{4,}(?: [A-Z]{2,}){0,3}))[ \t]*:"
 )
+_BODY = re.compile(r"findings?|reports?|results?|description|chest|lungs?|body|cxr|observations?", re.IGNORECASE)
 _EMPTY_LINE = re.compile(r"(?<=\S)[ \t]*\n[ \t]*\n")
+_ENDED_LINE = re.compile(r"(?<=[.!?])[ \t]*\n")
 _FIRST_SENTENCE = re.compile(r"\s*[^\n]*?(?:[.!?](?=\s)|(?=\n)|$)")
 
 _LINE_BREAK = re.compile(r"[ \t]*\n[ \t]*")
-_BULLET = re.compile(r"(?:[-*+>#~]+|\(?\d{1,2}[.)])(?=\s)|[-*+](?=[A-Za-z])|\(?\d{1,2}[.)](?=[A-Za-z])")
+_BULLET = re.compile(
+    r"(?:[-*+>#~]+|[([]?\d{1,2}[.)\]]{1,2}|\d{1,2}/)(?=\s)|[-*+](?=[A-Za-z])|\(?\d{1,2}[.)](?=[A-Za-z])"
+)
 _LIST_MARK = re.compile(r"(?<=\S)[ \t]+\*[ \t]+(?=\w)")
 # A line that ends so goes on, and so does one that begins so.
 _OPEN_END = re.compile(
     r"(?:[,/(-]|\b(?:no|or|and|nor|of|the|an?|with|without|in|on|at|to|for|from|by|is|are|was|were|be|been|has|have|"
-    r"had|not|may|can|could|might|would|than|as|which|that|there|this|these|either|neither|if|but|cannot|dr|mr|mrs|its))$",
+    r"had|not|may|can|could|might|would|than|as|which|that|there|this|these|either|neither|if|but|cannot|dr|mr|mrs|its|versus|vs|represents?|reflects?|suggests?|shows?|longer))$",
     re.IGNORECASE,
 )
 # So does one that ends so, where the next begins with a small letter.
@@ -46,6 +53,7 @@ _NAME = re.compile(
     r"(?:Swan|Kerley|Dobb?hoff|Port|Dr|Mr|Mrs|January|February|March|April|May|June|July|August|September|October|"
     r"November|December|Hickman|Groshong|Quinton|Bochdalek|Morgagni|Harrington|Pleur[Xx])\b"
 )
+_LEADS = re.compile(r"\b(?:no|without|(?:evidence|signs?) (?:of|for)|negative for)\s*:?$", re.IGNORECASE)
 _CUT_WORD = re.compile(r"[A-Za-z]-$")
 # A page is no narrower: shorter lines were ended by their writer.
 _NARROWEST_PAGE = 50
@@ -57,20 +65,35 @@ def without_silent_sections(text: str) -> str:
     Such a section ends at the next heading or empty line; where there is neither, with its line or first sentence.
     """
     headings = list(_HEADING.finditer(text))
+    names = [(heading["name"] or heading["capitals"]).strip() for heading in headings]
     kept, position = [], 0
     for number, heading in enumerate(headings):
-        if not _SILENT.match((heading["name"] or heading["capitals"]).strip()):
+        if not _SILENT.match(names[number]):
             continue
-        limit = headings[number + 1].start() if number + 1 < len(headings) else None
-        empty = _EMPTY_LINE.search(text, heading.end(), len(text) if limit is None else limit)
+        limit = _end_of_silence(text, headings, names, number)
+        empty = _EMPTY_LINE.search(text, heading.end(), limit)
         if empty and text[heading.end() : empty.start()].strip():
             limit = empty.start()
-        if limit is None:
-            first = _FIRST_SENTENCE.match(text, heading.end())
-            limit = first.end() if first else len(text)
         kept += [text[position : heading.start()], "\n\n"]
         position = max(position, limit)
     return "".join([*kept, text[position:]])
+
+
+def _end_of_silence(text: str, headings: list[re.Match[str]], names: list[str], number: int) -> int:
+    """Where the silent section of a heading ends, empty lines aside."""
+    start = headings[number].end()
+    following = headings[number + 1] if number + 1 < len(headings) else None
+    if following and (_BODY.fullmatch(names[number + 1]) or _SILENT.match(names[number + 1])):
+        return following.start()
+    first = _FIRST_SENTENCE.match(text, start)
+    end = first.end() if first else len(text)
+    if following is None:
+        return end
+    # "HISTORY: Cough. Fever. IMPRESSION:" goes on to its next heading, but never over the end of a line.
+    if not _SHORT.match(names[number]):
+        line = _ENDED_LINE.search(text, start, following.start())
+        end = line.start() if line else following.start()
+    return min(end, following.start())
 
 
 def statement_lines(text: str) -> str:
@@ -85,13 +108,22 @@ def statement_lines(text: str) -> str:
         return text
     lines = _LINE_BREAK.split(text)
     width = max(_NARROWEST_PAGE, *map(len, lines))
-    parts, before = [], ""
+    parts: list[str] = []
+    before, items = "", 0
     for line in lines:
         bullet = _BULLET.match(line)
         said = line[bullet.end() :].strip() if bullet else line
+        # "No evidence of" over a list is said of each of its items.
+        items = items + 1 if bullet and (items or _LEADS.search(before)) else 0
+        if items:
+            if items == 1:
+                parts[-1] = parts[-1].removesuffix(":")
+            parts += [" " if items == 1 else " or ", said]
+            before = said
+            continue
         new = not before or not said or bullet or _begins_statement(before, said, width)
         # A word that the page cut at its hyphen is one word again.
-        parts += ["\n" if new else "" if _CUT_WORD.search(str(before)) else " ", said]
+        parts += ["\n" if new else "" if _CUT_WORD.search(before) else " ", said]
         before = said and line
     return "".join(parts[1:])
 

@@ -86,9 +86,23 @@ FINDINGS: tuple[Finding, ...] = (
             (?:cavitary|lung|pulmonary|parenchymal) lesions?
             """
         ),
-        pattern(r"(?<!non )(?<!non-)(?<!not )calcified nodul\w*; body mass; muscle mass; mass effect"),
+        pattern(
+            r"""
+            (?<!non )(?<!non-)(?<!not )(?<!partially )(?<!partly )calcified nodul\w*;
+            (?:body|bone|muscle) mass; mass effect
+            """
+        ),
     ),
-    Finding("edema", pattern("o?edema; heart failure; cardiac failure; chf")),
+    Finding(
+        "edema",
+        pattern("o?edema; heart failure; cardiac failure; chf"),
+        pattern(
+            """
+            (?:soft tissue|subcutaneous|peripheral|ankle|leg|pedal|chest wall|cerebral|laryngeal|marrow) o?edema;
+            o?edema (?:of|in) (?:the |both )?(?:chest wall|ankles?|legs?|soft tissues?|extremities)
+            """
+        ),
+    ),
     Finding(
         "edema",
         pattern("(?:vascular|pulmonary|venous) congestion; indistinctness; vascular prominence"),
@@ -103,13 +117,18 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "atelectasis",
         pattern(r"atelecta\w+; collapsed?"),
-        pattern(r"(?:vertebral(?: body)?|endplate) collapse; collapse of (?:the )?(?:[tl]\d|\w+ vertebra)"),
+        pattern(
+            r"""
+            (?:vertebral(?: body)?|endplate) collapse; patient (?:had |has )?collapsed;
+            collapse of (?:the )?(?:[tl]\d|\w+ vertebra)
+            """
+        ),
     ),
     Finding("pneumothorax", pattern(r"\w*pneumothora(?:x|ces|xes); ptxs?")),
     Finding(
         "pleural effusion",
-        pattern("effusions?; pleural fluid; hydropneumothorax"),
-        pattern("(?:pericardial|joint) effusions?"),
+        pattern("effusions?; effs?; pleural fluid; hydropneumothorax"),
+        pattern("(?:pericardial|joint|knee|elbow|hip|shoulder|subdural) effusions?"),
     ),
     Finding(
         "pleural other",
@@ -126,7 +145,8 @@ FINDINGS: tuple[Finding, ...] = (
         pattern(r"fractur\w+; fxs?"),
         pattern(
             rf"""
-            fractures may not be \w+; fractured (?:\w+ ){{0,2}}{_FITTING}; {_FITTING} (?:is |are |tip )?fractur\w+;
+            fractures may not be \w+; fractured (?:\w+ ){{0,2}}{_FITTING};
+            {_FITTING} (?:is |are |tip |has |have )?fractur\w+;
             fractur\w+ (?:of|in|through|involving) (?:(?!with\b|and\b|by\b|near\b|status\b)\w+ ){{0,4}}?{_FITTING}
             """
         ),
@@ -140,15 +160,18 @@ FINDINGS: tuple[Finding, ...] = (
             impella; loop recorders?; (?:vp|ventriculoperitoneal) shunts?; valves?; \w*catheter\w*; hardware;
             arthroplast\w+; markers?; a?icds?; \w*defib\w*; devices?; drains?; plates?; screws?; cannula\w*;
             apparatus; coils?; support; equipment; mediport\w*; port-?a-?cath\w*; swan(?:[ -]ganz)?;
-            (?:sternal|sternotomy|cerclage) wires?; prosthe(?:sis|tic); stimulators?
+            wires?; ijs?; u[av]cs?; prosthe(?:sis|tic); \w*stimulators?
             """
         ),
         pattern(
             r"""
             (?:fracture|suture|kerley|kerley b|pleural|fissural|paratracheal|paraspinal|paraspinous|junction|azygos|
-                reflection|lung|lucent|fat|staple|or) lines?; (?:in|a) line with; line of; b[ -]lines?; plate[ -]?like;
+                reflection|lung|lucent|fat|staple|or|mediastinal|azygo\w*|fissure|interlobar) lines?;
+                tube (?:current|feed\w*); (?:in|a) line with; line of; b[ -]lines?; plate(?:[ -]?like)? atelect\w+;
+                plate[ -]?like;
             (?:mitral|aortic|tricuspid) valve (?:is |calcif|annul)\w*; of the (?:mitral|aortic) valve(?! repl);
-            support (?:the|this|a diagnosis); muscles? support; leads? to; port (?:wine|site); lead (?:apron|poisoning)
+            support (?:the|this|a diagnosis); muscles? support; leads? to; port (?:wine|site|film);
+            lead (?:apron|poisoning)
             """
         ),
     ),
@@ -227,7 +250,8 @@ STRUCTURES: tuple[Structure, ...] = (
         "cardiomegaly",
         pattern(
             rf"""
-            {_NOT_A_PLACE}heart(?! failure| rate); cardiac(?=,| and|/); cardiac xxxx(?= (?:is|are|within|normal));
+            {_NOT_A_PLACE}heart(?! failure| rate); cardiothoracic ratio; cardiac(?=,| and|/| ?$);
+            cardiac xxxx(?= (?:is|are|within|normal));
             cardiac (?:and mediastinal )?(?:silhouettes?|contours?|shadows?|size|configuration|outlines?|borders?|width)
             """
         ),
@@ -270,7 +294,8 @@ STRUCTURES: tuple[Structure, ...] = (
 # What is said of a structure in health.
 NORMAL = pattern(
     r"""
-    normal; normally; unremarkable; intact; preserved; maintained; negative; satisfactory; adequate; sharp;
+    normal; normally; w?nl; non-?(?:dilated|enlarged); unremarkable; intact; preserved; maintained; negative;
+    satisfactory; adequate; sharp;
     within (?:\w+ )?(?:normal )?(?:limits?|range); without (?:\w+ ){0,2}(?:abnormalit|change)\w*;
     (?:no|any) (?:[\w-]+ ){0,3}(?:abnormalit|finding|process|disease|lesion|change)\w*; good inspirat\w+
     """
@@ -287,7 +312,10 @@ DENIALS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "lung opacity",
         pattern(
-            r"(?:lungs?|hemithorax|hemithoraces)\b:?[^,:]{0,60}?(?<!not )\bclear; clear (?:and \S+ )?(?:\w+ )?lungs?"
+            r"""
+            (?:lungs?|hemithorax|hemithoraces)\b:?[^,:]{0,60}?(?<!not )\b(?:clear|clr);
+            clear (?:and \S+ )?(?:\w+ )?lungs?
+            """
         ),
     ),
     (

@@ -59,6 +59,9 @@ _EXPLAINED = re.compile(rf"(?:, | - |: | \(| )(?:[\w-]+ ){{0,2}}?(?!opaci){FINDI
 _SEGMENT_END = re.compile(r"[,;:]|\b(?:and|but|with|while|however|although|though|which)\b|(?=\bthere (?:is|are)\b)")
 # "... is stable and within normal limits" goes on about the same structure.
 _AND_NORMAL = re.compile(r" (?:\w+ly )?(?:normal|unremarkable|within (?:normal )?limits)\b")
+_AND_ABNORMAL = re.compile(
+    r" (?:(?:remains?|is|are|still|again|persistently|\w+ly) ){0,3}(?:enlarged|large|widened|prominent)\b"
+)
 
 
 def label_report(text: str) -> list[int]:
@@ -138,8 +141,10 @@ def _mentioned(sentence: str) -> tuple[int, ...]:
 
 
 def _mentions(sentence: str, finding: Finding) -> list[Span]:
+    if not finding.mentions.search(sentence):
+        return []
     mentions = [match.span() for match in finding.mentions.finditer(sentence)]
-    if not mentions or finding.excluded is None:
+    if finding.excluded is None:
         return mentions
     excluded = [match.span() for match in finding.excluded.finditer(sentence)]
     return [span for span in mentions if not any(span[0] < end and start < span[1] for start, end in excluded)]
@@ -187,6 +192,8 @@ def _borrowed(sentence: str, segments: list[Span], verdicts: list[int], position
         state = verdicts[last]
     if state == UNCERTAIN and last + 1 < len(segments) and _AND_NORMAL.match(sentence, segments[last + 1][0]):
         return NEGATIVE
+    if state == UNCERTAIN and last + 1 < len(segments) and _AND_ABNORMAL.match(sentence, segments[last + 1][0]):
+        return verdicts[last + 1]
     if state == BLANK and not FINITE_VERB.search(sentence, *segments[position]):
         before = next((verdict for verdict in reversed(verdicts[:position]) if verdict != BLANK), BLANK)
         return before if before in (NEGATIVE, UNCERTAIN) else BLANK

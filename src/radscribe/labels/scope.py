@@ -21,6 +21,7 @@ from radscribe.labels.cues import (
     NEW_NEGATION,
     NEW_STATEMENT,
     OR,
+    PLACED,
     PREDICATES,
     SINGULAR_VERB,
     SOFT_END,
@@ -32,9 +33,14 @@ LONGEST_SENTENCE = 600
 
 Span = tuple[int, int]
 
+# Begins with a class of characters, which makes the search fast.
 _SENTENCE_END = re.compile(
-    r"[.!?]+(?=\s|$|[A-Z])|;|\n|(?<!\S)\d+[.)](?=\s)|(?<![\w.,/-])\d{1,2}[.)](?=[A-Za-z])|\(\d{1,2}\)(?=\s*[A-Za-z])|"
-    r"(?<=[a-z]{3})[.!?]+(?=[a-z]{3})|(?<=[a-z][)\]])\.(?=[a-z])"
+    r"[.!?;\n\d(\[](?:"
+    r"(?<=[;\n])|"
+    r"(?<=[.!?])[.!?]*(?:(?=\s|$|[A-Z])|(?<=[a-z]{3}[.!?])(?=[a-z]{3})|(?<=[a-z][)\]]\.)(?=[a-z]))|"
+    r"(?<!\S\d)(?<=\d)\d*(?:[.)]{1,2}|/)(?=\s)|"
+    r"(?<![\w.,/-]\d)(?<=\d)\d?[.)](?=[A-Za-z])|"
+    r"(?<=[(\[])\d{1,2}[)\]](?=\s*[A-Za-z]))"
 )
 _ABBREVIATION = re.compile(r"\b(dr|mr|mrs|ms|vs|e\.g|i\.e|approx)\.(?=\s|[a-z])", re.IGNORECASE)
 _AND = re.compile(r"\band\b")
@@ -117,7 +123,11 @@ class Scopes:
             if last_or >= soft_end:
                 continue
             item = (soft_end, softs[number + 1][0] if number + 1 < len(softs) else limit)
-            if NEW_STATEMENT.match(sentence, *item) or ASSERTING_VERB.search(sentence, *item):
+            if (
+                NEW_STATEMENT.match(sentence, *item)
+                or ASSERTING_VERB.search(sentence, *item)
+                or PLACED.search(sentence, *item)
+            ):
                 return soft_start
         return limit
 

@@ -1,4 +1,4 @@
-"""Rewrite everyday report style as plain sentences: forms, contractions and short forms.
+"""Rewrite everyday report style as plain sentences: contractions, short forms, dashes, question marks and forms.
 
 The rules read full sentences. Much of what people write is none: "Pneumothorax: none.", "?PNA", "w/o effusion".
 ``plain`` rewrites that and changes nothing else, so that the rules have one style to know.
@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import re
 
+from radscribe.labels.forms import ANSWER, answered, stated
 from radscribe.labels.lines import statement_lines, without_silent_sections
 from radscribe.labels.spelling import corrected
 
-_UNUSUAL = re.compile(r"[^\x00-\x7f]|[\r\t\x0b\x0c]")
+_UNUSUAL = re.compile(r"[^\x00-\x7f]|[`\r\t\x0b\x0c]")
 _CHARACTERS = str.maketrans(
     {
-        **dict.fromkeys("\u2018\u2019\u201b\u00b4\u02bc\uff07", "'"),
+        **dict.fromkeys("`\u2018\u2019\u201b\u00b4\u02bc\uff07", "'"),
         **dict.fromkeys("\u2010\u2011\u00ad\ufe63\uff0d\u2212", "-"),
         # Bullets and check marks begin a line of a list.
         **dict.fromkeys("\u2022\u2023\u2043\u25aa\u25ab\u25cf\u25cb\u25e6\u25a0\u25a1\u25ba\u25b6\u2219", "\n- "),
         **dict.fromkeys("\u2713\u2714\u27a2\u2192\uf0b7\u00b7", "\n- "),
         **dict.fromkeys("\u00a0\u2002\u2003\u2009\u200a\u202f\u3000\t", " "),
+        **dict.fromkeys("\u2610\u25a2", "[ ]"),
+        **dict.fromkeys("\u2611\u2612", "[x]"),
         **dict.fromkeys("\r\x0b\x0c\x85\u2028\u2029", "\n"),
         **dict.fromkeys("\u200b\ufeff\u200e\u200f", ""),
         "\ufb01": "fi",
@@ -30,23 +33,18 @@ _CHARACTERS = str.maketrans(
     }
 )
 # A long dash or a spaced one ends a statement; "air\u2013fluid" and "2\u20133 cm" are joined by theirs.
-_DASH = re.compile(r"(?<=\S)(?:\s*(?:[\u2014\u2015]|--+)\s*|\s+[\u2012\u2013]\s+)(?=\S)")
+_DASH = re.compile(
+    r"(?<=\S)(?:\s*(?:[\u2014\u2015]|--+)\s*|\s+[\u2012\u2013]\s+)(?=\S)|"
+    r"(?<=[a-z]{4}[a-np-z])\u2013(?=(?!like|related|associated|induced|type|level|containing|shaped|sided|based)[a-z]{4})"
+)
 _GOES_ON = re.compile(r"(?:or|nor|and|which|possibly|likely|probably)\b", re.IGNORECASE)
 _DASHES = re.compile(r"[\u2012-\u2015]|--")
 _OTHER_DASH = re.compile(r"[\u2012-\u2015]")
 
-_END = r"(?=\s*(?:[.,;\n)|]|$))"
-_NONE = (
-    r"(?:none|no|nil|absent|nothing|denied|no evidence|0|\(-\)|-|"
-    r"(?:not|none) (?:present|seen|identified|detected|evident|visuali[sz]ed|demonstrated|noted|appreciated))"
-)
-_DOUBTFUL = r"(?:possible|possibly|questionable|equivocal|uncertain|indeterminate|suspected|probable|maybe|\?+)"
-_PRESENT = r"(?:present|positive|yes|seen|identified|\(\+\)|\+)"
-_ANSWER = re.compile(rf"(?:{_NONE}|negative|neg|{_DOUBTFUL}|{_PRESENT}){_END}", re.IGNORECASE)
 _CONTRACTED = r"(?:is|are|was|were|does|do|did|has|have|had|could|would|should|must|need)"
 
 # Only text with one of these characters needs these rewrites: most sentences have none.
-_MARKS = re.compile(r"['/:?=+]|\(-\)|\s-|-ve\b")
+_MARKS = re.compile(r"['/?]|[-+]ve\b")
 _MARKED = tuple(
     (re.compile(expression, re.IGNORECASE), plain_words)
     for expression, plain_words in (
@@ -68,22 +66,13 @@ _MARKED = tuple(
         (r"(?<![\w/])s/o\b", "suggestion of"),
         (r"(?<![\w/])a/w\b", "associated with"),
         (r"(?<![\w/])b/l\b", "bilateral"),
-        (r"(?<!\w)-ve\b", "negative"),
-        (r"(?<!\w)\+ve(?: for)?\b", "present"),
-        (r"\b(no|nil|negative for|neg for|no evidence of|without|denies)\s*:\s*", r"\1 "),
-        # The lines of a form: "Pneumothorax: none", "Effusion (-)", "Edema - absent", "Pneumonia? no".
-        (rf"(?<=\w)\s*(?:[:=?]|\s-)\s*{_NONE}{_END}", " are absent"),
-        (rf"(?<=\w)\s*\(-\){_END}", " are absent"),
-        (rf"(?<=\w)\s*(?:[:=?]|\s-)\s*(?:negative|neg){_END}", " are negative"),
-        (rf"(?<=\w)\s*(?:[:=]|\s-)\s*{_DOUBTFUL}{_END}", " are questionable"),
-        (rf"(?<=\w)\s*\(\?+\){_END}", " are questionable"),
-        (rf"(?<=\w)\s*(?:[:=?]|\s-)\s*{_PRESENT}{_END}", " are present"),
-        (rf"(?<=\w)\s*\(\+\){_END}", " are present"),
-        # "?pneumonia" puts in doubt what follows, "pneumonia?" what stands before.
-        (r"(?:(?<=[\s,;:(/])|^)\?+[ \t]*(?=[a-z])", "possible "),
-        (r"(?<=\w)\?+(?=\s|[,;)]|$)", " are questionable."),
+        (r"(?<!\w)-ve (?=for\b)", "negative "),
+        (r"(?<!\w)\+ve for\b", "positive for"),
     )
 )
+# "?pneumonia" puts in doubt what follows, "pneumonia?" what stands before.
+_DOUBTS_NEXT = re.compile(r"(?:(?<=[\s,;:(/])|^)\?+[ \t]*(?=[A-Za-z])")
+_DOUBTED = re.compile(r"(?<=\w)\?+(?=\s|[,;)]|$)")
 _SHORT = re.compile(
     r"\b(?:cant|cann?ot|(?:is|does|was|has|are|could)nt|can not|neg|nil|none|poss|prob)\b", re.IGNORECASE
 )
@@ -95,15 +84,15 @@ _SHORTENED = tuple(
         (r"\bneg\.?(?= (?:for|evidence))", "negative"),
         (r"\bnil\b", "no"),
         (r"\bposs\b\.?", "possible"),
-        (r"\bprob\b\.?", "probably"),
-        (rf"\bnone(?: (?:seen|identified|present|detected|visuali[sz]ed))?{_END}", "are absent"),
+        (r"\bprob\b\.?", "probable"),
+        (r"\bnone(?: (?:seen|identified|present|detected|visuali[sz]ed))?(?=\s*(?:[.,;\n]|$))", "are absent"),
     )
 )
 
 
 def _after_dash(dash: re.Match[str]) -> str:
     """What replaces a dash: a hyphen before the answer of a form, a comma where the statement goes on, else its end."""
-    if _ANSWER.match(dash.string, dash.end()):
+    if ANSWER.match(dash.string, dash.end()):
         return " - "
     return ", " if _GOES_ON.match(dash.string, dash.end()) else "; "
 
@@ -115,7 +104,7 @@ def plain(text: str) -> str:
     joined, and a slip of one letter in a long term is corrected.
     """
     if _UNUSUAL.search(text):
-        text = text.translate(_CHARACTERS)
+        text = answered(text).translate(_CHARACTERS)
     if _DASHES.search(text):
         text = _OTHER_DASH.sub("-", _DASH.sub(_after_dash, text))
     if ":" in text:
@@ -123,6 +112,9 @@ def plain(text: str) -> str:
     if _MARKS.search(text):
         for expression, plain_words in _MARKED:
             text = expression.sub(plain_words, text)
+    text = stated(text)
+    if "?" in text:
+        text = _DOUBTED.sub(" are questionable.", _DOUBTS_NEXT.sub("possible ", text))
     if _SHORT.search(text):
         for expression, plain_words in _SHORTENED:
             text = expression.sub(plain_words, text)
