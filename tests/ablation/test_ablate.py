@@ -99,6 +99,7 @@ def test_seeds_differ_and_the_table_tells_what_the_scorecards_hold(done: Path, p
             hashes.add(card["signature"]["fingerprint"])
             expected = {
                 "micro_f1": card["clinical"]["micro"]["f1"]["value"],
+                "micro_13_f1": card["clinical"]["micro_13"]["f1"]["value"],
                 "macro_f1": card["clinical"]["macro"]["f1"]["value"],
                 "rare_macro_f1": card["frequency"]["rare (< 5%)"]["macro_f1"]["value"],
                 "bleu_4": card["nlg"]["bleu_4"]["value"],

@@ -9,12 +9,13 @@ from statistics import mean, stdev
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
-from radscribe.ablation.table import MICRO, RARE, AblationTable, AgainstFull, RowFigures
+from radscribe.ablation.table import MICRO, MICRO_13, RARE, AblationTable, AgainstFull, RowFigures
 from radscribe.core.files import replaced_together, write_csv, write_text
 from radscribe.evaluation.scorecard.tables import table
 
 TITLES = {
     MICRO: "micro-F1",
+    MICRO_13: "micro-F1 of 13",
     "macro_f1": "macro-F1",
     RARE: "rare macro-F1",
     "bleu_4": "BLEU-4",
@@ -72,7 +73,8 @@ def markdown(ablation: AblationTable) -> str:
         f"before are shared. Rare conditions, stated in under 5 % of training studies: {rare}.",
         f"Differences: 95 % interval and p of a paired bootstrap of the means over seeds, {ablation.resamples} draws, "
         f"the {ablation.unit} as the unit, p adjusted by Holm over the rows for each figure. It resamples {units}, not "
-        "trainings: a difference within the spread of the seeds may come from them, whatever its p.",
+        "trainings: a difference within the spread of the seeds may come from them, whatever its p. For rare "
+        "conditions p is that of an approximate randomization: the bootstrap rejects equal systems too often there.",
     ]
     return "\n\n".join(["# Ablations", table(head, rows), *explained, *(["\n".join(notes)] if notes else [])]) + "\n"
 

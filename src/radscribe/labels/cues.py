@@ -55,7 +55,9 @@ _NOT_PART = "".join(
         "largely",
     )
 )
-_EXCEPT = "(?:except|other than|apart from|aside from|save)"
+_EXCEPT_PLACE = (
+    "(?:except|other than|apart from|aside from|save)(?: for)? (?:in|at|within|over|along|an?|tiny|small|trace)"
+)
 _OTHER_VIEW = "(?! (?:on|in) (?:the )?(?:prior|previous|earlier|comparison|lateral|frontal))"
 
 # What does not change is still there; what was not seen before, or from the side, may well be.
@@ -65,11 +67,12 @@ _NEUTRAL = any_of(
         (?:changes?|changed|difference|improvement|progression|increase|decrease|worsening|growth)(?! (?:to suggest|
         suggest|concerning|suspicious|consistent|compatible));
     no enlargement of (?:the |this )?(?:[\w-]+ ){{0,2}}(?:nodule|mass|lesion|effusion|opacity|pneumothorax);
-    not changed; not only; not without; not (?:\w+ )?(?:free|clear) (?:of|from); no (?:doubt|question);
+    not changed; not only; not without; not (?:\w+ )?(?:free|clear) (?:of|from);
+    no (?:longer any |reason to )?(?:doubt|question);
     no comparisons?; no prior; (?:in|of|from|since|on|dated|early|late) may; may \d+;
     not (?:been )?(?:yet )?(?:[a-z]+ly )?(?:resolved|cleared);
     (?<!.)not {_SEEN} (?:before|previously|on (?:the )?prior);
-    (?:no|without)(?: (?!or\b)[\w-]+){{1,5}},? {_EXCEPT}(?: for)? (?:in|at|within|over|along|an?|tiny|small|trace)
+    (?:no|without)(?: (?!or\b)[\w-]+){{1,5}},? {_EXCEPT_PLACE}(?!.*{FINDING})
     """
 )
 _DOUBTED = any_of(
@@ -78,7 +81,8 @@ _DOUBTED = any_of(
         would not)(?: be)?(?: [\w-]+ly)?(?: be)? {_EXCLUDE};
     not excluding; without excluding; (?:no (?:\w+ )?)?exclusion of; failure to {_EXCLUDE};
     (?<=to )(?:exclude|rule out);
-    nothing (?:rules out|excludes); rule[- ]out; with or without; no (?:definite |convincing |focal |acute )?new;
+    (?<!.)not (?:excluded|ruled out)(?: is| are|: ?); no evidence against; nothing (?:rules out|excludes);
+    rule[- ]out; with or without; no (?:definite |convincing |focal |acute )?new;
     not (?:well|clearly|fully|optimally) {_SEEN};
     neither (?:be )?(?:confirm|diagnose|establish|prove)\w* (?:n?or) (?:be )?(?:exclude|rule|ruled)\w*(?: out)?;
     (?:cannot|can not|could not|unable to|(?:difficult|impossible|hard) to) (?:tell|say|determine|know|
@@ -91,13 +95,13 @@ _NEGATED = any_of(
     rf"""
     (?:no|without|neither|nor|never|denies|absence of|lack of|negative for|rather than|instead of|
         as opposed to)(?! longer);
-    (?<!is )(?<!are )(?<!was )(?<!were )absent; nothing; zero; nowhere; none of; fail(?:s|ed)? to \w+;
+    (?<!is )(?<!are )(?<!was )(?<!were )absent; nothing; zero; 0(?= {FINDING}); nowhere; none of; fail(?:s|ed)? to \w+;
     (?:rules|ruling) out; excludes; can (?:safely |confidently )?{_EXCLUDE};
     no longer (?:an?|any|the|has|have|shows?|demonstrates?|contains?); no longer(?= {_ABNORMAL});
     (?:free|clear|cleared|devoid) (?:of|from); clear(?= airspace| focal); non-?visuali[sz]ation of;
-    {_NOT_PART}(?:resolution|disappearance|clearing) of;
+    {_NOT_PART}(?:resolution|disappearance|clearing|clearance) of;
     removal of; (?<!.)removed(?= (?:is|are)); history of; ruled out(?! by);
-    (?:(?<!.)|(?<=, )|(?<=and )|(?<=interval )|(?<=previously ))resolved(?! in);
+    (?:(?<!.)|(?<=, )|(?<=: )|(?<=and )|(?<=interval )|(?<=previously ))resolved(?! in);
     (?<!.)(?:not|no longer) {_ADVERBS}{_SEEN}(?:(?=.* (?:is|are) )|[^:]{{0,30}}: ?);
     not (?:those of|that of|consistent|compatible|suggestive|indicative|suspicious|concerning|diagnostic);
     not (?:been )?(?:\w+ )?(?:evidence|signs?|features?|findings?|development) (?:of|for);
@@ -113,12 +117,13 @@ _NEGATED = any_of(
     """
 )
 _UNCERTAIN = any_of(
-    """
+    rf"""
     may; might; could; would; possible; possibly; possibilit(?:y|ies); potential; potentially; probable; presumably;
     presumed; questionable; questionably; question; query; perhaps; equivocal; uncertain; doubt; doubtful; suspect;
     suspected; suspicious; suspicion; susp; worrisome; concern; concerns; concerning; favor; favors; favored; consider;
     considered; considerations?; suggestion of; differential; versus; vs; secondary to; maybe; indeterminate;
-    (?:more|less) likely than; less likely; unlikely; can be seen (?:with|in); can represent; correlate; obscuring;
+    (?:more|less) likely than; (?<!other )than(?: with)?(?= (?:[\w-]+ )?{FINDING}); less likely; unlikely;
+    can be seen (?:with|in); can represent; correlate; obscuring;
     and/or; either
     """
 )
@@ -131,7 +136,7 @@ _DOUBTED_AFTER = any_of(
     (?:cannot|can not|could not) {_ADVERBS}(?:{_EXCLUDE}|confirmed|established|determined|assessed|evaluated|proven|
         guaranteed|assured);
     (?:(?:can|is|are|was|were) )?neither (?:be )?(?:confirmed|proven|established) nor (?:excluded|ruled out);
-    not (?:be |been )?(?:[\w-]+ly )?{_EXCLUDE}; rule out(?=$);
+    not (?:be |been )?(?:[\w-]+ly )?{_EXCLUDE}; not (?:[\w-]+ly )?absent; rule out(?=$);
     (?:is|are|was|were) not (?:certain|assured|guaranteed|established|confirmed|proven|impossible);
     (?:is|are|was|were) (?:poorly|incompletely|suboptimally) \w+;
     (?:difficult|impossible|hard) to (?:exclude|evaluate|rule out); not (?:well|clearly|fully|optimally)[ -]{_SEEN}
@@ -147,7 +152,7 @@ _NEGATED_AFTER = any_of(
     (?:has|have|had) not {_ADVERBS}(?:recurred|come back|returned|reappeared|re-?accumulated|developed);
     (?:does|do|did) not persist; with (?:interval |complete )resolution; (?<!not )removed;
     {_NOT_PART}(?:resolved|subsided|vanished)(?=$|,| after| following| since);
-    (?:ruled out|excluded)(?! by)(?=$|,); negative(?=$)
+    (?:ruled out|excluded)(?! by)(?=$|,); (?<!ruled )out(?=$|,); neg(?:ative)?(?=$|,)
     """
 )
 _UNCERTAIN_AFTER = any_of(
@@ -169,6 +174,7 @@ HARD_END = re.compile(
     + any_of(
         """
         but; however; although; though; except; excepting; aside from; apart from; other than; besides; yet; while;
+        save;
         whereas; which; following; after; status post; superimposed on; in the setting of; otherwise;
         (?<!whether )(?<!if )(?<!sure )(?<!certain )(?<!that )there (?:is|are|was|were|has|have);
         (?<!consistent )(?<!compatible )(?<!associated )(?<!seen )(?<!possibly )with

@@ -23,7 +23,7 @@ _TAB = re.compile(rf":?\t+(?={_ANSWER})", re.IGNORECASE)
 # What stands between a label and its answer.
 _MARK = r"(?<=\w)\s*(?:[:=?]|\s-)\s*"
 # Only text with one of these is a form.
-_MARKS = re.compile(r"[:?=+\[]|\.\.\.|\((?:-|no|neg|abs|nil|yes|pres)|\s-|-ve\b", re.IGNORECASE)
+_MARKS = re.compile(r"[:?=+\[|]|\.\.\.|\((?:-|no|neg|abs|nil|yes|pres)|\s-|-ve\b", re.IGNORECASE)
 
 
 def _signs_before(line: re.Match[str]) -> str:
@@ -36,8 +36,10 @@ _REWRITES = tuple(
         # Signs before what they are said of: "(-) effusion (+) edema".
         (r"(?:^|(?<=\n))[ \t]*\([-+]\).*", _signs_before),
         # An empty box of a list was not ticked, and dots lead to an answer.
-        (r"\[ ?\][ \t]*(?=[a-z])", "no "),
-        (r"\[x\][ \t]*(?=[a-z])", ""),
+        (r"\[ ?\][ \t]*(?=[a-z])", "; no "),
+        (r"\[x\][ \t]*(?=[a-z])", "; "),
+        (rf"(?<=\w)\s*\|\s*(?={_ANSWER})", ": "),
+        (r"\|", "; "),
         (r"(?<=\w)[ \t]*\.{3,}[ \t]*(?=[a-z])", ": "),
         (r"\b(no|nil|negative for|neg for|no evidence of|without|denies)[ \t]*:[ \t]*(?=\w)", r"\1 "),
         (rf"(?:^|(?<=[\n.;])) *[\w /]+:\s*n/a{_END}", " "),
@@ -45,11 +47,17 @@ _REWRITES = tuple(
         (r"(?<=\w)\s*\((?:-|none|no|nil|absent|neg|negative)\)", " are absent;"),
         (rf"{_MARK}(?:negative|neg|ve){_END}", " are negative;"),
         # "Lung lesion: no nodule" does not first state what its label names.
-        (rf"(?:^|(?<=[\n.;])) *[\w /]*{FINDING}[\w /]*:\s*(?=(?:there (?:is|are) )?(?:no|without)\s\w)", " "),
+        (
+            rf"(?:^|(?<=[\n.;])) *[\w /,&-]*(?:{FINDING}|tube|line|device|catheter)[\w /,&-]*:\s*"
+            r"(?=(?:there (?:is|are) )?(?:no|without)\s\w)",
+            " ",
+        ),
         (rf"(?<=\w)\s*(?:[:=]|\s-)\s*{_DOUBTFUL}{_END}", " are questionable;"),
         (r"(?<=\w)\s*\(\?+\)", " are questionable;"),
         (rf"{_MARK}{_PRESENT}{_END}", " are present;"),
         (r"(?<=\w)\s*\((?:\+|yes|present)\)", " are present;"),
+        (r"(?<=\w) \+(?=[,.;]|$)", " are present;"),
+        (r"(?<=\w) -(?=[,.;]|$)", " are absent;"),
     )
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _ENGLISH = re.compile(
-    r"\b(?:the|is|are|of|and|with|without|there|no|not|at|to|has|have|was|were|or|for|neg|nl|wnl|cxr|seen|noted|normal|"
+    r"\b(?:the|is|are|of|and|with|without|there|no|not|at|to|has|have|was|were|or|for|neg|nl|wnl|nad|cxr|seen|noted|normal|"
     r"clear|stable|unchanged|improved|unremarkable|intact|negative|absent|mild|moderate|small|large|left|right|"
     r"bilateral|acute|chronic|possible|new|old|lungs?|heart|cardiac|chest|pleural|pulmonary|mediastin\w+|hil\w+|"
     r"bon[ey]s?|osseous|ribs?|spine|aort\w+|trachea\w*|diaphragm\w*|lobes?|bases?|basilar|apex|apical|tip|tubes?|"

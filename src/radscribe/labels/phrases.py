@@ -95,7 +95,7 @@ FINDINGS: tuple[Finding, ...] = (
     ),
     Finding(
         "edema",
-        pattern("o?edema; heart failure; cardiac failure; chf"),
+        pattern("o?edema(?:tous)?; heart failure; cardiac failure; chf"),
         pattern(
             """
             (?:soft tissue|subcutaneous|peripheral|ankle|leg|pedal|chest wall|cerebral|laryngeal|marrow) o?edema;
@@ -108,7 +108,7 @@ FINDINGS: tuple[Finding, ...] = (
         pattern("(?:vascular|pulmonary|venous) congestion; indistinctness; vascular prominence"),
         at_most_uncertain=True,
     ),
-    Finding("consolidation", pattern(r"consolidat\w+")),
+    Finding("consolidation", pattern(r"consolidat\w+; consol")),
     Finding(
         "pneumonia",
         pattern(r"(?:broncho)?pneumonia\w*; pnas?; infections?; infectious"),
@@ -116,7 +116,7 @@ FINDINGS: tuple[Finding, ...] = (
     ),
     Finding(
         "atelectasis",
-        pattern(r"atelecta\w+; collapsed?"),
+        pattern(r"atelecta\w+; atx; collapsed?"),
         pattern(
             r"""
             (?:vertebral(?: body)?|endplate) collapse; patient (?:had |has )?collapsed;
@@ -124,10 +124,12 @@ FINDINGS: tuple[Finding, ...] = (
             """
         ),
     ),
-    Finding("pneumothorax", pattern(r"\w*pneumothora(?:x|ces|xes); ptxs?")),
+    Finding("pneumothorax", pattern(r"\w*pneumo[ -]?thora(?:x|ces|xes); ptxs?; pnx")),
     Finding(
         "pleural effusion",
-        pattern("effusions?; effs?; pleural fluid; hydropneumothorax"),
+        pattern(
+            r"(?:pleural)?effusions?; effs?; pleural fluid; fluid in the (?:\w+ )?pleural space; hydropneumothorax"
+        ),
         pattern("(?:pericardial|joint|knee|elbow|hip|shoulder|subdural) effusions?"),
     ),
     Finding(
@@ -157,6 +159,7 @@ FINDINGS: tuple[Finding, ...] = (
             r"""
             pacers?; pacemaker\w*; lines?; piccs?; tub(?:e|es|ing); ports?; pigtails?; trach(?:eostom\w+|s)?; leads?;
             electrodes?; (?:et|ng|og|nj|dh)ts?; cv[cl]s?; iabps?; [lr]vads?; ecmo; ppms?; balloon pump; dobb?hoff;
+            hickman; groshong; broviac; quinton;
             impella; loop recorders?; (?:vp|ventriculoperitoneal) shunts?; valves?; \w*catheter\w*; hardware;
             arthroplast\w+; markers?; a?icds?; \w*defib\w*; devices?; drains?; plates?; screws?; cannula\w*;
             apparatus; coils?; support; equipment; mediport\w*; port-?a-?cath\w*; swan(?:[ -]ganz)?;
@@ -332,7 +335,7 @@ DENIALS: tuple[tuple[str, re.Pattern[str]], ...] = (
 _NORMAL_STATEMENT = any_of(
     r"""
     (?:normal|negative|unremarkable) (?:\w+ ){0,2}(?:chest|study|examination|exam|radiograph|film);
-    no (?:\w+ ){0,3}(?:acute|active|significant)(?: [\w,]+){0,4}?
+    nad; napd; no (?:\w+ ){0,3}(?:acute|active|significant)(?: [\w,]+){0,4}?
         (?:abnormalit\w*|diseases?|process\w*|findings?|pathology)
     """
 )

@@ -38,11 +38,12 @@ _SENTENCE_END = re.compile(
     r"[.!?;\n\d(\[](?:"
     r"(?<=[;\n])|"
     r"(?<=[.!?])[.!?]*(?:(?=\s|$|[A-Z])|(?<=[a-z]{3}[.!?])(?=[a-z]{3})|(?<=[a-z][)\]]\.)(?=[a-z]))|"
-    r"(?<!\S\d)(?<=\d)\d*(?:[.)]{1,2}|/)(?=\s)|"
+    r"(?<!\S\d)(?<=\d)\d*(?:[.)]{1,2}|[/:-])(?=\s+[A-Za-z]|[.)]?$|(?<=[.)])\s)|"
     r"(?<![\w.,/-]\d)(?<=\d)\d?[.)](?=[A-Za-z])|"
     r"(?<=[(\[])\d{1,2}[)\]](?=\s*[A-Za-z]))"
 )
-_ABBREVIATION = re.compile(r"\b(dr|mr|mrs|ms|vs|e\.g|i\.e|approx)\.(?=\s|[a-z])", re.IGNORECASE)
+_ABBREVIATION = re.compile(r"\b(dr|mr|mrs|ms|vs|e\.g|i\.e|approx|susp|poss|prob|neg)\.(?=\s|[a-z])", re.IGNORECASE)
+_JOINED = re.compile(r"\b(?:and|or|nor)\b")
 _AND = re.compile(r"\band\b")
 _RANKS = {group: rank for rank, group in enumerate(GROUP_STATES)}
 _STATES = tuple(GROUP_STATES.values())
@@ -101,7 +102,11 @@ class Scopes:
                 stretches.append(_Stretch(cue.end(), self._end_after(cue.end()), _RANKS[cue.lastgroup]))
         for cue in PREDICATES.finditer(self._sentence):
             rank = _RANKS[str(cue.lastgroup)]
-            stretches.append(_Stretch(self._start_before(cue.start()), cue.start(), rank))
+            start = self._start_before(cue.start())
+            # "Opacity, pneumonia not excluded": what is in doubt is named last.
+            if cue.lastgroup == "doubted" and not _JOINED.search(self._sentence, start, cue.start()):
+                start = max(start, self._sentence.rfind(",", start, cue.start()) + 1)
+            stretches.append(_Stretch(start, cue.start(), rank))
         return stretches
 
     def state(self, span: Span) -> int:

@@ -28,6 +28,8 @@ _CHARACTERS = str.maketrans(
         "\ufb01": "fi",
         "\ufb02": "fl",
         "\ufb00": "ff",
+        "\u2205": "no ",
+        "\u00d8": "no ",
         "\uff1f": "?",
         "\uff1a": ":",
     }
@@ -38,6 +40,12 @@ _DASH = re.compile(
     r"(?<=[a-z]{4}[a-np-z])\u2013(?=(?!like|related|associated|induced|type|level|containing|shaped|sided|based)[a-z]{4})"
 )
 _GOES_ON = re.compile(r"(?:or|nor|and|which|possibly|likely|probably)\b", re.IGNORECASE)
+# "Heart size \u2013 enlarged": a label and what is said of it.
+_LABEL = re.compile(r"(?:^|[.;:\n])\s*(?!no\b|without\b)\w+(?: \w+){0,3}$", re.IGNORECASE)
+_VALUE = re.compile(
+    r"(?:\w+ly )?(?:normal|enlarged|within|unremarkable|clear|stable|unchanged|intact|w?nl|widened|dilated)\b",
+    re.IGNORECASE,
+)
 _DASHES = re.compile(r"[\u2012-\u2015]|--")
 _OTHER_DASH = re.compile(r"[\u2012-\u2015]")
 
@@ -72,7 +80,7 @@ _MARKED = tuple(
 )
 # "?pneumonia" puts in doubt what follows, "pneumonia?" what stands before.
 _DOUBTS_NEXT = re.compile(r"(?:(?<=[\s,;:(/])|^)\?+[ \t]*(?=[A-Za-z])")
-_DOUBTED = re.compile(r"(?<=\w)\?+(?=\s|[,;)]|$)")
+_DOUBTED = re.compile(r"(?<=\w)(?:\?+(?=\s|[,;)]|$)|\s\?+(?=\s*(?:[.,;)\n]|$)))")
 _SHORT = re.compile(
     r"\b(?:cant|cann?ot|(?:is|does|was|has|are|could)nt|can not|neg|nil|none|poss|prob)\b", re.IGNORECASE
 )
@@ -94,6 +102,8 @@ def _after_dash(dash: re.Match[str]) -> str:
     """What replaces a dash: a hyphen before the answer of a form, a comma where the statement goes on, else its end."""
     if ANSWER.match(dash.string, dash.end()):
         return " - "
+    if _VALUE.match(dash.string, dash.end()) and _LABEL.search(dash.string, 0, dash.start()):
+        return ": "
     return ", " if _GOES_ON.match(dash.string, dash.end()) else "; "
 
 
