@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from PIL import Image
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.annotations import annotation_source
+from radscribe.exports.annotation import entry_of
+from radscribe.exports.layout import Layout
 
 Run = Callable[..., tuple[int, str, str]]
 LISTS = {"train": "train", "val": "validate", "test": "test"}
@@ -102,3 +105,10 @@ def test_no_dataset_and_no_layout_are_told(tmp_path: Path, phantoms: PreparedDat
 def test_every_kind_shows_an_example(kind: str, run: Run) -> None:
     code, out, _ = run("export", kind, "--help")
     assert code == 0 and f"radscribe export {kind} " in out
+
+
+def test_a_report_of_several_lines_is_one_line_as_published(phantoms: PreparedDataset) -> None:
+    study = replace(phantoms.studies[0], findings="- Clear.\n- No effusion", impression="Normal.")
+    assert entry_of(study, "findings", Layout.IU)["report"] == "- Clear. - No effusion"
+    assert study.report("both") == "- Clear.\n- No effusion\nNormal."
+    assert replace(study, findings="Clear.").report("both") == "Clear. Normal."

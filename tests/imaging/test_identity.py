@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from malice import nested, small_elements
 from radiographs import dicom
 
-from radscribe.imaging.identity import read_identity
+from radscribe.imaging.identity import Identity, read_identity
 from radscribe.imaging.refusal import RefusedFilm
 
 KEY = b"the key of the tests"
@@ -48,3 +49,68 @@ def test_a_missing_file_is_refused_without_its_path(tmp_path: Path) -> None:
     with pytest.raises(RefusedFilm) as refusal:
         read_identity(tmp_path / "4711.dcm", "film", KEY)
     assert str(refusal.value) == "film: it cannot be opened: No such file or directory"
+
+
+def identity_of(tmp_path: Path, **fields: Any) -> Identity:
+    return read_identity(written(tmp_path / "film", dicom(**FIELDS | {"PatientName": None} | fields)), "film", KEY)
+
+
+@pytest.mark.parametrize(
+    ("name", "characters", "bytes_of_name", "text"),
+    [
+        ("Kuuso^Taroo=空想^太郎丸", ["", "ISO 2022 IR 87"], None, "空想太郎丸様"),
+        ("Kuuso^Taroo=空想^太郎丸", "ISO_IR 192", None, "空想太郎丸様"),
+        ("孔^虚无子", "GB18030", None, "患者孔虚无子，男"),
+        ("Müster^Zoë", "ISO_IR 100", None, "Zoe\u0308 Mu\u0308ster"),
+        # The character set is missing or wrong, as devices often leave it.
+        ("孔^虚无子", None, "gb18030", "患者孔虚无子"),
+        ("孔^虚无子", "ISO_IR 100", "gb18030", "患者孔虚无子"),
+        ("空想^太郎丸", None, "shift_jis", "空想太郎丸様"),
+        ("表^太郎丸", None, "shift_jis", "表 太郎丸様"),  # a byte of 表 is that of the backslash between two names
+        ("가상^인물이", None, "euc_kr", "가상인물이의"),
+        ("Müster^Zoë", None, "utf-8", "Zoë Müster"),
+        ("Müster^Zoë", None, "latin-1", "Zoë Müster"),
+    ],
+)
+def test_a_name_in_any_character_set_is_found(
+    tmp_path: Path, name: str, characters: Any, bytes_of_name: str | None, text: str
+) -> None:
+    if bytes_of_name is None:
+        data = dicom(**FIELDS, PatientName=name, SpecificCharacterSet=characters)
+    else:
+        raw = name.encode(bytes_of_name)
+        placeholder = b"~" * (len(raw) + len(raw) % 2)
+        data = dicom(**FIELDS, PatientName=placeholder.decode(), SpecificCharacterSet=characters)
+        data = data.replace(placeholder, raw.ljust(len(placeholder)))
+    identity = read_identity(written(tmp_path / "film", data), "film", KEY)
+    assert identity.is_named_in(f"{text} Findings: The lungs are clear.")
+    assert not identity.is_named_in("Findings: The lungs are clear.")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "text", "named"),
+    [
+        ("PatientID", "PID77777", "病历号PID77777的胸片", True),
+        ("PatientID", "PID77777", "ＰＩＤ７７７７７", True),
+        ("PatientID", "MRN-471122", "mrn 471122", True),
+        ("PatientID", "MRN-471122", "The film of 471122", True),
+        ("PatientID", "000471122", "ID 471122", True),
+        ("PatientID", "471122", "ID 1471122 and 4711223, P471122", False),
+        ("PatientID", "0001", "There is 1 nodule of 0.1 cm.", False),
+        ("PatientID", "A-001", "A 1 cm nodule", False),
+        ("PatientID", "12", "12 nodules", False),
+        ("PatientID", "12", "MRN: 12", True),
+        ("PatientID", "CHEST", "The chest is clear.", False),
+        ("PatientID", "CHEST", "Chest clear, PID CHEST.", False),
+        ("AccessionNumber", "ACC90210", "Accession acc90210.", True),
+        ("OtherPatientIDs", ["X1", "OLD-99887"], "formerly old99887", True),
+        ("OtherPatientNames", "Hollerbach^Annegret", "Annegret Hollerbach", True),
+        ("PatientBirthName", "Hollerbach^Annegret", "Annegret Hollerbach", True),
+        ("PatientBirthDate", "19310203", "born 3 Feb 1931", True),
+        ("PatientBirthDate", "19310203", "1931年2月3日生", True),
+        ("PatientBirthDate", "19310203", "DOB 02/03/31", True),
+        ("PatientBirthDate", "19310203", "film of 3 Feb 2020", False),
+    ],
+)
+def test_what_identifies_the_patient_is_found(tmp_path: Path, keyword: str, value: Any, text: str, named: bool) -> None:
+    assert identity_of(tmp_path, **{keyword: value}).is_named_in(text) == named

@@ -100,6 +100,28 @@ def test_bad_pictures_are_refused_in_one_line_that_names_the_file(data: bytes, r
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("longest", [None, 150])
+def test_a_picture_of_a_phone_is_its_first_picture(mode: str, longest: int | None) -> None:
+    rows, columns = np.mgrid[:600, :800]
+    first = Image.fromarray((128 + 100 * np.sin(rows / 90 + columns / 41)).astype(np.uint8)).convert(mode)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for more in ([first.resize((80, 60))], [Image.effect_noise((800, 600), 60).convert(mode)] * 2):
+        phone = encoded(first, "MPO", save_all=True, append_images=more, exif=exif)
+        assert b"MPF\0" in phone
+        pixels = read_film(phone, longest=longest).pixels
+        assert np.array_equal(pixels, read_film(encoded(first, "JPEG", exif=exif), longest=longest).pixels)
+        assert max(pixels.shape) == (800 if longest is None else 400)
+
+
+@pytest.mark.parametrize("format", ["GIF", "TIFF", "PNG"])
+def test_animations_stay_refused(format: str) -> None:
+    film = Image.fromarray(GRADIENT)
+    with pytest.raises(RefusedFilm, match="several frames" if format == "PNG" else "no DICOM, PNG or JPEG"):
+        read_film(encoded(film, format, save_all=True, append_images=[Image.fromarray(255 - GRADIENT)]))
+
+
 def test_a_huge_jpeg_header_is_refused_before_it_is_decoded() -> None:
     data = bytearray(encoded(Image.fromarray(GRADIENT), "JPEG"))
     start = data.index(b"\xff\xc0") + 5

@@ -41,7 +41,9 @@ class Study:
     def report(self, section: str) -> str:
         """The text of ``section``: "findings", "impression" or "both" (findings first)."""
         if section == "both":
-            return " ".join(part for part in (self.findings, self.impression) if part)
+            parts = [part for part in (self.findings, self.impression) if part]
+            # Where statements end with their lines, the last one of the findings does.
+            return ("\n" if any("\n" in part for part in parts) else " ").join(parts)
         return {"findings": self.findings, "impression": self.impression}[section]
 
     @property
@@ -113,3 +115,5 @@ class Draft:
     reference: Reference | None
     model: dict[str, str]
     notice: str = NOTICE
+    # What in a film's file may have made the picture another than was meant; a sentence each.
+    warnings: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from radscribe.core.records import Study
+from radscribe.core.report_text import one_line
 from radscribe.data.dataset import PreparedDataset
 from radscribe.exports.folder import Contents, film_paths, write_films, write_json
 from radscribe.exports.layout import Layout
@@ -38,7 +39,7 @@ def entry_of(study: Study, section: str, layout: Layout, suffix: str = "png") ->
     return {
         "id": study.study_id,
         **known,
-        "report": study.report(section),
+        "report": one_line(study.report(section)),  # as published: their readers cut sentences at spaces
         "image_path": film_paths(study, suffix, least=2 if layout is Layout.IU else 1),
         "split": NAMES[study.split],
     }

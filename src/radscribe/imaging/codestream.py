@@ -5,10 +5,13 @@ JPEG: ISO/IEC 10918-1 annex B; JPEG-LS: ISO/IEC 14495-1 annex C; JPEG 2000: ISO/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from struct import unpack_from
 
 # JPEG: markers of sequential, progressive, lossless and JPEG-LS frames; not of arithmetic and hierarchical ones.
-FRAMES = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)
+LOSSLESS, JPEG_LS = 0xC3, 0xF7
+FRAMES = (0xC0, 0xC1, 0xC2, LOSSLESS, JPEG_LS)
 # Markers of tables (Huffman, quantization, restart, JPEG-LS parameters), comments and application data. Not APP11: its
 # JPEG XT boxes hold images of their own.
 BETWEEN = (0xC4, 0xDB, 0xDD, 0xF8, 0xFE, *(marker for marker in range(0xE0, 0xF0) if marker != 0xEB))
@@ -41,24 +44,55 @@ def agrees(frame: bytes, rows: int, columns: int, samples: int) -> bool:
     return start is not None and _jpeg_2000_agrees(frame, start, (rows, columns, samples))
 
 
+@dataclass(frozen=True)
+class Coding:
+    """How the samples of a frame are coded."""
+
+    bits: int  # of each sample
+    lossy: bool
+    # Whether the second sample of three is coarser than the first, as only differences of colour are.
+    subsampled: bool = False
+
+
+def coding_of(frame: bytes) -> Coding:
+    """The coding of a frame that ``agrees``."""
+    if frame[:2] != b"\xff\xd8":
+        start = _codestream(frame) or 0
+        style = frame.find(b"\xff\x52", start, frame.index(b"\xff\x90", start))
+        return Coding((frame[start + 42] & 0x7F) + 1, style > 0 and frame[style + 13] == 0)
+    found = {marker: position for marker, position in _segments(frame) if marker in (*FRAMES, START_OF_SCAN)}
+    scan = found.pop(START_OF_SCAN)
+    ((marker, position),) = found.items()
+    largest_error = frame[scan + 3 + 2 * frame[scan + 2]]  # in JPEG-LS
+    lossy = largest_error > 0 if marker == JPEG_LS else marker != LOSSLESS
+    subsampled = frame[position + 7] > 1 and frame[position + 9] > frame[position + 12]
+    return Coding(frame[position + 2], lossy, subsampled)
+
+
 def _jpeg_shape(frame: bytes) -> tuple[int, int, int] | None:
     """Rows, columns and samples of the only frame; None for a layout that no radiograph uses."""
     shape = None
-    position = 2
-    while position < LONGEST_HEADER and frame[position] == 0xFF:
+    for marker, position in _segments(frame):
+        if marker == START_OF_SCAN:
+            return shape
+        if marker in FRAMES and shape is None:
+            shape = unpack_from(">HHB", frame, position + 3)
+        elif marker not in BETWEEN:
+            return None
+    return None
+
+
+def _segments(frame: bytes) -> Iterator[tuple[int, int]]:
+    """Marker and position (of its length) of each segment of a JPEG or JPEG-LS frame, to its first scan."""
+    position, marker = 2, 0
+    while position < LONGEST_HEADER and marker != START_OF_SCAN and frame[position] == 0xFF:
         marker = frame[position + 1]
         if marker == 0xFF:  # fill
             position += 1
             continue
-        if marker == START_OF_SCAN:
-            return shape
+        yield marker, position + 2
         (length,) = unpack_from(">H", frame, position + 2)
-        if marker in FRAMES and shape is None:
-            shape = unpack_from(">HHB", frame, position + 5)
-        elif marker not in BETWEEN:
-            return None
         position += 2 + length
-    return None
 
 
 def _codestream(frame: bytes) -> int | None:

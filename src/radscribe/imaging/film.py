@@ -11,13 +11,14 @@ import numpy as np
 from PIL import Image
 
 from radscribe.imaging.dicom import read_dicom
-from radscribe.imaging.levels import Pixels, check_content
+from radscribe.imaging.drawing import is_drawing
+from radscribe.imaging.header import PREAMBLE, begins_dicom
+from radscribe.imaging.levels import Pixels, check_content, contrast_warnings
 from radscribe.imaging.raster import read_picture
 from radscribe.imaging.refusal import RefusedFilm
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
-DICOM_PREAMBLE = 128
 # Twice the largest film that is accepted, stored without compression.
 MAXIMUM_FILE_BYTES = 128 * 2**20
 
@@ -29,6 +30,8 @@ class Film:
     pixels: Pixels  # uint8, height x width, bright = dense (as MONOCHROME2 shows it)
     source: str
     view: str | None = None  # "frontal" or "lateral" where the file's own header says so
+    # What in the file may have made the picture another than was meant; a sentence each, without values of the file.
+    warnings: tuple[str, ...] = ()
 
 
 def read_film(file: str | Path | bytes, source: str | None = None, longest: int | None = None) -> Film:
@@ -49,6 +52,8 @@ def read_film(file: str | Path | bytes, source: str | None = None, longest: int 
     try:
         if path.exists() and not path.is_file():  # reading a pipe might never end
             raise RefusedFilm(name, "it cannot be opened: it is no file")
+        if is_drawing(path):
+            raise RefusedFilm(name, "it is a picture that radscribe drew of a draft, not a film")
         with path.open("rb") as opened:
             return _read(opened, name, longest)
     except OSError as error:
@@ -59,16 +64,16 @@ def _read(file: BinaryIO, name: str, longest: int | None) -> Film:
     if file.seek(0, SEEK_END) > MAXIMUM_FILE_BYTES:
         raise RefusedFilm(name, f"it is larger than {MAXIMUM_FILE_BYTES // 2**20} MiB")
     file.seek(0)
-    start = file.read(DICOM_PREAMBLE + 4)
+    start = file.read(PREAMBLE + 4)
     file.seek(0)
-    view = None
     if start.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):
-        pixels = read_picture(file, name, longest)
-    elif start[DICOM_PREAMBLE:] == b"DICM":
-        pixels, view = read_dicom(file, name)
+        pixels, view = read_picture(file, name, longest), None
+        warnings = contrast_warnings(pixels)
+    elif begins_dicom(start):
+        pixels, view, warnings = read_dicom(file, name)
     else:
         raise RefusedFilm(name, "it is no DICOM, PNG or JPEG file" if start else "it is an empty file")
-    return Film(check_content(pixels, name), name, view)
+    return Film(check_content(pixels, name), name, view, warnings)
 
 
 def fit(pixels: Pixels, size: int = 256) -> Pixels:

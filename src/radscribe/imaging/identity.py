@@ -1,33 +1,38 @@
-"""Identifies a DICOM file's study and patient by keyed hashes; names, dates and ids never leave this module."""
+"""Identifies a DICOM file's study and patient by keyed hashes, and finds in texts what would identify the patient."""
 
 from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from pydicom import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.multival import MultiValue
+from pydicom.valuerep import PersonName
 
-from radscribe.imaging.header import read_header
+from radscribe.imaging.birth_dates import date_pattern
+from radscribe.imaging.header import PREAMBLE, begins_dicom, read_header
+from radscribe.imaging.name_words import ORDINARY, PLACEHOLDERS
+from radscribe.imaging.patient_names import PatientNames, name_parts
 from radscribe.imaging.quiet import quiet
 from radscribe.imaging.refusal import RefusedFilm
+from radscribe.imaging.spelling import LETTER, plain, spellings
 
-TAGS_READ = [
-    "StudyInstanceUID",
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "AccessionNumber",
-    "BurnedInAnnotation",
-]
+NAMES = ("PatientName", "OtherPatientNames", "PatientBirthName")
+IDENTIFIERS = ("StudyInstanceUID", "PatientID", "AccessionNumber", "OtherPatientIDs")
+TAGS_READ = [*NAMES, *IDENTIFIERS, "PatientBirthDate", "BurnedInAnnotation"]
 HASH_DIGITS = 20  # 80 bits: no two of a million patients share one
 # Shorter identifiers would be found in any report by chance.
 SHORTEST_IDENTIFIER = 4
-# What replaces a name in files that are already de-identified.
-PLACEHOLDERS = ("anonymous", "anonymized", "anonymised", "patient", "name", "unknown", "test")
-TITLES = r"\b(?:mr|mrs|ms|miss)\.?\s+"
+SHORTEST_NUMBER = 6  # of an identifier's digits alone, without the letters before them
+# What names in files with a missing or wrong character set are often written in.
+CHARACTER_SETS = ("utf-8", "gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "latin-1")
 
 
 @dataclass(frozen=True)
@@ -37,18 +42,19 @@ class Identity:
     study_id: str
     patient_id: str
     _identifiers: re.Pattern[str] | None = field(repr=False)
-    _names: tuple[str, ...] = field(repr=False)
+    _birth_date: re.Pattern[str] | None = field(repr=False)
+    _names: PatientNames = field(repr=False)
 
     def is_named_in(self, text: str) -> bool:
-        """Whether ``text`` holds an identifier, the birth date, two parts of the name, or one after a title.
+        """Whether ``text`` holds an identifier, the birth date or the name, in any usual spelling.
 
-        One of several parts alone is not enough: "small" and "long" are names, too.
+        Accents, capitals, widths of letters, and transliteration as in MUESTER for Müster make no difference.
+        ``PatientNames.stand_in`` has the rule for names: where it doubts, the text names the patient, but ordinary
+        words that are a name, too, do not on their own; ``date_pattern`` has the spellings of a date.
         """
-        if self._identifiers is not None and self._identifiers.search(text):
-            return True
-        found = [name for name in self._names if re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE)]
-        titled = any(re.search(TITLES + re.escape(name) + r"\b", text, re.IGNORECASE) for name in found)
-        return titled or len(found) >= min(2, len(self._names) or 1)
+        texts = spellings(text)
+        patterns = [pattern for pattern in (self._identifiers, self._birth_date) if pattern is not None]
+        return any(pattern.search(texts[0]) for pattern in patterns) or self._names.stand_in(texts)
 
 
 def read_identity(path: Path, source: str, key: bytes) -> Identity:
@@ -64,6 +70,9 @@ def read_identity(path: Path, source: str, key: bytes) -> Identity:
         raise RefusedFilm(source, f"it cannot be opened: {error.strerror}") from None
     try:
         with file, quiet("pydicom"):
+            if not begins_dicom(file.read(PREAMBLE + 4)):
+                raise InvalidDicomError
+            file.seek(0)
             header, _ = read_header(file, source, TAGS_READ)
             return _identity(header, source, key)
     except RefusedFilm:
@@ -73,16 +82,9 @@ def read_identity(path: Path, source: str, key: bytes) -> Identity:
 
 
 def _identity(header: Dataset, source: str, key: bytes) -> Identity:
-    study, patient, accession, birth, name, burned = (
+    study, patient, birth, burned = (
         str(header.get(keyword) or "").strip()
-        for keyword in (
-            "StudyInstanceUID",
-            "PatientID",
-            "AccessionNumber",
-            "PatientBirthDate",
-            "PatientName",
-            "BurnedInAnnotation",
-        )
+        for keyword in ("StudyInstanceUID", "PatientID", "PatientBirthDate", "BurnedInAnnotation")
     )
     if burned.upper() == "YES":
         raise RefusedFilm(source, "its header says that writing is burnt into its pixels")
@@ -90,15 +92,13 @@ def _identity(header: Dataset, source: str, key: bytes) -> Identity:
         raise RefusedFilm(source, "its header has no StudyInstanceUID; without it its study is not known")
     if not patient:
         raise RefusedFilm(source, "its header has no PatientID; without it a patient may leak")
-    identifiers = [re.escape(value) for value in (study, patient, accession) if len(value) >= SHORTEST_IDENTIFIER]
-    if re.fullmatch(r"\d{8}", birth):
-        identifiers += _dates(birth)
-    parts = re.findall(r"[^\W\d_]{2,}", name.lower())
+    names = (name_parts(name) for keyword in NAMES for name in _names(header, keyword))
     return Identity(
         study_id=_hash(key, f"study:{study}"),
         patient_id=_hash(key, f"patient:{patient}"),
-        _identifiers=re.compile(rf"(?<!\w)(?:{'|'.join(identifiers)})(?!\w)", re.IGNORECASE) if identifiers else None,
-        _names=tuple(part for part in sorted(set(parts)) if part not in PLACEHOLDERS),
+        _identifiers=_pattern([str(value) for keyword in IDENTIFIERS for value in _values(header, keyword)]),
+        _birth_date=date_pattern(re.sub(r"\D", "", birth)),
+        _names=PatientNames(tuple(dict.fromkeys(filter(None, names)))),
     )
 
 
@@ -106,8 +106,48 @@ def _hash(key: bytes, value: str) -> str:
     return hmac.new(key, value.encode(), sha256).hexdigest()[:HASH_DIGITS]
 
 
-def _dates(date: str) -> list[str]:
-    """Patterns of a date (YYYYMMDD) with the year first or last, with or without separators."""
-    year, month, day = date[:4], f"0?{int(date[4:6])}", f"0?{int(date[6:])}"
-    between = "[-./ ]?"
-    return [between.join(order) for order in ((year, month, day), (month, day, year), (day, month, year))]
+def _values(header: Dataset, keyword: str) -> list[Any]:
+    value = header.get(keyword)
+    if value is None:
+        return []
+    return list(value) if isinstance(value, MultiValue) else [value]
+
+
+def _names(header: Dataset, keyword: str) -> list[str]:
+    """The names in a field, in each of their scripts, and as other character sets than the declared one have them."""
+    values = _values(header, keyword)
+    written = list(map(str, values))
+    # A byte of a Chinese or Japanese letter may be taken for the backslash between two names.
+    raw = b"\\".join(value.original_string for value in values if isinstance(value, PersonName))
+    if not raw.isascii():
+        for encoding in CHARACTER_SETS:
+            with suppress(UnicodeDecodeError):
+                written.append(raw.decode(encoding))
+    return [name for text in written for name in re.split(r"[=\\]", text)]
+
+
+def _pattern(identifiers: Sequence[str]) -> re.Pattern[str] | None:
+    """A pattern of the identifiers: a long one with other marks and zeros in it, too, a short one only after "ID"."""
+    written = []
+    for identifier in map(plain, identifiers):
+        groups = re.findall(r"[^\W\d_]+|\d+", identifier)
+        length, digits = len("".join(groups)), "".join(group for group in groups if group.isdigit())
+        if not groups or identifier.lower() in PLACEHOLDERS | ORDINARY:
+            continue
+        exact = re.escape(identifier.strip())
+        if len(digits) >= SHORTEST_NUMBER:
+            written.append(_number(digits))
+        if length >= SHORTEST_NUMBER:
+            written.append(r"[\W_]{0,2}".join(map(_number, groups)))
+        else:
+            written.append(exact if length >= SHORTEST_IDENTIFIER else rf"(?:mrn|\bp?id|号|號)(?:[\W_]|no|nr)*{exact}")
+    if not written:
+        return None
+    # Beside Chinese letters, too: only a letter of a script with spaces, or a digit, goes on with a word.
+    return re.compile(rf"(?<!{LETTER})(?<!\d)(?:{'|'.join(written)})(?!{LETTER})(?!\d)", re.IGNORECASE)
+
+
+def _number(group: str) -> str:
+    """A pattern of a group of letters or digits; zeros before a long number may be left out, or added."""
+    significant = group.lstrip("0")
+    return f"0*{significant}" if group.isdigit() and len(significant) >= SHORTEST_IDENTIFIER else group

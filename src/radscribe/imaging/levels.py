@@ -22,6 +22,10 @@ MINIMUM_SIDE = 16
 # Black and white points of a film whose header names no window: markers and collimator edges fall outside.
 BLACK_AND_WHITE_PERCENT = (0.5, 99.5)
 PERCENTILE_SAMPLE = 1_000_000
+# Of 16 equal steps of grey, the two commonest hold less of a film: 0.67 at most in 3,550 films of six collections.
+TWO_TONES = 0.8
+ENOUGH_ROWS = 128  # to see what a picture mostly is
+NO_CONTRAST = "nearly all of the picture is black, white or one grey: check whether it is a film, and its export"
 # Pixels processed at a time where a whole film at once would take eight times its memory.
 BAND_PIXELS = 2**20
 
@@ -53,6 +57,26 @@ def check_content(pixels: Pixels, source: str) -> Pixels:
     if pixels.min() == pixels.max():
         raise RefusedFilm(source, "it decodes to nothing: all its pixels are equal")
     return pixels
+
+
+def contrast_warnings(pixels: Pixels) -> tuple[str, ...]:
+    """A warning when ``pixels`` (height x width) are nearly all black, white or one grey, as in a mask."""
+    step = max(1, min(pixels.shape) // ENOUGH_ROWS)
+    return (NO_CONTRAST,) if two_toned(histogram(pixels[::step, ::step], 256)) else ()
+
+
+def two_toned(counts: npt.NDArray[Any]) -> bool:
+    """Whether a picture with ``counts`` (256) pixels of each grey level has no more than two tones to speak of."""
+    steps = np.sort(counts.reshape(16, 16).sum(1))
+    return bool(steps[-2:].sum() > TWO_TONES * steps.sum())
+
+
+def histogram(codes: Levels, values: int) -> npt.NDArray[np.int64]:
+    """How often each of ``values`` numbers occurs in ``codes`` (height x width, unsigned): ``values`` counts."""
+    counts = np.zeros(values, np.int64)
+    for rows in bands(*codes.shape):
+        counts += np.bincount(codes[rows].ravel(), minlength=values)
+    return counts
 
 
 def bands(rows: int, columns: int = 1) -> Iterator[slice]:

@@ -29,7 +29,7 @@ def upright(pixels: Pixels, orientation: Sequence[str], view: str | None) -> Pix
     """
     if isinstance(orientation, str) or len(orientation) != 2:
         return pixels
-    right, down = (str(letter).strip().upper() for letter in orientation)
+    right, down = (str(letter).strip(" \0").upper() for letter in orientation)
     letters = [letter for letter in (right, down) if letter not in ("H", "F")]
     if len(letters) != 1 or letters[0] not in OPPOSITE:
         return pixels

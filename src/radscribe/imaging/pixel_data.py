@@ -7,6 +7,7 @@ from io import SEEK_CUR
 from struct import unpack
 from typing import Any, BinaryIO
 
+import numpy as np
 from pydicom import Dataset, uid
 from pydicom.encaps import get_frame, parse_basic_offsets, parse_fragments
 from pydicom.pixels.decoders.base import get_decoder
@@ -14,7 +15,8 @@ from pydicom.pixels.utils import as_pixel_options
 from pydicom.uid import UID
 
 from radscribe.imaging.bounded import BoundedFile
-from radscribe.imaging.codestream import agrees
+from radscribe.imaging.codestream import agrees, coding_of
+from radscribe.imaging.header import CONVERT
 from radscribe.imaging.levels import Levels
 from radscribe.imaging.refusal import RefusedFilm
 from radscribe.imaging.run_length import unpack_frame
@@ -36,6 +38,7 @@ COMPRESSED = (
 )
 PIXEL_DATA = (0x7FE0, 0x0010)
 EXPLICIT = (b"OB", b"OW", b"UN")
+UNDEFINED_LENGTH = 0xFFFFFFFF
 SEQUENCE_END = b"\xfe\xff\xdd\xe0"
 MOST_FRAGMENTS = 10_000
 END_OF_FRAME, MOST_FILL = b"\xff\xd9", 64
@@ -66,9 +69,11 @@ def find_pixels(file: BinaryIO, syntax: UID, source: str) -> PixelElement:
         explicit = head[4:6] in EXPLICIT
         (length,) = unpack(f"{order}I", head[8:] if explicit else head[4:8])
         file.seek(start + (12 if explicit else 8))
+        if length == UNDEFINED_LENGTH and syntax in NATIVE:
+            raise RefusedFilm(source, f"its pixel data is compressed, and its header does not say how; {CONVERT}")
         if length:
             return PixelElement(length, head[4:6].decode() if explicit else "OW")
-    raise RefusedFilm(source, "it has no pixels")
+    raise RefusedFilm(source, "it has no pixels (PixelData)")
 
 
 def decode_pixels(
@@ -102,8 +107,34 @@ def decode_pixels(
         raise RefusedFilm(source, "its pixel data is cut off")
     if not agrees(frame, header.Rows, header.Columns, header.SamplesPerPixel):
         raise RefusedFilm(source, "its compressed pixel data contradicts its header or would overload a decoder")
+    coding = coding_of(frame)
+    if coding.bits > header.BitsAllocated:
+        raise RefusedFilm(source, "its compressed pixel data has more bits than its header allocates")
     del frame  # reading it again costs less than keeping it while decoding
-    return _decode(file, syntax, options)
+    # Decoders give samples of up to 8 bits as bytes, whatever is allocated for them.
+    options["bits_allocated"] = 8 if coding.bits <= 8 else 16
+    options["bits_stored"] = min(header.BitsStored, options["bits_allocated"])
+    # By name: another decoder that happens to be installed may give another picture.
+    options |= {"decoding_plugin": "pylibjpeg", "correct_unused_bits": False}
+    stored, photometric = _decode(file, syntax, options)
+    if photometric == "RGB" and coding.subsampled:  # the header is wrong
+        photometric = "YBR_FULL"
+    return _within_bits(stored, options["bits_stored"], coding.lossy), photometric
+
+
+def _within_bits(stored: Levels, bits: int, lossy: bool) -> Levels:
+    """``stored`` without what is above its ``bits`` (PS3.5 8.1.1): an overlay, mostly.
+
+    After lossy compression it is where a level went beyond white, and stays white; but not of signed levels, whose sign
+    lossy JPEG does not know.
+    """
+    above = 8 * stored.itemsize - bits
+    if above and lossy and stored.dtype.kind == "u":
+        np.minimum(stored, 2**bits - 1, out=stored)
+    elif above:
+        np.left_shift(stored, above, out=stored)
+        np.right_shift(stored, above, out=stored)
+    return stored
 
 
 def _frame(file: BinaryIO, size: int, source: str) -> bytes:

@@ -6,46 +6,63 @@ film is looked up in it in bands of rows: no array of the film's size ever takes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from pydicom import Dataset
 from pydicom.pixels.processing import apply_windowing, convert_color_space
 
-from radscribe.imaging.levels import Levels, Pixels, bands, black_and_white, look_up, stretch, subsample
+from radscribe.imaging.levels import (
+    NO_CONTRAST,
+    Levels,
+    Pixels,
+    bands,
+    black_and_white,
+    histogram,
+    look_up,
+    stretch,
+    subsample,
+    two_toned,
+)
 
 # Far outside every window, so that it maps to an end of the output range.
 BEYOND_EVERY_WINDOW = 1e9
 LARGEST_LEVEL = 1e30  # fits in single precision
+FLAT_WINDOW = (
+    "its window or VOI table turns nearly all of the picture black, white or one grey: correct WindowCenter and "
+    "WindowWidth, or take them out"
+)
 WINDOWS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
-def grey_levels(stored: Levels, header: Dataset) -> Pixels:
+def grey_levels(stored: Levels, header: Dataset, warnings: list[str] | None = None) -> Pixels:
     """``stored`` (height x width, 8 or 16 bits) as the header asks for it to be shown: uint8, bright = dense.
 
     The modality table or rescaling comes first, then the VOI table or the first window, then MONOCHROME1 is inverted.
     Presentation LUT Shape is not read: by the standard it repeats that (INVERSE with MONOCHROME1, IDENTITY else), and
-    where devices write something else, the shape has been wrong. Padding becomes black. A window that is invalid, or
-    outside the levels of the picture, is ignored; a film of more than 8 bits without one is scaled between robust
-    percentiles. Overlays and burnt-in text are left as they are.
+    where devices write something else, the shape has been wrong. Padding becomes black. A table that cannot be read and
+    a window that is invalid, or outside the levels of the picture, are ignored; a film of more than 8 bits without one
+    is scaled between robust percentiles. ``warnings`` receives what is ignored, and a window that leaves hardly any
+    contrast, which is applied nevertheless. Overlays and burnt-in text are left as they are.
 
     Raises:
         ValueError: when rescaled levels are not numbers or too large.
-        Exception: any other, for damaged tables.
     """
+    warnings = [] if warnings is None else warnings
     codes = stored.view(f"u{stored.itemsize}")
     values = np.arange(256**stored.itemsize, dtype=codes.dtype).view(stored.dtype)
     padding = _padding(header, values)
-    levels = _after_modality(header, values)
-    occurring = np.zeros(len(values), np.bool_)
-    for rows in bands(*codes.shape):
-        occurring[codes[rows]] = True
-    shown = _in_window(header, levels)
-    if shown is None or np.ptp(shown[occurring]) == 0:
-        shown = _without_window(header, levels, codes, occurring, padding)
+    levels = _after_modality(header, values, warnings)
+    counts = histogram(codes, len(values))
+    shown = _in_window(header, levels, warnings)
+    if shown is not None and np.ptp(shown[counts > 0]) == 0:
+        warnings.append("its window or VOI table makes all of the picture one grey and is disregarded")
+        shown = None
+    flat = NO_CONTRAST if shown is None else FLAT_WINDOW
+    if shown is None:
+        shown = _without_window(header, levels, codes, counts > 0, padding)
+    if two_toned(np.bincount(shown[~padding], counts[~padding], 256)):
+        warnings.append(flat)
     if header.PhotometricInterpretation == "MONOCHROME1":
         shown = 255 - shown
     shown[padding] = 0
@@ -73,9 +90,9 @@ def _padding(header: Dataset, values: Levels) -> npt.NDArray[np.bool_]:
     return np.logical_and(values >= low, values <= high)
 
 
-def _after_modality(header: Dataset, values: Levels) -> Levels:
-    if header.get("ModalityLUTSequence"):
-        return _through(_table(header, header.ModalityLUTSequence[0]), values)
+def _after_modality(header: Dataset, values: Levels, warnings: list[str]) -> Levels:
+    if table := _table(header, "ModalityLUTSequence", warnings):
+        return _through(table, values)
     if "RescaleSlope" not in header or "RescaleIntercept" not in header:
         return values
     levels = values.astype(np.float64) * float(header.RescaleSlope) + float(header.RescaleIntercept)
@@ -84,12 +101,11 @@ def _after_modality(header: Dataset, values: Levels) -> Levels:
     return levels
 
 
-def _in_window(header: Dataset, levels: Levels) -> Pixels | None:
+def _in_window(header: Dataset, levels: Levels, warnings: list[str]) -> Pixels | None:
     """``levels`` mapped to 0 .. 255 by the VOI table or window; None where there is neither."""
-    if header.get("VOILUTSequence"):
-        table, first = _table(header, header.VOILUTSequence[0])
-        return stretch(_through((table, first), levels), float(table.min()), float(table.max()))
-    if not _has_window(header):
+    if table := _table(header, "VOILUTSequence", warnings):
+        return stretch(_through(table, levels), float(table[0].min()), float(table[0].max()))
+    if not _has_window(header, warnings):
         return None
     with np.errstate(over="ignore"):
         windowed = apply_windowing(levels, header)
@@ -98,18 +114,16 @@ def _in_window(header: Dataset, levels: Levels) -> Pixels | None:
     return stretch((windowed - black) / (white - black), 0.0, 1.0)
 
 
-def _has_window(header: Dataset) -> bool:
-    centre, width = (_first_number(header.get(keyword)) for keyword in ("WindowCenter", "WindowWidth"))
-    function = str(header.get("VOILUTFunction") or "LINEAR").upper()
-    if function not in WINDOWS or not abs(centre) + width < BEYOND_EVERY_WINDOW:
+def _has_window(header: Dataset, warnings: list[str]) -> bool:
+    if "WindowCenter" not in header or "WindowWidth" not in header:
         return False
-    return width >= 1 if function == "LINEAR" else width > 0
-
-
-def _first_number(value: Any) -> float:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        value = value[0] if value else None
-    return float("nan" if value in (None, "") else value)
+    centre, width = float(header.WindowCenter), float(header.WindowWidth)
+    function = header.get("VOILUTFunction", "LINEAR")
+    wide_enough = width >= 1 if function == "LINEAR" else width > 0
+    if function in WINDOWS and wide_enough and abs(centre) + width < BEYOND_EVERY_WINDOW:
+        return True
+    warnings.append("its window is none that the standard allows and is disregarded")
+    return False
 
 
 def _without_window(
@@ -131,19 +145,36 @@ def _without_window(
     return stretch(levels, *black_and_white(levels[subsample(film)], counted))
 
 
-def _table(header: Dataset, item: Dataset) -> tuple[Levels, int]:
-    """The entries of a lookup table and the level that maps to the first one.
+def _table(header: Dataset, keyword: str, warnings: list[str]) -> tuple[Levels, int] | None:
+    """The entries of the lookup table ``keyword`` and the level that maps to the first one; None where there is none.
+
+    A table that cannot be read is deleted and named in ``warnings``.
+    """
+    if keyword not in header:
+        return None
+    try:
+        return _entries(header[keyword].value[0], "<" if header.original_encoding[1] else ">")
+    except Exception:  # pydicom can raise almost anything on a value that breaks its rules
+        del header[keyword]
+        warnings.append(f"the table in its {keyword} cannot be read and is disregarded")
+        return None
+
+
+def _entries(item: Dataset, order: str) -> tuple[Levels, int]:
+    """The entries of a lookup table, and the level that maps to the first one.
 
     pydicom's own functions count positions in the type of the entries or of the pixels, in which a table of 4,096
     entries of 8 bits wraps around.
     """
-    count, first, _ = (int(number) for number in item.LUTDescriptor)
+    count, first, bits = (int(number) for number in item.LUTDescriptor)
     count = count % 2**16 or 2**16
     data = item.LUTData
     if isinstance(data, bytes):
-        order = "<" if header.original_encoding[1] else ">"
         data = np.frombuffer(data, f"{order}u2" if len(data) >= 2 * count else "u1")
-    return np.asarray(data)[:count].astype(np.int64), first
+    entries = np.atleast_1d(np.asarray(data))[:count].astype(np.int64)
+    if not entries.size or not 1 <= bits <= 16:
+        raise ValueError("the table has no entries or no depth")
+    return entries, first
 
 
 def _through(table: tuple[Levels, int], levels: Levels) -> Levels:

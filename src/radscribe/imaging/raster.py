@@ -10,11 +10,11 @@ from PIL import Image, ImageOps
 
 from radscribe.imaging.bounded import BoundedFile
 from radscribe.imaging.codestream import MOST_SCANS, SCAN
-from radscribe.imaging.levels import Pixels, bands, check_size, stretch_by_percentiles
+from radscribe.imaging.deep_png import is_deep, read_deep
+from radscribe.imaging.levels import Pixels, bands, check_size
 from radscribe.imaging.quiet import quiet
 from radscribe.imaging.refusal import RefusedFilm
 
-DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 # A JPEG decoded at half, a quarter or an eighth of its size keeps at least this many times the pixels that are needed
 # along its longer side: resized, it then differs from a full decode by a quarter of a grey level on average
@@ -38,14 +38,17 @@ def read_picture(file: BinaryIO, source: str, longest: int | None = None) -> Pix
     try:
         with quiet("PIL"), Image.open(cast(BinaryIO, bounded), formats=("PNG", "JPEG")) as image:
             check_size(image.height, image.width, source)
-            if getattr(image, "n_frames", 1) > 1:
-                raise RefusedFilm(source, "it holds several frames; give one film a file")
-            if image.format == "JPEG":
+            if image.format == "PNG":
+                if getattr(image, "n_frames", 1) > 1:
+                    raise RefusedFilm(source, "it holds several frames; give one film a file")
+            else:  # MPO, too: phones put a preview or a depth map behind the picture
                 _check_scans(file, source)
                 if longest is not None:
                     share = REDUCED_MARGIN * longest / max(image.size)
                     image.draft("L", (max(1, int(share * image.width)), max(1, int(share * image.height))))
             bounded.bytes_left = file.seek(0, SEEK_END) * 2  # after the header, the size of the file sets the limit
+            if is_deep(image):
+                return read_deep(image, lambda: Image.open(cast(BinaryIO, bounded), formats=("PNG",)))
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
             return _grey(image)
@@ -65,8 +68,6 @@ def _check_scans(file: BinaryIO, source: str) -> None:
 
 
 def _grey(image: Image.Image) -> Pixels:
-    if image.mode in DEEP_MODES:
-        return stretch_by_percentiles(np.asarray(image))
     grey = np.empty((image.height, image.width), np.uint8)
     transparent = image.mode in TRANSPARENT_MODES or "transparency" in image.info
     for rows in bands(image.height, image.width):

@@ -19,6 +19,7 @@ from radscribe.data import prepare as preparation
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.dicom_folder import cut_report, dicom_source, find_salt
+from radscribe.labels.conditions import CONDITIONS, NEGATIVE, POSITIVE
 
 Run = Callable[..., tuple[int, str, str]]
 SALT = b"a salt of the tests, long enough"
@@ -87,6 +88,71 @@ def test_a_file_name_in_another_encoding_is_read(images: Path, tmp_path: Path) -
     assert len(prepared(images, tmp_path / "out").studies) == 2
 
 
+def test_a_finding_a_line_is_labelled_line_by_line(images: Path, tmp_path: Path) -> None:
+    write(images / "small.txt", "FINDINGS:\r\n- No pneumothorax\r\n- Pleural effusion on the right")
+    study = prepared(images, tmp_path / "out").studies[1]
+    assert study.findings == "- No pneumothorax\n- Pleural effusion on the right"
+    assert study.labels[CONDITIONS.index("pleural effusion")] == POSITIVE
+    assert study.labels[CONDITIONS.index("pneumothorax")] == NEGATIVE
+
+
+def test_linked_folders_and_files_of_any_name_are_read(images: Path, tmp_path: Path, run: Run) -> None:
+    for number, name in enumerate(("IM0002", "e.ima", "1.2.840.5", "F.IMG"), start=10):
+        fields = {**OTHER, "StudyInstanceUID": f"1.2.826.99.{number}"}
+        write(tmp_path / "disc" / name, dicom_film(number, **fields))
+        report = {"e.ima": "e.txt", "F.IMG": "F.TXT"}.get(name, f"{name}.txt")
+        write(tmp_path / "disc" / report, f"{OPACITY} Study {number}.")
+    write(tmp_path / "disc" / "DICOMDIR", dicom_film(20, **OTHER))
+    write(tmp_path / "disc" / "Thumbs.db", b"no film")
+    (images / "disc").symlink_to(tmp_path / "disc")
+    (images / "disc" / "up").symlink_to(images)
+    out = tmp_path / "out"
+    code, output, error = run("prepare", "dicom", "--images", str(images), "--out", str(out), "--workers", "1")
+    assert code == 0, error
+    dataset = PreparedDataset.open(out)
+    assert len(dataset.studies) == 6 and rejected(out) == [] and dataset.manifest["passed_over"] == 2
+    assert "2 file(s) passed over" in output
+    assert sorted(study.findings[-9:] for study in dataset.studies)[:4] == [f"Study {n}." for n in (10, 11, 12, 13)]
+
+
+def test_a_report_is_held_against_every_film_of_its_study(images: Path, tmp_path: Path) -> None:
+    shutil.move(images / "Hollerbach_Annegret" / "visit-of-a" / "report.txt", images / "Hollerbach_Annegret" / "1.txt")
+    study = images / "Hollerbach_Annegret" / "visit-of-a"
+    write(study / "1" / "MRN-4711.txt", f"患者孔虚无子 {NORMAL}")
+    assert len(prepared(images, tmp_path / "before").studies) == 2
+    other = {**PHI, "SpecificCharacterSet": "ISO_IR 192", "PatientName": "Hollerbach^Annegret=孔^虚无子"}
+    write(study / "2" / "MRN-4711-b.dcm", dicom_film(2, **other))  # a film without a report of its own
+    assert len(prepared(images, tmp_path / "out").studies) == 1
+
+
+def test_a_report_of_two_bytes_a_letter_is_set_aside(images: Path, tmp_path: Path) -> None:
+    write(images / "small.txt", "John Small: clear.".encode("utf-16-le"))
+    assert len(prepared(images, tmp_path / "out").studies) == 1
+    assert any("not UTF-8 text" in line for line in rejected(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("case", ["privacy-cjk", "privacy-decomposed"])
+def test_the_given_reports_with_a_name_are_set_aside(
+    shared_cases: Path, images: Path, tmp_path: Path, case: str
+) -> None:
+    shutil.copytree(shared_cases / case, images / "given")
+    dataset = prepared(images, tmp_path / "out")
+    films = len(list((images / "given").glob("*.dcm")))
+    assert (
+        len(dataset.studies) == 2 and sum("take it out first" in line for line in rejected(tmp_path / "out")) == films
+    )
+
+
+def test_the_given_files_without_suffix_are_read(shared_cases: Path, tmp_path: Path) -> None:
+    dataset = prepared(shared_cases / "no-suffix-files", tmp_path / "out")
+    assert sorted(study.findings[-2:] for study in dataset.studies) == ["1.", "2.", "6."]
+
+
+def test_the_given_misspelt_heading_is_an_indication(shared_cases: Path) -> None:
+    found = cut_report((shared_cases / "ndication" / "report.txt").read_text("utf-8"))
+    assert found["indication"] == "Pneumonia?" and "impression" not in found
+
+
 def test_two_studies_of_a_patient_share_the_patient(images: Path, tmp_path: Path) -> None:
     write(images / "third.dcm", dicom_film(4, **{**PHI, "StudyInstanceUID": "1.2.826.99.3"}))
     write(images / "third.txt", OPACITY)
@@ -133,6 +199,13 @@ def test_an_error_names_no_file_below_the_folder(images: Path, tmp_path: Path, m
         ("Mrs. Hollerbach has a clear chest.", True),
         ("HOLLERBACH, ANNEGRET: clear.", True),
         ("Clear chest. Hollerbach's sign is absent.", False),
+        ("A. Hollerbach was seen.", True),
+        ("ＨＯＬＬＥＲＢＡＣＨ, Anne\u0301gret", True),
+        ("患者Annegret Hollerbach的胸片", True),
+        ("Geboren am 17. März 1948.", True),
+        ("DOB 17-MAR-48", True),
+        ("1948年3月17日生", True),
+        ("病历号MRN4711", True),
         ("The film of MRN-4711 is clear.", True),
         ("Accession acc90210. Clear.", True),
         ("Born 17.03.1948, clear chest.", True),
@@ -262,11 +335,15 @@ def test_a_folder_without_dicom_files_is_wrong_use(tmp_path: Path, run: Run) -> 
 @pytest.mark.parametrize(
     ("text", "sections"),
     [
-        ("Clear lungs.\n\nNo effusion.", {"findings": "Clear lungs. No effusion."}),
-        ("Technique: PA.\nClear lungs.", {"findings": "Technique: PA. Clear lungs."}),
+        ("Clear lungs.\n\nNo effusion.", {"findings": "Clear lungs.\n\nNo effusion."}),
+        ("Technique: PA.\nClear lungs.", {"findings": "Technique: PA.\nClear lungs."}),
         ("  FINDINGS : Clear.\nConclusion: Normal.", {"findings": "Clear.", "impression": "Normal."}),
         ("Reason for exam: cough\nFINDINGS: Clear.", {"indication": "cough", "findings": "Clear."}),
-        ("IMPRESSION:\nNote: stable.\nNormal.", {"impression": "Note: stable. Normal."}),
+        ("NDICATION: Pneumonia?\nFINDINGS: Clear.", {"indication": "Pneumonia?", "findings": "Clear."}),
+        ("ndication: Cough\nImpression: Clear.", {"indication": "Cough", "impression": "Clear."}),
+        ("Clinical details: cough\nFindings: Clear.", {"indication": "cough", "findings": "Clear."}),
+        ("FINDINGS:\r\n- Clear  lungs \r\n\r\n\r\n- No effusion\r\n", {"findings": "- Clear lungs\n\n- No effusion"}),
+        ("IMPRESSION:\nNote: stable.\nNormal.", {"impression": "Note: stable.\nNormal."}),
     ],
 )
 def test_reports_are_cut_as_people_write_them(text: str, sections: dict[str, str]) -> None:

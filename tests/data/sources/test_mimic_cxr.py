@@ -247,6 +247,18 @@ def test_listed_studies_are_read_by_their_list(study_id: str) -> None:
         assert read.findings == " ".join(report[start:end].split())
 
 
+def test_a_list_keeps_its_lines_and_a_page_does_not() -> None:
+    read = read_mimic_report(
+        "1", lines("FINAL REPORT\nFINDINGS:\n- No effusion\n- Large heart\n\nIMPRESSION: No\nchange.")
+    )
+    assert (read.findings, read.impression) == ("- No effusion\n- Large heart", "No change.")
+
+
+def test_the_published_slip_stays_in_published_reports() -> None:
+    read = read_mimic_report("1", lines("FINAL REPORT\nNDICATION: Pneumonia?\nFINDINGS: Clear."))
+    assert (read.impression, read.indication) == ("Pneumonia?", "")
+
+
 def test_comparison_is_the_last_resort() -> None:
     read = read_mimic_report("1", lines("FINAL REPORT\nCOMPARISON: The lungs are clear, as before."))
     assert (read.rule, read.findings) == ("comparison", "The lungs are clear, as before.")

@@ -13,15 +13,16 @@ from tqdm import tqdm
 
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.files import PARTIAL, listing_hash
+from radscribe.core.report_text import tidy_lines
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
 from radscribe.data.source import Source
-from radscribe.data.sources.listing import image_files
-from radscribe.data.sources.report_sections import SECTIONS, cut_sections
+from radscribe.data.sources.report_sections import PLAIN_SECTIONS, cut_sections
+from radscribe.imaging.film_files import DICOM_SUFFIXES, find_films
 from radscribe.imaging.identity import Identity, read_identity
 from radscribe.imaging.refusal import RefusedFilm
 
-SUFFIXES = (".dcm", ".dicom")
-STUDY_REPORT = "report.txt"
+TEXT_SUFFIXES = (".txt", ".TXT")
+STUDY_REPORTS = ("report.txt", "REPORT.TXT")
 SALT = "salt"
 SHORTEST_SALT = 16
 HEADING_LINE = re.compile(r"\s*([A-Za-z][A-Za-z ()/,-]*?)\s*:(.*)")
@@ -34,7 +35,7 @@ class _Study:
     patients: set[str] = field(default_factory=set)
     films: list[RawFilm] = field(default_factory=list)
     reports: dict[Path, str | None] = field(default_factory=dict)
-    patient_named: bool = False  # whether a report identifies its patient
+    identities: dict[Identity, None] = field(default_factory=dict)  # of its files, without repetition
 
 
 def find_salt(out: Path, given: Path | None) -> bytes:
@@ -57,26 +58,36 @@ def find_salt(out: Path, given: Path | None) -> bytes:
 
 
 def dicom_source(images: Path, salt: bytes) -> Source:
-    """The studies of the DICOM files (.dcm, .dicom) under ``images``, by StudyInstanceUID; patients by PatientID.
+    """The studies of the DICOM files under ``images``, by StudyInstanceUID; patients by PatientID.
 
-    The report of ``name.dcm`` is ``name.txt`` beside it, else the nearest ``report.txt`` in its folder or one above.
-    Ids are hashes keyed with ``salt``; a film is named by its position in the sorted list of files ("file-000001"), as
-    file names may identify a patient. A study whose report identifies its patient is rejected.
+    DICOM files are those named .dcm or .dicom, and all others that are DICOM by their content; linked folders are
+    followed. The report of ``name.dcm`` or ``name`` is ``name.txt`` beside it, else the nearest ``report.txt`` in its
+    folder or one above. Ids are hashes keyed with ``salt``; a film is named by its position in the sorted list of files
+    ("file-000001"), as file names may identify a patient. A study whose report identifies its patient is rejected. The
+    manifest's ``passed_over`` counts the files that are neither DICOM nor text.
 
     Raises:
-        RadscribeError: for a folder that is missing, cannot be read or holds no DICOM file.
+        WrongUse: for a folder that is missing or holds no DICOM file.
+        RadscribeError: for a folder that cannot be read.
     """
+    if not images.is_dir():
+        raise WrongUse(f"{images}: no such folder")
     try:
-        files = sorted(image_files(images, SUFFIXES), key=lambda path: path.relative_to(images).as_posix())
-        texts = [path for path in images.rglob("*.txt") if path.is_file()]
+        files, others = find_films(images, DICOM_SUFFIXES, dicom_only=True)
+        files.sort(key=lambda path: path.relative_to(images).as_posix())
+        texts = [path for path in others if path.suffix in TEXT_SUFFIXES]
         listing = listing_hash([*files, *texts], images)
     except OSError as error:  # names below the folder may identify a patient
         raise RadscribeError(f"{images}: a file or folder inside cannot be read: {error.strerror}") from None
+    if not files:
+        looked_for = ", ".join(DICOM_SUFFIXES)
+        raise WrongUse(f"{images}: it holds no image file (looked for {looked_for}), nor one that is DICOM by content")
     return Source(
         name="dicom",
         studies=lambda scratch: _studies(images, files, salt),
         settings={"salt": sha256(salt).hexdigest()},
         inputs={"images": sha256(salt + listing.encode()).hexdigest()},
+        notes={"passed_over": len(others) - len(texts)},
         secrets={SALT: salt + b"\n"},
     )
 
@@ -94,7 +105,8 @@ def _studies(images: Path, files: list[Path], salt: bytes) -> list[RawStudy]:
         study = studies.setdefault(identity.study_id, _Study())
         study.patients.add(identity.patient_id)
         study.films.append(RawFilm(FilmFile(path, name), name))
-        _add_report(study, _report_of(path, images), identity)
+        study.identities[identity] = None
+        _add_report(study, _report_of(path, images))
     uses = Counter(path for study in studies.values() for path in study.reports)
     shared = {path for path, count in uses.items() if count > 1}
     return [*refused, *(_raw_study(study_id, study, shared) for study_id, study in studies.items())]
@@ -102,19 +114,29 @@ def _studies(images: Path, files: list[Path], salt: bytes) -> list[RawStudy]:
 
 def _report_of(path: Path, images: Path) -> Path | None:
     above = [folder for folder in path.parents if folder == images or images in folder.parents]
-    candidates = (path.with_suffix(".txt"), *(folder / STUDY_REPORT for folder in above))
+    # "1.2.840.1" ends in a number, not in a suffix.
+    beside = [
+        place for suffix in TEXT_SUFFIXES for place in (path.with_name(path.name + suffix), path.with_suffix(suffix))
+    ]
+    candidates = (*beside, *(folder / name for folder in above for name in STUDY_REPORTS))
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def _add_report(study: _Study, path: Path | None, identity: Identity) -> None:
-    if path is None:
+def _add_report(study: _Study, path: Path | None) -> None:
+    if path is None or path in study.reports:
         return
-    if path not in study.reports:
-        try:
-            study.reports[path] = path.read_text("utf-8-sig")
-        except (OSError, UnicodeDecodeError):
-            study.reports[path] = None
-    study.patient_named |= identity.is_named_in(study.reports[path] or "")
+    try:
+        text: str | None = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        text = None
+    # UTF-16 without its mark may pass for UTF-8, with a NUL behind each letter that hides a name.
+    study.reports[path] = None if text is None or "\0" in text else text
+
+
+def _is_patient_named(study: _Study) -> bool:
+    """Whether a report of the study names its patient as any of its files does."""
+    texts = {text for text in study.reports.values() if text}
+    return any(identity.is_named_in(text) for identity in study.identities for text in texts)
 
 
 def _raw_study(study_id: str, study: _Study, shared: set[Path]) -> RawStudy:
@@ -126,7 +148,9 @@ def _raw_study(study_id: str, study: _Study, shared: set[Path]) -> RawStudy:
         "its report cannot be opened or is not UTF-8 text": None in texts,
         "its files have different reports": len(texts) > 1,
         "its report.txt lies above other studies, too; give each study a folder": bool(shared & study.reports.keys()),
-        "its report holds the name, birth date or an identifier of its patient; take it out first": study.patient_named,
+        "its report holds the name, birth date or an identifier of its patient; take it out first": _is_patient_named(
+            study
+        ),
     }
     return RawStudy(
         study_id=study_id,
@@ -140,17 +164,17 @@ def _raw_study(study_id: str, study: _Study, shared: set[Path]) -> RawStudy:
 
 
 def cut_report(text: str) -> dict[str, str]:
-    """Section -> text of a free-form report; headings are known names, in any case, at the start of a line.
+    """Section -> text of a free-form report, with its lines; headings are known names, in any case, at a line's start.
 
     A report with neither findings nor an impression becomes findings as a whole.
     """
     lines = []
     for line in text.splitlines():
         match = HEADING_LINE.fullmatch(line)
-        known = match is not None and match[1].lower() in SECTIONS
+        known = match is not None and match[1].lower() in PLAIN_SECTIONS
         lines.append(f" {match[1].upper()}: {match[2].strip()}" if match and known else f" {line.strip()}")
-    sections = cut_sections("\n" + "\n".join(lines))
-    found = {section.name: " ".join(section.text.split()) for section in sections}
+    sections = cut_sections("\n" + "\n".join(lines), PLAIN_SECTIONS)
+    found = {section.name: tidy_lines(section.text) for section in sections}
     if "findings" not in found and "impression" not in found:
-        return {"findings": " ".join(text.split())}
+        return {"findings": tidy_lines(text)}
     return {"indication": found.get("history", ""), **found}

@@ -11,6 +11,7 @@ from typing import Protocol
 from zipfile import BadZipFile, ZipFile
 
 from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.report_text import without_page_breaks
 from radscribe.data.sources.mimic_listed import LISTED_SECTIONS, LISTED_SPANS
 from radscribe.data.sources.report_sections import cut_sections
 
@@ -39,8 +40,8 @@ def read_mimic_report(study_id: str, report: str) -> MimicReport:
     """
     if study_id in LISTED_SPANS:
         start, end = LISTED_SPANS[study_id]
-        return MimicReport(_one_line(report[start:end]), "", "", "listed")
-    sections = {section.name: _one_line(section.text) for section in cut_sections(report)}
+        return MimicReport(without_page_breaks(report[start:end]), "", "", "listed")
+    sections = {section.name: without_page_breaks(section.text) for section in cut_sections(report)}
     if study_id in LISTED_SECTIONS:
         return MimicReport(sections.get(LISTED_SECTIONS[study_id], ""), "", "", "listed")
     indication = sections.get("indication") or sections.get("history", "")
@@ -50,10 +51,6 @@ def read_mimic_report(study_id: str, report: str) -> MimicReport:
         rule = next((name for name in ("last_paragraph", "comparison") if name in sections), rule)
         findings = sections.get(rule, "")
     return MimicReport(findings, impression, indication, rule)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 class Reports(Protocol):

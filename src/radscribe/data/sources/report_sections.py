@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # A heading starts a line, after one space: every line of those reports begins with a space.
@@ -36,6 +37,15 @@ HEADINGS = {
     "comment": ("comment",),
 }  # fmt: skip
 SECTIONS = {heading: section for section, headings in HEADINGS.items() for heading in headings}
+# The same without the slip that makes an indication an impression, and with more names of free-form reports.
+PLAIN_SECTIONS = SECTIONS | dict.fromkeys(
+    (
+        "ndication", "indications", "clinical indications", "indication for exam", "reason for study",
+        "reason for the study", "reason for the exam", "reason for the examination", "clinical details",
+        "clinical question",
+    ),
+    "indication",
+)  # fmt: skip
 # A longer heading that contains one of these words begins that section; the first match wins.
 SECTION_WORDS = ("impression", "findings", "history", "comparison", "addendum")
 # The name of the examination as a heading: what follows describes the film.
@@ -53,14 +63,14 @@ class Section:
     text: str
 
 
-def cut_sections(report: str) -> list[Section]:
-    """The sections of a report in their order, with their white space.
+def cut_sections(report: str, names: Mapping[str, str] = SECTIONS) -> list[Section]:
+    """The sections of a report in their order, with their white space; ``names`` has the section of each heading.
 
     Text before the first heading is "preamble"; a report without headings is one "full report". Findings and
     impressions without text are dropped. If neither remains, the last section is split after its first paragraph, and
     the rest is "last_paragraph".
     """
-    sections = _cut(report)
+    sections = _cut(report, names)
     kept = [section for section in sections if section.name not in ("findings", "impression") or section.text.strip()]
     if not any(section.name in ("findings", "impression") for section in kept):
         first, end, rest = kept[-1].text.partition(PARAGRAPH_END)
@@ -69,16 +79,16 @@ def cut_sections(report: str) -> list[Section]:
     return kept
 
 
-def section_name(heading: str) -> str:
-    """The section that a heading begins."""
+def section_name(heading: str, names: Mapping[str, str] = SECTIONS) -> str:
+    """The section that a heading begins: that of ``names``, else by the words in it."""
     name = heading.strip().lower()
-    if name in SECTIONS:
-        return SECTIONS[name]
+    if name in names:
+        return names[name]
     section = next((word for word in SECTION_WORDS if word in name), None)
     return section or ("findings" if EXAMINATIONS.search(name) else name)
 
 
-def _cut(report: str) -> list[Section]:
+def _cut(report: str, names: Mapping[str, str]) -> list[Section]:
     heading = HEADING.search(report)
     if heading is None:
         return [Section("full report", report)]
@@ -88,6 +98,6 @@ def _cut(report: str) -> list[Section]:
         line_end = report.find("\n", heading.end())
         following = HEADING.search(report, max(line_end, heading.end()))
         end = len(report) if following is None else following.start()
-        sections.append(Section(section_name(heading[1]), report[heading.end() : end]))
+        sections.append(Section(section_name(heading[1], names), report[heading.end() : end]))
         heading = following
     return sections

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from radscribe.core.report_text import one_line
 from radscribe.labels.entities import ENTITIES, PLACES
+from radscribe.labels.lines import statement_lines
 
 # A stop ends a sentence where a space follows (not in "5.2 cm"); list numbers ("1. ") are no sentence of their own.
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
@@ -26,12 +28,14 @@ PLACE_TEMPLATE = "It is located at {place}"
 def report_sentences(report: str) -> list[str]:
     """The sentences of a report in order, as text encoder and decoder read them; those without a letter are dropped.
 
-    Cuts at white space behind a full stop, a question mark or an exclamation mark, and changes nothing but white space.
+    Cuts at white space behind a full stop, a question mark or an exclamation mark, and where a statement ends with its
+    line (``labels.lines.statement_lines``, without bullets); else changes nothing but white space.
     ``labels.scope.split_sentences`` cuts for the labeler instead: at semicolons, at empty lines and before capital
     letters too, without the stops of abbreviations, and into parts of bounded length. Vectors, hashes and indices of
     sentences are of these; labels are of those.
     """
-    pieces = _SENTENCE_END.split(" ".join(report.split()))
+    lines = statement_lines(report).split("\n") if "\n" in report else [report]
+    pieces = (piece for line in lines for piece in _SENTENCE_END.split(one_line(line)))
     return [piece for piece in pieces if _LETTER.search(piece)]
 
 
