@@ -61,11 +61,11 @@ def test_tables_and_a_picture_are_left_in_the_folder(run: Run, cards: list[str],
     assert all(len({len(line) for line in table}) == 1 for table in tables if table)
 
     figures = rows(out / "comparison.csv")
-    assert {row["system"] for row in figures} == {"ours", "theirs", "old"} and len(figures) == 3 * 2 * 10
+    assert {row["system"] for row in figures} == {"ours", "theirs", "old"} and len(figures) == 3 * 2 * 11
     perfect = next(row for row in figures if (row["system"], row["figure"]) == ("ours", "micro_f1"))
     assert float(perfect["value"]) == 1 and perfect["scoring"] == "own" and perfect["studies"] == "12"
     tests = rows(out / "comparison-tests.csv")
-    assert len(tests) == 2 * 10
+    assert len(tests) == 2 * 11
     assert all(0 < float(row["randomization_p"]) <= float(row["randomization_p_holm"]) <= 1 for row in tests)
     written = rows(out / "comparison-differences.csv")
     assert {row["setting"] for row in written} == {"protocol", "all together"} and {

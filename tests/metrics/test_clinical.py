@@ -8,7 +8,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from radscribe.core.errors import WrongUse
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS
-from radscribe.metrics.clinical import FIVE, Scores, compare_micro_f1, outcomes, score_states
+from radscribe.metrics.clinical import FIVE, THIRTEEN, Scores, compare_micro_f1, f1_parts, outcomes, score_states
 from radscribe.metrics.significance import Resampling
 
 FEW = Resampling(resamples=30)
@@ -38,6 +38,21 @@ def test_five_conditions_are_scikit_learns() -> None:
     for average, ours in (("micro", clinical.micro_5), ("macro", clinical.macro_5)):
         peer = precision_recall_fscore_support(true[:, FIVE] == 1, said[:, FIVE] == 1, average=average, zero_division=0)
         assert values(ours) == pytest.approx(peer[:3])
+
+
+def test_the_micro_average_of_13_leaves_no_finding_alone_out() -> None:
+    said, true = random_states(20), random_states(21)
+    ours = score_states(said, true, FEW).micro_13
+    columns = [column for column, name in enumerate(CHEXBERT_CONDITIONS) if name != "no finding"]
+    peer = precision_recall_fscore_support(
+        true[:, columns] == 1, said[:, columns] == 1, average="micro", zero_division=0
+    )
+    assert values(ours) == pytest.approx(peer[:3])
+    said[:, 13] = true[:, 13]
+    again = score_states(said, true, FEW)
+    assert values(again.micro_13) == values(ours) and columns == THIRTEEN
+    parts = f1_parts(outcomes(said, true)).figures(FEW)
+    assert parts["micro_13_f1"] == again.micro_13.f1 != parts["micro_f1"]
 
 
 def test_each_condition_has_the_counts_of_brute_force() -> None:

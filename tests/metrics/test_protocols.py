@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,9 @@ from radscribe.metrics.protocols import (
     known_words,
     protocol_named,
     read_by,
+    runs_on,
     tokenize,
+    vocabulary_of,
 )
 
 
@@ -77,10 +80,11 @@ def test_drafts_in_cleaned_form_stay_as_they_are(sentences: list[str]) -> None:
 def test_cuts_are_those_of_each_protocol() -> None:
     long = " ".join(f"w{n}" for n in range(150))
     for name, said_words, true_words in (
-        ("r2gen-iu", 60, 60),
-        ("r2gen-mimic", 100, 100),
+        ("r2gen-iu", 60, 59),
+        ("r2gen-mimic", 100, 99),
         ("promptmrg", 150, 100),
         ("full", 150, 150),
+        ("as-is", 150, 150),
     ):
         said, true = read_by(PROTOCOLS[name], [long], [long])
         assert (len(said[0].split()), len(true[0].split())) == (said_words, true_words), name
@@ -88,7 +92,7 @@ def test_cuts_are_those_of_each_protocol() -> None:
 
 def test_promptmrg_spaces_drafts_and_keeps_empty_tokens_of_references() -> None:
     said, true = read_by(PROTOCOLS["promptmrg"], ["clear lungs. x - ray."], ["Clear. . Normal."])
-    assert said == ["clear lungs . x-ray."]
+    assert said == ["clear lungs . x-ray . "]
     assert true == ["clear .  . normal ."]
     assert read_by(PROTOCOLS["r2gen-mimic"], ["a"], ["Clear. . Normal."])[1] == ["clear . . normal ."]
 
@@ -105,3 +109,54 @@ def test_full_sets_punctuation_apart_and_folds_space() -> None:
 def test_an_unknown_protocol_is_reported() -> None:
     with pytest.raises(WrongUse, match="not one of full, r2gen-iu"):
         protocol_named("r2gen")
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("双肺纹理清晰，未见T3实变。", "双 肺 纹 理 清 晰 ， 未 见 t3 实 变 。"),
+        ("肺野は清明です。", "肺 野 は 清 明 で す 。"),
+        ("심비대 없음.", "심 비 대 없 음 ."),
+        ("5.2cm大", "5 . 2cm 大"),
+        ("𠀀影", "𠀀 影"),
+        ("Épanchement pleural", "épanchement pleural"),
+    ],
+)
+def test_full_takes_characters_of_scripts_without_spaces_for_tokens(text: str, tokens: str) -> None:
+    assert tokenize(text) == tokens
+    assert tokenize(unicodedata.normalize("NFD", text)) == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("双肺纹理清晰，未见明显实变影。", True),
+        ("肺野清晰，心膈未见异常", True),
+        ("ปอดทั้งสองข้างปกติ", True),
+        ("双 肺 纹 理 清 晰 ， 未 见 实 变 。", False),
+        ("双肺 纹理 清晰 ， 未见 明显 实变影 。", False),
+        ("심비대 소견은 보이지 않습니다.", False),
+        ("The lungs are clear.", False),
+        ("", False),
+    ],
+)
+def test_clauses_without_spaces_are_noticed_and_words_set_apart_are_not(text: str, found: bool) -> None:
+    assert runs_on(text) is found
+
+
+def test_as_is_touches_nothing() -> None:
+    odd = " Heart.  normal\n, <unk> X-Ray . "
+    assert read_by(PROTOCOLS["as-is"], [odd], [odd]) == ([odd], [odd])
+    assert PROTOCOLS["as-is"].casing == "as given" and PROTOCOLS["as-is"].truncation is None
+
+
+def test_generated_drafts_stay_as_the_model_wrote_them() -> None:
+    for draft in ("the lungs are <unk> . .", "no effusion . the heart is", "<unk>", "left pleural effusion ", ""):
+        assert read_by(PROTOCOLS["r2gen-iu"], [draft], ["Clear."])[0] == [draft.strip()]
+    assert read_by(PROTOCOLS["r2gen-iu"], ["Clear lungs . No effusion."], [""])[0] == ["clear lungs . no effusion ."]
+
+
+def test_a_vocabulary_holds_the_words_that_are_common_enough() -> None:
+    reports = ["Clear lungs. Odd.", "clear Lungs.", "Clear."]
+    assert vocabulary_of(PROTOCOLS["r2gen-iu"], reports, 2) == {"clear", "lungs", "."}
+    assert vocabulary_of(PROTOCOLS["r2gen-iu"], reports, 3) == {"clear", "."}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,10 @@ def compare(
         list[Path] | None,
         typer.Option(exists=True, dir_okay=False, help="Vocabulary that a scorecard was made with; repeatable."),
     ] = None,
+    vocabulary_from: Annotated[
+        list[Path] | None,
+        typer.Option(help="Annotation that a scorecard's vocabulary was taken from, by the published threshold."),
+    ] = None,
     chexbert: Chexbert = None,
     chexbert_vocabulary: ChexbertVocabulary = None,
 ) -> None:
@@ -37,17 +42,25 @@ def compare(
     \b
     The reports in the rows are scored again by the settings of the first scorecard, and the tests compare these
     figures: paired bootstrap and approximate randomization, by patients where they are known, Holm-adjusted.
-    --unknown-words and --chexbert give what a scorecard was made with, so that it can be scored again.
+    --unknown-words, --vocabulary-from and --chexbert give what a scorecard was made with, so that it can be scored
+    again.
     Example:
       radscribe compare ours/scorecard.json theirs.json --names ours,theirs --out comparison
     """
     from radscribe.evaluation.compare.compare import compare as run
     from radscribe.evaluation.compare.tables import markdown
     from radscribe.evaluation.scorecard.saved import read_scorecards
+    from radscribe.evaluation.vocabulary import words_of_annotation
     from radscribe.labels.labeler import RuleLabeler
+    from radscribe.metrics.protocols import PROTOCOLS
 
+    if out:
+        others = [*(unknown_words or ()), *(vocabulary_from or ()), chexbert, chexbert_vocabulary]
+        _keep(out, scorecards, others)
     cards = read_scorecards(scorecards, names_of(names))
     words = [words_of(path) for path in unknown_words or []]
+    published = [protocol for protocol in PROTOCOLS.values() if protocol.threshold]
+    words += [words_of_annotation(path, protocol) for path in vocabulary_from or [] for protocol in published]
     labelers = [
         RuleLabeler(),
         *([chosen_labeler(chexbert, chexbert_vocabulary)] if chexbert or chexbert_vocabulary else []),
@@ -58,3 +71,14 @@ def compare(
 
         save(comparison, out)
     typer.echo(markdown(comparison))
+
+
+def _keep(out: Path, scorecards: Sequence[Path], others: Sequence[Path | None]) -> None:
+    """Refuse an ``out`` whose files would replace a scorecard, its rows or another input."""
+    from radscribe.core.outputs import keep_inputs
+    from radscribe.evaluation.scorecard.per_study import rows_path
+
+    cards = [path / "scorecard.json" if path.is_dir() else path for path in scorecards]
+    rows = [rows for path in cards for rows in (rows_path(path), path.with_name("scores.parquet"))]
+    written = [out / f"comparison{end}" for end in (".md", ".csv", "-tests.csv", "-differences.csv", ".png")]
+    keep_inputs(written, [*cards, *rows, *others])

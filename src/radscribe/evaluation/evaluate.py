@@ -55,7 +55,7 @@ class Evaluation:
         ``scorecard.json`` (with the content of ``proof``) and its rows, ``scorecard.md``, ``reports.jsonl``, and in a
         folder each the scorecards of the baselines. Raises ``RadscribeError`` where the disk refuses.
         """
-        table = markdown(self.scorecard) + proof.markdown()
+        table = markdown(self.scorecard, proof.markdown())
         with replaced_together(out) as staging:
             self.scorecard.save(staging, proof.to_dict())
             for name, baseline in self.baselines.items():

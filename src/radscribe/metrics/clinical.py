@@ -2,7 +2,8 @@
 
 Positive means state 1 only, unless the policy for uncertain statements says otherwise; blank and negative never count
 as stated. 0 / 0 = 0. Sources: example-based averaging is PromptMRG's (Jin et al., 2024, arXiv:2308.12604); the five
-conditions are those of CheXbert-5.
+conditions are those of CheXbert-5. The micro-average of 13 leaves "no finding" out, whose convention differs between
+labelers more than any other condition's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radscribe.core.errors import WrongUse
-from radscribe.labels.conditions import CHEXBERT_CONDITIONS, CHEXBERT_COUNT, FIVE_CONDITIONS, POSITIVE, UNCERTAIN
+from radscribe.labels.conditions import (
+    CHEXBERT_CONDITIONS,
+    CHEXBERT_COUNT,
+    FIVE_CONDITIONS,
+    NO_FINDING,
+    POSITIVE,
+    UNCERTAIN,
+)
 from radscribe.metrics.significance import (
     Additive,
     Figure,
@@ -31,8 +39,9 @@ Outcomes = NDArray[np.int64]
 # An uncertain statement counts as negative (PromptMRG, R2GenCMN), as positive (ORGan), or as a class of its own.
 Uncertain = Literal["negative", "positive", "own"]
 
-AVERAGES = ("micro", "macro", "example", "micro_5", "macro_5")
+AVERAGES = ("micro", "macro", "example", "micro_5", "macro_5", "micro_13")
 FIVE = [CHEXBERT_CONDITIONS.index(name) for name in FIVE_CONDITIONS]
+THIRTEEN = [column for column in range(CHEXBERT_COUNT) if column != NO_FINDING]
 
 
 @dataclass(frozen=True)
@@ -56,13 +65,14 @@ class ConditionScores(Scores):
 
 @dataclass(frozen=True)
 class Clinical:
-    """Averages over 14 and over 5 conditions, and each of the 14 alone."""
+    """Averages over 14, over 5 and over 13 conditions (without "no finding"), and each of the 14 alone."""
 
     micro: Scores
     macro: Scores
     example: Scores
     micro_5: Scores
     macro_5: Scores
+    micro_13: Scores
     per_condition: Mapping[str, ConditionScores]
 
 
@@ -145,6 +155,7 @@ def score_states(
         example=_scores(example_sums[:, :3] / example_sums[:, 3:]),
         micro_5=_scores(micro(sums[:, FIVE])),
         macro_5=_scores(macro(sums[:, FIVE])),
+        micro_13=_scores(micro(sums[:, THIRTEEN])),
         per_condition={
             name: _condition_scores(by_condition[:, column], studies[:, column].sum(axis=0))
             for column, name in enumerate(CHEXBERT_CONDITIONS)
@@ -159,11 +170,10 @@ def f1_parts(studies: Outcomes) -> Additive:
 
     def of_sums(sums: Floats) -> Floats:
         found = sums[..., :-2].reshape(*sums.shape[:-1], conditions, 3)
-        five = found[..., FIVE, :]
+        five, thirteen = found[..., FIVE, :], found[..., THIRTEEN, :]
         example = sums[..., -2] / sums[..., -1]
-        return np.stack(
-            [micro(found)[..., 2], macro(found)[..., 2], example, micro(five)[..., 2], macro(five)[..., 2]], axis=-1
-        )
+        f1 = [of[..., 2] for of in (micro(found), macro(found), micro(five), macro(five), micro(thirteen))]
+        return np.stack([*f1[:2], example, *f1[2:]], axis=-1)
 
     counts = np.column_stack([studies.reshape(count, -1), by_study, np.ones(count)])
     return Additive(tuple(f"{average}_f1" for average in AVERAGES), counts, of_sums)

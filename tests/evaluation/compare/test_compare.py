@@ -16,6 +16,7 @@ from makers import NORMAL, OPACITY
 from radscribe.core.errors import WrongUse
 from radscribe.evaluation.compare.compare import Comparison, compare
 from radscribe.evaluation.compare.differences import Difference
+from radscribe.evaluation.compare.tables import csv_tables, markdown
 from radscribe.evaluation.scorecard.card import Scorecard, score
 from radscribe.evaluation.scorecard.saved import SavedScorecard, read_scorecards
 from radscribe.metrics.clinical import AVERAGES, compare_micro_f1
@@ -83,7 +84,7 @@ def test_a_clear_difference_is_found_and_equal_systems_differ_in_nothing(tmp_pat
     cards = saved(tmp_path, a=card_of(GOOD), b=card_of(POOR), c=card_of(GOOD))
     comparison = compare(cards, all_pairs=True, resamples=4999)
     assert comparison.scored_alike and comparison.differences == () and comparison.notes == ()
-    assert len(comparison.tests) == 3 * 11
+    assert len(comparison.tests) == 3 * 12
     for test in comparison.tests:
         p_values = (test.bootstrap.p_value, test.randomization, test.bootstrap_adjusted, test.randomization_adjusted)
         if (test.first, test.second) == ("a", "c"):
@@ -117,7 +118,7 @@ def test_only_the_first_is_tested_against_unless_all_pairs_are_asked_for(tmp_pat
 
 def test_too_few_draws_for_so_many_tests_are_reported(tmp_path: Path) -> None:
     cards = saved(tmp_path, a=card_of(GOOD), b=card_of(POOR))
-    assert "no adjusted p-value can be below 0.110" in compare(cards, resamples=99).notes[0]
+    assert "no adjusted p-value can be below 0.120" in compare(cards, resamples=99).notes[0]
 
 
 def test_patients_are_the_unit_where_they_are_known(tmp_path: Path) -> None:
@@ -352,3 +353,32 @@ def test_a_scorecard_with_more_keys_is_read(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "a.json").read_text())
     (tmp_path / "a.json").write_text(json.dumps({**content, "proof": {}}))
     assert len(read_scorecards([tmp_path / "a.json", tmp_path / "b.json"])) == 2
+
+
+def test_macro_f1_is_tested_by_randomization_alone(tmp_path: Path) -> None:
+    cards = saved(tmp_path, a=card_of(GOOD), b=card_of(POOR))
+    comparison = compare(cards, resamples=199)
+    for test in comparison.tests:
+        assert test.by_randomization_alone == (test.figure in ("macro_f1", "macro_5_f1"))
+        if test.by_randomization_alone:
+            assert test.bootstrap.p_value == test.randomization
+    text, rows = markdown(comparison), csv_tables(comparison)["comparison-tests.csv"]
+    assert "Macro-F1 is tested by randomization alone" in text
+    shown = {row[2]: row[6:8] for row in rows[1:]}
+    assert shown["macro_f1"] == (None, None) and None not in shown["micro_f1"]
+    line = next(
+        line for line in text.splitlines() if line.startswith("| a - b") and "| macro-F1 " in line.replace("  ", " ")
+    )
+    assert line.split("|")[4].strip() == ""
+
+
+def test_scorecards_without_the_average_of_13_are_compared_by_the_others(tmp_path: Path) -> None:
+    """As earlier versions wrote them."""
+    saved(tmp_path, a=card_of(GOOD), b=card_of(POOR))
+    content = json.loads((tmp_path / "a.json").read_text())
+    del content["clinical"]["micro_13"]
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    comparison = compare(read_scorecards([tmp_path / "a.json", tmp_path / "b.json"]), resamples=9)
+    assert "micro_13_f1: not in all scorecards" in comparison.notes[0]
+    assert {test.figure for test in comparison.tests} >= {"micro_f1", "macro_f1"}
+    assert "micro_13_f1" not in {test.figure for test in comparison.tests} and comparison.scored_alike

@@ -44,7 +44,7 @@ def test_json_has_the_keys_that_programs_rely_on(card: Scorecard, tmp_path: Path
     assert set(read["nlg"]) == {"bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider"}
     assert read["nlg"]["meteor"]["value"] == pytest.approx(1)
     clinical = read["clinical"]
-    for name in ("micro", "macro", "example", "micro_5", "macro_5"):
+    for name in ("micro", "macro", "example", "micro_5", "macro_5", "micro_13"):
         assert set(clinical[name]) == {"precision", "recall", "f1"}
         assert set(clinical[name]["f1"]) == {"value", "low", "high"}
     assert tuple(clinical["per_condition"]) == CHEXBERT_CONDITIONS

@@ -19,9 +19,9 @@ from radscribe.evaluation.scorecard.per_study import content_hash
 from radscribe.evaluation.scorecard.saved import SavedScorecard
 
 TOGETHER = "all together"
-# Fields of the signature that describe the rows and the model, not the scoring; RadEval's version changes only
-# RadEval's own figures.
-NO_SETTINGS = frozenset({"hashes", "model", "fingerprint", "dataset", "part_controls_on", "radeval"})
+# Fields of the signature that describe the rows and the model, not the scoring; the version of another package changes
+# only its own figures.
+NO_SETTINGS = frozenset({"hashes", "model", "fingerprint", "dataset", "part_controls_on", "radeval", "other_metrics"})
 SCORED = frozenset({*PROTOCOL_FIELDS, *(field.name for field in fields(Settings))})
 SOFTWARE = "software"
 UNMEASURED = {

@@ -18,7 +18,9 @@ from radscribe.metrics.significance import Resampling
 PROTOCOL_FIELDS = ("protocol", "cleaning", "truncation", "tokenization", "casing")
 NO_TEXTS = "its rows hold no reports, as those of earlier versions: score them anew"
 NO_FIRST_TEXTS = "the first's references are not known: its rows hold no reports, as those of earlier versions"
-NO_VOCABULARY = "of the vocabulary only the hash is known: give its file (--unknown-words)"
+NO_VOCABULARY = (
+    "of the vocabulary only the hash is known: give its file (--unknown-words) or annotation (--vocabulary-from)"
+)
 VALUES_ONLY = Resampling(resamples=0)
 
 

@@ -17,13 +17,14 @@ from radscribe.core.errors import WrongUse
 from radscribe.core.files import all_replaced, saving
 from radscribe.core.version import __version__
 from radscribe.evaluation.scorecard.breakdown import FrequencyBand, SeverityBand
+from radscribe.evaluation.scorecard.cautions import flags_of, not_read, warnings_of
 from radscribe.evaluation.scorecard.per_study import PerStudy, States, rows_path
 from radscribe.evaluation.scorecard.signature import signature_of
 from radscribe.labels.conditions import CHEXBERT_COUNT
 from radscribe.labels.labeler import Labeler, RuleLabeler
 from radscribe.metrics.clinical import Clinical, Uncertain, compare_micro_f1, score_states
 from radscribe.metrics.nlg import METRICS, LanguageScores, score_language
-from radscribe.metrics.protocols import known_words, protocol_named, read_by
+from radscribe.metrics.protocols import Protocol, known_words, protocol_named, read_by
 from radscribe.metrics.sanity import share_with_prior
 from radscribe.metrics.significance import Figure, PairedTest, Resampling
 
@@ -33,6 +34,7 @@ IDS_IN_MESSAGE = 10
 # Fields that the JSON file leaves out where they are empty.
 OPTIONAL = (
     "severity", "frequency", "agreement", "agreement_without_old_changes", "agreement_shuffled", "radeval", "notice",
+    "other_metrics", "whole_set",
 )  # fmt: skip
 
 
@@ -61,7 +63,10 @@ class Scorecard:
     studies: int
     signature: Mapping[str, Any]
     per_study: PerStudy
+    # In how many hypotheses and references nothing was understood; empty ones are counted above.
+    not_read: Mapping[str, int] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # why an interval, or a kind of figures, is not to be trusted
     controls: Mapping[str, Control] = field(default_factory=dict)
     # Where the dataset has them: severities of the findings, training labels, labels of the images themselves.
     severity: Mapping[str, SeverityBand] = field(default_factory=dict)
@@ -72,6 +77,9 @@ class Scorecard:
     # The same of the reports drafted from another patient's film of the same source.
     agreement_shuffled: Mapping[str, Figure | None] = field(default_factory=dict)
     radeval: Mapping[str, Figure] = field(default_factory=dict)  # figures of the RadEval package
+    other_metrics: Mapping[str, Figure] = field(default_factory=dict)  # figures of further packages
+    # Of these packages, figures of all studies together that come without interval.
+    whole_set: Mapping[str, float] = field(default_factory=dict)
     notice: str | None = None
 
     def with_control(self, name: str, control: Scorecard) -> Scorecard:
@@ -188,12 +196,24 @@ def score(
     signature = signature_of(
         rows, rules, labeler, true_labels=known, vocabulary=vocabulary, split=split, section=section
     )
-    return _scorecard(rows, language, signature, notice)
+    by_rules = labeler.name == RuleLabeler.name
+    unread = {
+        "hypotheses": not_read(written, hypothesis_states if by_rules else None),
+        "references": not_read(expected, reference_states if by_rules and not known else None),
+    }
+    return _scorecard(rows, rules, language, signature, unread, notice)
 
 
-def _scorecard(rows: PerStudy, language: LanguageScores, signature: Mapping[str, Any], notice: str | None) -> Scorecard:
+def _scorecard(
+    rows: PerStudy,
+    rules: Protocol,
+    language: LanguageScores,
+    signature: Mapping[str, Any],
+    unread: Mapping[str, int],
+    notice: str | None,
+) -> Scorecard:
     assert rows.hypotheses is not None and rows.references is not None
-    studies = len(rows.study_ids)
+    studies, sides = len(rows.study_ids), {"hypotheses": rows.hypotheses, "references": rows.references}
     counts = Counter(" ".join(text.lower().split()) for text in rows.hypotheses)
     return Scorecard(
         nlg=language.figures,
@@ -202,14 +222,13 @@ def _scorecard(rows: PerStudy, language: LanguageScores, signature: Mapping[str,
         distinct_reports=len(counts) / studies,
         commonest_report=max(counts.values()) / studies,
         empty_hypotheses=counts[""],
-        prior_references={
-            "hypotheses": share_with_prior(rows.hypotheses),
-            "references": share_with_prior(rows.references),
-        },
+        prior_references={side: share_with_prior(reports) for side, reports in sides.items()},
         studies=studies,
         signature=signature,
         per_study=rows,
-        flags=(f"{counts['']} of {studies} hypotheses are empty",) if counts[""] else (),
+        not_read=unread,
+        flags=flags_of(rows.hypotheses, rows.references, unread),
+        warnings=warnings_of(rows.study_ids, rows.resampling.clusters, rows.outcomes(), rules, sides),
         notice=notice,
     )
 

@@ -74,7 +74,7 @@ def read_scorecard(path: Path, name: str) -> SavedScorecard:
         differing = _misfit(rows, content)
     except FileNotFoundError:
         raise WrongUse(f"{beside}: no such file; put the rows of {path.name} beside it") from None
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, IndexError, WrongUse):
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, IndexError, AttributeError, WrongUse):
         raise WrongUse(f"{beside}: damaged, or not the rows of a scorecard; copy it or score again") from None
     if differing:
         raise WrongUse(f"{beside}: its {differing} are not those of {path.name}; copy both files of one scoring")
@@ -95,14 +95,21 @@ def _content(path: Path) -> Mapping[str, Any]:
         )
     except (KeyError, TypeError, AttributeError):
         raise WrongUse(f"{path}: damaged, figures or the signature are missing; copy it or score again") from None
-    if not (isinstance(protocol, str) and uncertain in get_args(Uncertain) and isinstance(count, int)):
+    vocabulary = content["signature"].get("vocabulary")
+    known = isinstance(vocabulary, str | None)
+    if not (known and isinstance(protocol, str) and uncertain in get_args(Uncertain) and isinstance(count, int)):
         raise WrongUse(f"{path}: damaged, its signature has unknown values; copy it or score again")
     return content
 
 
 def _figures(content: Mapping[str, Any]) -> dict[str, Figure]:
     found = {name: content["nlg"][name] for name in FIGURES if content["nlg"].get(name) is not None}
-    found |= {f"{average}_f1": content["clinical"][average]["f1"] for average in AVERAGES}
+    clinical = content["clinical"]
+    # Scorecards of earlier versions have no micro-average of 13.
+    averages = [average for average in AVERAGES if average != "micro_13" or average in clinical]
+    found |= {f"{average}_f1": clinical[average]["f1"] for average in averages}
+    if not all(isinstance(value, int | float) for figure in found.values() for value in figure.values()):
+        raise TypeError("a figure is no number")
     return {name: Figure(**figure) for name, figure in found.items()}
 
 

@@ -13,6 +13,8 @@ from radscribe.evaluation.scorecard.per_study import PerStudy, content_hash
 from radscribe.labels.labeler import Labeler
 from radscribe.metrics.protocols import Protocol
 
+AVERAGING = "micro of 14 and of 13 without no finding, macro, example-based; 0/0 = 0"
+
 
 def signature_of(
     rows: PerStudy,
@@ -36,10 +38,10 @@ def signature_of(
         "labeler_version": labeler.version,
         "reference_labels": "true labels" if true_labels else "labeler",
         "uncertain": rows.uncertain,
-        "averaging": "micro, macro, example-based; 0/0 = 0",
+        "averaging": AVERAGING,
         "cleaning": protocol.cleaning,
         "tokenization": protocol.tokenization,
-        "casing": "lower",
+        "casing": protocol.casing,
         "truncation": protocol.truncation,
         "vocabulary": None if vocabulary is None else content_hash({"words": sorted(vocabulary)}),
         "split": split,

@@ -9,8 +9,11 @@ from radscribe.metrics.clinical import Clinical
 from radscribe.metrics.significance import Figure
 
 
-def markdown(card: Scorecard) -> str:
-    """The figures of a scorecard beside its controls, then severity, frequency, agreement and each condition."""
+def markdown(card: Scorecard, more: str = "") -> str:
+    """The figures of a scorecard beside its controls, then severity, frequency, agreement and each condition.
+
+    ``more`` follows the tables; flags, warnings and what is missing come last, a line each.
+    """
     reports = f"{card.distinct_reports:.1%} distinct reports (commonest {card.commonest_report:.1%})"
     notice = f", {card.notice}" if card.notice else ""
     parts = [f"{card.studies} studies{notice}, {reports}. Brackets: 95 % bootstrap interval."]
@@ -24,10 +27,13 @@ def markdown(card: Scorecard) -> str:
         drop = control.micro_f1_drop
         fall = f"{drop.difference} p = {drop.p_value:.3f}"
         systems.append(_system(name.replace("_", " "), control.nlg, control.clinical, fall))
-    head = ("reports", "micro-F1", "macro-F1", "example F1", "micro-F1 of 5", "BLEU-4", "ROUGE-L", "drop of micro-F1")
+    averages = ("micro-F1", "micro-F1 of 13", "macro-F1", "example F1", "micro-F1 of 5")
+    head = ("reports", *averages, "BLEU-4", "ROUGE-L", "drop of micro-F1")
     parts.append(table(head, systems))
-    if card.radeval:
-        parts.append(table(("RadEval", "mean over studies"), card.radeval.items()))
+    packages = [*((f"radeval {name}", value) for name, value in card.radeval.items()), *card.other_metrics.items()]
+    whole = [(f"{name} of the whole set", value) for name, value in card.whole_set.items()]
+    if packages or whole:
+        parts.append(table(("other packages", "figure"), [*packages, *whole]))
     if card.severity:
         grades = [(name, band.support, band.recall, band.f1) for name, band in card.severity.items()]
         parts.append(table(("severity", "positives", "recall", "F1"), grades))
@@ -42,7 +48,10 @@ def markdown(card: Scorecard) -> str:
     scores = card.clinical.per_condition.items()
     conditions = [(name, s.support, s.precision.value, s.recall.value, s.f1) for name, s in scores]
     parts.append(table(("condition", "positives", "precision", "recall", "F1"), conditions))
+    if more:
+        parts.append(more.strip())
     notes = [f"- flag: {flag}" for flag in card.flags]
+    notes += [f"- warning: {warning}" for warning in card.warnings]
     notes += [f"- {name} is missing: {reason}" for name, reason in card.missing.items()]
     if notes:
         parts.append("\n".join(notes))
@@ -50,7 +59,7 @@ def markdown(card: Scorecard) -> str:
 
 
 def _system(name: str, nlg: Mapping[str, Figure | None], clinical: Clinical, drop: str) -> Sequence[object]:
-    averages = (clinical.micro, clinical.macro, clinical.example, clinical.micro_5)
+    averages = (clinical.micro, clinical.micro_13, clinical.macro, clinical.example, clinical.micro_5)
     return name, *(scores.f1 for scores in averages), _brief(nlg["bleu_4"]), _brief(nlg["rouge_l"]), drop
 
 
