@@ -128,6 +128,37 @@ def test_a_good_batch_exits_with_0_and_prints_to_the_screen(checkpoint: Path, fi
     assert json.loads(output)["model"]["name"] == "tiny"
 
 
+def test_a_folder_stands_for_its_films_through_links_and_whatever_their_names(
+    checkpoint: Path, film: Path, tmp_path: Path, run: Run
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    for path in (here / "top.png", here / "IM0002", elsewhere / "linked.png"):
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(film, path)
+    (here / "notes.txt").write_text("no film")
+    (here / "patient1").symlink_to("../elsewhere")
+    (elsewhere / "back").symlink_to("../here")
+    code, output, error = run("generate", str(here), "--checkpoint", str(checkpoint))
+    sources = [json.loads(line)["source"] for line in output.splitlines()]
+    assert code == 0 and [str(Path(each).relative_to(here)) for each in sources] == [
+        "IM0002",
+        "patient1/linked.png",
+        "top.png",
+    ]
+    assert f"{here}: 1 files passed over: no DICOM, PNG or JPEG" in error
+
+
+def test_the_given_link_is_followed_or_named(checkpoint: Path, shared_cases: Path, tmp_path: Path, run: Run) -> None:
+    case = Path(shutil.copytree(shared_cases / "linked-folder", tmp_path / "case"))
+    (case / "here").chmod(0o755)
+    _, output, error = run("generate", str(case / "here"), "--checkpoint", str(checkpoint))
+    assert "1 files passed over" in error  # where the link came as a file that holds its target
+    (case / "here" / "patient1").unlink()
+    (case / "here" / "patient1").symlink_to("../elsewhere")
+    _, output, error = run("generate", str(case / "here"), "--checkpoint", str(checkpoint))
+    assert len(output.splitlines()) == 2 and "passed over" not in error
+
+
 def test_wrong_use_exits_with_2(checkpoint: Path, tmp_path: Path, run: Run) -> None:
     assert run("generate")[0] == 2
     assert run("generate", str(tmp_path), "--checkpoint", str(checkpoint))[0] == 2  # a folder without films

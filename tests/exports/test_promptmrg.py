@@ -135,7 +135,10 @@ def test_the_list_of_iu_x_ray_names_training_studies_of_another_dataset(
 @pytest.mark.parametrize("content", ["{}", "[0.5]", "[2" + ", 0.1" * 13 + "]", '["a"]', "["])
 def test_rates_that_are_none_are_one_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "base_probs.json").write_text(content)
-    with pytest.raises(RadscribeError, match=r"base_probs\.json: (not a list|\d+ class rates; there must be 14)"):
+    with pytest.raises(
+        RadscribeError,
+        match=r"base_probs\.json: (not a list|damaged, it is not JSON|\d+ class rates; there must be 14)",
+    ):
         read_rates(tmp_path / "base_probs.json")
     with pytest.raises(RadscribeError, match="cannot be opened"):
         read_rates(tmp_path / "none.json")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Data, Weights
+from radscribe.cli.shared import Data, Weights, dataset_files
 
 RECIPES = Path("recipes/ablations")
 
@@ -45,12 +45,16 @@ def ablate(
     from radscribe.ablation.run import ablate as run
     from radscribe.ablation.run import read_rows
     from radscribe.core.compute import keep_freed_memory
+    from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
     from radscribe.training.train import Options
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would report its precision in every run
     keep_freed_memory()
-    rows = read_rows(recipes or RECIPES / system)
+    folder = recipes or RECIPES / system
+    rows = read_rows(folder)
+    written = ("ablations.md", "ablations.csv", "ablations-tests.csv", "ablations.png")
+    keep_inputs([out / name for name in written], [*folder.iterdir(), *dataset_files(data)])
     options = Options(
         cache or out / "cache",
         max_steps=max_steps,

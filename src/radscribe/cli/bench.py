@@ -30,7 +30,9 @@ def metrics(
       radscribe bench metrics --reports NLMCXR_reports.tgz
     """
     from radscribe.bench.metrics import measure
+    from radscribe.core.outputs import keep_inputs
 
+    keep_inputs([out / "speed.json"], [reports])
     rows, memory = measure(reports, pairs, repeats)
     _report(rows, out / "speed.json", f"Peak memory of ours: {memory:.2f} GB")
 
@@ -53,7 +55,9 @@ def prepare(
       radscribe bench prepare --images mimic-cxr-jpg/files/p10/p10000032
     """
     from radscribe.bench.prepare import detector_films, jpeg_files, measure
+    from radscribe.core.outputs import keep_inputs
 
+    keep_inputs([out / "speed-prepare.json"], images.rglob("*.jp*g") if images else ())
     row = measure(jpeg_files(images, films) if images else detector_films(films), size, repeats)
     assert row.peer_s is not None
     _report([row], out / "speed-prepare.json", f"Films a second: {1 / row.ours_s:.0f}, Pillow {1 / row.peer_s:.0f}")

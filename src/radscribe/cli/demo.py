@@ -29,6 +29,7 @@ def demo(
 ) -> None:
     """Run everything on synthetic films: prepare, train, score, and draft three studies with their evidence."""
     from radscribe.core.compute import keep_freed_memory
+    from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
     from radscribe.data.prepare import prepare
     from radscribe.data.sources.phantom import phantom_source
@@ -38,6 +39,8 @@ def demo(
     from radscribe.training.recipe import read_recipe
     from radscribe.training.train import Options, train
 
+    written = ("scorecard.json", "scorecard.md", "scores.parquet", "reports.jsonl", "drafts.jsonl")
+    keep_inputs([out / name for name in written], [recipe])
     say = _clock()
     keep_freed_memory()
     say(f"preparing {studies} phantom studies")
@@ -87,4 +90,6 @@ def _clock() -> Callable[[str], None]:
 
 
 if __name__ == "__main__":
-    typer.run(demo)
+    from radscribe.cli.main import reported
+
+    reported(lambda: typer.run(demo))

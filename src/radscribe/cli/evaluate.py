@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Checkpoint, Data, Device
+from radscribe.cli.shared import Checkpoint, Data, Device, checkpoint_files, dataset_files
 
 
 def evaluate(
@@ -29,11 +29,14 @@ def evaluate(
       radscribe evaluate --data work/phantoms --out work/packaged-test
       radscribe evaluate --checkpoint work/revtaf-mini --data work/phantoms --out work/revtaf-mini-test
     """
+    from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
     from radscribe.drafting.session import drafting
     from radscribe.evaluation.controls.proof import proof_of
     from radscribe.evaluation.evaluate import evaluate as run
 
+    written = ("scorecard.json", "scorecard.md", "scores.parquet", "reports.jsonl")
+    keep_inputs([out / name for name in written], [*dataset_files(data), *checkpoint_files(checkpoint)])
     dataset = PreparedDataset.open(data)
     with drafting(checkpoint, device) as reporter:
         found = run(reporter, dataset, split, limit)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from radscribe.cli.shared import Checkpoint, Data, Device
+from radscribe.cli.shared import Checkpoint, Data, Device, dataset_files
 from radscribe.exports.layout import Layout
 
 if TYPE_CHECKING:
@@ -81,10 +81,12 @@ def promptmrg(
     Example:
       radscribe export promptmrg --data work/mimic --out PromptMRG/data/mimic_cxr --checkpoint work/revtaf-mimic
     """
+    from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
     from radscribe.drafting.session import drafting
     from radscribe.exports.promptmrg import write_promptmrg
 
+    keep_inputs([out], [data, database, Path(checkpoint or data)])
     keys = PreparedDataset.open(database or data)
     with drafting(checkpoint, device) if checkpoint else nullcontext() as reporter:
         settings = {
@@ -119,10 +121,12 @@ def revtaf(
     Example:
       radscribe export revtaf --data work/mimic --out REVTAF-RRG/data/mimic_cxr --checkpoint work/revtaf-mimic
     """
+    from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
     from radscribe.drafting.session import drafting
     from radscribe.exports.revtaf import write_revtaf
 
+    keep_inputs([out], [data, database, Path(checkpoint or data)])
     keys = PreparedDataset.open(database or data)
     with drafting(checkpoint, device) as reporter:
         settings = {
@@ -168,9 +172,11 @@ def _run(
     settings: Mapping[str, Any],
     write: Callable[[PreparedDataset, Path], Contents],
 ) -> None:
+    from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
     from radscribe.exports.folder import RECORD, export
 
+    keep_inputs([out, out / RECORD], [data, *dataset_files(data)])
     dataset = PreparedDataset.open(data)
     record = export(dataset, out, kind, settings, lambda folder: write(dataset, folder))
     for name, counts in record["counts"].items():

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Checkpoint, Device, exit_if_refused
+from radscribe.cli.shared import Checkpoint, Device, checkpoint_files, exit_if_refused
 
 
 def generate(
@@ -28,9 +28,11 @@ def generate(
       radscribe generate film.dcm
       radscribe generate films/ --out drafts.jsonl --picture pictures
     """
+    from radscribe.core.outputs import keep_inputs
     from radscribe.drafting.batch import generate_files
     from radscribe.drafting.session import drafting
 
+    keep_inputs([out], [*files, lateral, *checkpoint_files(checkpoint)])
     with drafting(checkpoint, device) as reporter:
         refused = generate_files(reporter, files, out, picture, lateral)
     exit_if_refused(refused)

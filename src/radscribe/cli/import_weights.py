@@ -41,9 +41,14 @@ def import_file(
       radscribe import medklip checkpoint_final.pth --out weights/medklip \\
           --book 'observation explanation.json' --text-encoder weights/clinicalbert
     """
+    from radscribe.core.outputs import keep_inputs
     from radscribe.weights.carry import Extras
+    from radscribe.weights.folder import ABOUT, MODEL, TOKENIZER
     from radscribe.weights.kinds import import_weights, kind_named
 
+    given = [path for path in (file, vocabulary, book, text_encoder) if path]
+    inside = [each for path in given if path.is_dir() for each in path.iterdir()]
+    keep_inputs([out if out.is_dir() else None, *(out / name for name in (MODEL, ABOUT, TOKENIZER))], [*given, *inside])
     about = import_weights(kind, file, out, Extras(vocabulary, book, text_encoder))
     typer.echo("\n".join(report(about, out, kind_named(kind).use.replace("DIR", str(out)))))
 

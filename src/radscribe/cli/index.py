@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from radscribe.cli.shared import checkpoint_files, dataset_files
 from radscribe.core.errors import WrongUse
 
 app = typer.Typer(
@@ -61,14 +62,16 @@ def attach(
       radscribe index attach --checkpoint work/revtaf-mini --data work/phantoms
     """
     from radscribe.core.files import read_json
+    from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
     from radscribe.data.sources.iu_reports import read_reports
-    from radscribe.drafting.index_files import load_index, save_index
+    from radscribe.drafting.index_files import INDEX_FILES, load_index, save_index
     from radscribe.drafting.reporter import packaged_checkpoint
 
     if (reports is None) == (data is None):
         raise WrongUse("index attach: the texts need one source; give either --reports or --data")
     folder = checkpoint or packaged_checkpoint()
+    keep_inputs([folder / "index" / name for name in INDEX_FILES], [reports, *dataset_files(data)])
     section = read_json(folder / "config.json")["system"]["section"]
     database, fingerprint = load_index(folder / "index")
     if reports is not None:
@@ -96,9 +99,13 @@ def build(
     Example:
       radscribe index build --checkpoint work/revtaf-mini --data work/more-phantoms --out work/revtaf-mini-2
     """
+    from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
+    from radscribe.drafting.checkpoint import checkpoint_names
     from radscribe.drafting.reporter import packaged_checkpoint
     from radscribe.training.rebuild_index import rebuild_index
 
+    written = [out / name for name in checkpoint_names()]
+    keep_inputs(written, [*checkpoint_files(checkpoint or packaged_checkpoint()), *dataset_files(data)])
     count = rebuild_index(checkpoint or packaged_checkpoint(), PreparedDataset.open(data), out, texts)
     typer.echo(f"indexed {count:,} studies in {out}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from radscribe.cli.shared import dataset_files
+
 
 def inspect(
     data: Annotated[Path, typer.Argument(help="Prepared dataset, a folder made by `radscribe prepare`.")],
@@ -22,12 +24,14 @@ def inspect(
       radscribe inspect work/iu --out iu.html
     """
     from radscribe.core.files import write_text
+    from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
     from radscribe.data.inspect.facts import facts_of
     from radscribe.data.inspect.page import page_of
 
-    facts = facts_of(PreparedDataset.open(data), samples, seed)
     path = out or data / "inspect.html"
+    keep_inputs([path], dataset_files(data))
+    facts = facts_of(PreparedDataset.open(data), samples, seed)
     write_text(path, page_of(facts))
     for split, counts in facts.counts.items():
         line = ", ".join(f"{count:,} {what}" for what, count in counts.items())

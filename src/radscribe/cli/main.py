@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -56,9 +57,14 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; an error that the user can fix is one line on the error stream, never a traceback."""
+    """Run the command line."""
+    reported(app)
+
+
+def reported(run: Callable[[], None]) -> None:
+    """Run a command; an error that the user can fix is one line on the error stream, never a traceback."""
     try:
-        app()  # wrong options leave here with exit code 2
+        run()  # wrong options leave here with exit code 2
     except WrongUse as error:
         _fail(str(error), 2)
     except RadscribeError as error:

@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from radscribe.cli.shared import dataset_files
 from radscribe.core.errors import WrongUse
+from radscribe.core.outputs import keep_inputs
 from radscribe.core.records import SPLITS
 from radscribe.data.prepare import prepare
 from radscribe.data.source import Source
@@ -75,6 +77,7 @@ def mimic_cxr(
     """
     from radscribe.data.sources.mimic_cxr import mimic_cxr_source
 
+    _keep(out, root, reports)
     _run(mimic_cxr_source(root, reports, named_only), out, size, section, workers, drop)
 
 
@@ -119,6 +122,7 @@ def iu_xray(
     """
     from radscribe.data.sources.iu_xray import iu_xray_source, kaggle_source, r2gen_source
 
+    _keep(out, reports, images, kaggle, r2gen, annotation, projections)
     archives = reports is not None or images is not None
     if archives + (kaggle is not None) + (r2gen is not None) != 1:
         raise WrongUse("prepare iu-xray: it needs one source; give --reports with --images, or --kaggle, or --r2gen")
@@ -139,7 +143,8 @@ def iu_xray(
 @app.command("dicom")
 def dicom(
     images: Annotated[
-        Path, typer.Option(exists=True, file_okay=False, help="Folder of DICOM files with name.txt or report.txt.")
+        Path,
+        typer.Option(exists=True, file_okay=False, help="Folder of DICOM files with name.txt or report.txt."),
     ],
     out: Out,
     salt: Annotated[
@@ -160,6 +165,7 @@ def dicom(
     """
     from radscribe.data.sources.dicom_folder import dicom_source, find_salt
 
+    _keep(out, images)
     _run(dicom_source(images, find_salt(out, salt)), out, size, section, workers, drop)
 
 
@@ -180,6 +186,7 @@ def table(
     """
     from radscribe.data.sources.table import table_source
 
+    _keep(out, table, images)
     _run(table_source(table, images), out, size, Section.FINDINGS, workers, drop)
 
 
@@ -204,6 +211,7 @@ def annotation(
     """
     from radscribe.data.sources.annotations import annotation_source
 
+    _keep(out, annotation, images)
     _run(annotation_source(annotation, images), out, size, Section.FINDINGS, workers, drop)
 
 
@@ -253,7 +261,13 @@ def unpaired(
     """
     from radscribe.data.sources.unpaired import unpaired_source
 
+    _keep(out, *images, reports)
     _run(unpaired_source(images, reports, section.value, seed), out, size, section, workers, drop)
+
+
+def _keep(out: Path, *inputs: Path | None) -> None:
+    """Refuse an ``out`` that would replace an input, before tables are read and folders listed."""
+    keep_inputs([out, *dataset_files(out)], inputs)
 
 
 def _run(
@@ -274,4 +288,6 @@ def _run(
             typer.echo(f"{count:,} studies dropped for {rule.replace('_', ' ')} in a split that takes precedence")
     if manifest["rejected"]:
         typer.echo(f"{manifest['rejected']:,} set aside; reasons in {out / 'rejected.csv'}")
+    if manifest.get("passed_over"):
+        typer.echo(f"{manifest['passed_over']:,} file(s) passed over: neither DICOM nor text")
     typer.echo(f"prepared dataset in {out}")

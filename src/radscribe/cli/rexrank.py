@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Checkpoint, Device, exit_if_refused
+from radscribe.cli.shared import Checkpoint, Device, checkpoint_files, exit_if_refused
 
 
 def rexrank(
@@ -24,10 +24,12 @@ def rexrank(
     Example:
       radscribe rexrank ReXRank_IUXray_test.json predictions.json --images iu_xray/images
     """
-    from radscribe.drafting.rexrank import draft_studies, read_studies
+    from radscribe.core.outputs import keep_inputs
+    from radscribe.drafting.rexrank import draft_studies, key_images, read_studies
     from radscribe.drafting.session import drafting
 
     asked = read_studies(studies)
+    keep_inputs([out], [studies, *key_images(asked, images), *checkpoint_files(checkpoint)])
     with drafting(checkpoint, device) as reporter:
         refused = draft_studies(reporter, asked, images, out)
     exit_if_refused(refused)

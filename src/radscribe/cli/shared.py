@@ -38,8 +38,25 @@ def chosen_labeler(checkpoint: Path | None, vocabulary: Path | None, device: str
 
 
 def words_of(vocabulary: Path) -> frozenset[str]:
-    """The words of a vocabulary file, separated by white space."""
-    return frozenset(vocabulary.read_text(encoding="utf-8").split())
+    """The words of a vocabulary file (UTF-8), separated by white space; raises ``WrongUse`` where it is no text."""
+    from radscribe.core.text_files import read_text
+
+    return frozenset(read_text(vocabulary, "give a vocabulary, words separated by white space").split())
+
+
+def dataset_files(data: Path | None) -> list[Path]:
+    """The files of a prepared dataset that a verb reads, to be kept."""
+    names = ("manifest.json", "studies.parquet", "pixels.npy", "rejected.csv", "salt")
+    return [data / name for name in names] if data else []
+
+
+def checkpoint_files(checkpoint: str | Path | None) -> list[Path]:
+    """The files of a checkpoint folder that a verb reads, to be kept; none of the packaged one or of a hub id."""
+    if checkpoint is None or not Path(checkpoint).is_dir():
+        return []
+    from radscribe.drafting.checkpoint import checkpoint_names
+
+    return [Path(checkpoint) / name for name in checkpoint_names()]
 
 
 def names_of(text: str) -> tuple[str, ...]:

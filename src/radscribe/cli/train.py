@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Data, Weights
+from radscribe.cli.shared import Data, Weights, dataset_files
 
 
 def train(
@@ -33,13 +33,17 @@ def train(
       radscribe train recipes/revtaf-mini.yaml --data work/phantoms --out work/revtaf-mini --resume
     """
     from radscribe.core.compute import keep_freed_memory
+    from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
-    from radscribe.training.recipe import read_recipe
+    from radscribe.drafting.checkpoint import checkpoint_names
+    from radscribe.training.recipe import imported_files, read_recipe
     from radscribe.training.train import Options
     from radscribe.training.train import train as run
 
     keep_freed_memory()
     plan = read_recipe(recipe)
     plan = plan if seed is None else replace(plan, seed=seed)
+    written = [out / name for name in checkpoint_names()]
+    keep_inputs(written, [recipe, *dataset_files(data), *imported_files(plan, weights)])
     options = Options(cache or out.parent / "cache", resume, max_steps, accelerator, devices, weights)
     run(plan, PreparedDataset.open(data), out, options)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.json_files import read_json_file
 
 # The suffix of a file, and the name of a folder, until it is complete.
 PARTIAL = ".partial"
@@ -126,21 +127,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return _json_object(path, RadscribeError, "is the folder complete?", "copy it or create it again")
 
 
-def read_given_json(path: Path, fix: str) -> dict[str, Any]:
+def read_given_json(path: Path, fix: str, wrong: type[RadscribeError] = WrongUse) -> dict[str, Any]:
     """The JSON object in a file that the user names.
 
-    Raises ``WrongUse``, which ends in ``fix``, where the file is missing or holds anything else.
+    Raises ``wrong``, which ends in ``fix``, where the file is missing or holds anything else.
     """
-    return _json_object(path, WrongUse, fix, fix)
+    return _json_object(path, wrong, fix, fix)
 
 
 def _json_object(path: Path, wrong: type[RadscribeError], if_missing: str, if_damaged: str) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise wrong(f"{path}: no such file; {if_missing}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise wrong(f"{path}: damaged, it is not JSON ({error}); {if_damaged}") from None
+    if not path.exists():
+        raise wrong(f"{path}: no such file; {if_missing}")
+    content = read_json_file(path, if_damaged, wrong)
     if not isinstance(content, dict):
         raise wrong(f"{path}: it is not a JSON object but a {type(content).__name__}; {if_damaged}")
     return content

@@ -207,5 +207,6 @@ def _rejected_csv(rejections: Sequence[Rejection]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["source", "reason"])
-    writer.writerows((entry.source, entry.reason) for entry in rejections)
-    return text.getvalue().encode()
+    # A lone carriage return would not be quoted; a file's name may hold bytes that are no text.
+    writer.writerows((entry.source.replace("\r", " "), entry.reason.replace("\r", " ")) for entry in rejections)
+    return text.getvalue().encode(errors="backslashreplace")

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.outputs import keep_inputs
 from radscribe.core.records import Draft
 from radscribe.core.version import __version__
-from radscribe.drafting.picture import draw_draft, draw_maps
-from radscribe.drafting.reporter import Reporter
+from radscribe.drafting.picture import draw_draft, draw_maps, drawn_files
+from radscribe.drafting.reporter import Reporter, film_warnings
+from radscribe.imaging.drawing import is_drawing
+from radscribe.imaging.film_files import find_films
 from radscribe.imaging.refusal import RefusedFilm
 
 DRAFT_FORMAT = "radscribe-draft/1"
-FILM_SUFFIXES = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"}
 
 
 def draft_line(draft: Draft) -> dict[str, Any]:
@@ -42,7 +44,8 @@ def generate_files(
         lateral: the second film of the study, where ``paths`` is one frontal film.
 
     Raises:
-        WrongUse: a folder without films, or a lateral film that the model or the number of files does not allow.
+        WrongUse: a folder without films, an output that would replace a film, or a lateral film that the model or the
+            number of files does not allow.
         RadscribeError: a picture cannot be written.
     """
     files = list(_films(paths))
@@ -52,6 +55,8 @@ def generate_files(
             f"{reporter.system.config.views} view(s); leave it out or give these"
         )
     names = study_ids(files)
+    drawn = [path for name in names for path in drawn_files(name, pictures)] if pictures else []
+    keep_inputs([out, *drawn], [*files, lateral])
     refused = 0
     with ExitStack() as stack:
         if pictures:
@@ -61,8 +66,8 @@ def generate_files(
         stream = stack.enter_context(out.open("w", encoding="utf-8")) if out else sys.stdout
         for path, name in tqdm(list(zip(files, names, strict=True)), desc="drafting", disable=None, leave=False):
             try:
-                view = reporter.view(reporter.read(path).pixels)
-                views = [view] if lateral is None else [view, reporter.view(reporter.read(lateral).pixels)]
+                films = [reporter.read(each) for each in (path, lateral) if each is not None]
+                views = [reporter.view(film.pixels) for film in films]
             except RefusedFilm as refusal:
                 line = {
                     "format": DRAFT_FORMAT,
@@ -73,11 +78,15 @@ def generate_files(
                 refused += 1
                 print(f"radscribe: {refusal}", file=sys.stderr)
             else:
-                draft = reporter.drafts([np.stack(views)], [name])[0]
+                draft = replace(reporter.drafts([np.stack(views)], [name])[0], warnings=film_warnings(films))
+                for warning in draft.warnings:
+                    print(f"radscribe: {path}: warning: {warning}", file=sys.stderr)
                 if pictures:
-                    draft = _drawn(draft, view, pictures)
+                    draft = _drawn(draft, views[0], pictures)
                 line = {**draft_line(draft), "source": str(path)}
-            print(json.dumps(line, ensure_ascii=False), file=stream, flush=True)
+            # A file's name may hold bytes that are no text: these become JSON's escapes.
+            text = json.dumps(line, ensure_ascii=False).encode(errors="backslashreplace").decode()
+            print(text, file=stream, flush=True)
     return refused
 
 
@@ -108,7 +117,18 @@ def study_ids(files: Sequence[Path]) -> list[str]:
 def _films(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in FILM_SUFFIXES)
+            try:
+                found, others = find_films(path)
+            except OSError as error:
+                raise WrongUse(
+                    f"{path}: a folder in it cannot be read: {error.strerror}; name the films themselves"
+                ) from None
+            drawings = sum(map(is_drawing, others))
+            if drawings:
+                print(f"radscribe: {path}: {drawings} pictures passed over: radscribe drew them", file=sys.stderr)
+            if len(others) > drawings:
+                count = len(others) - drawings
+                print(f"radscribe: {path}: {count} files passed over: no DICOM, PNG or JPEG", file=sys.stderr)
             if not found:
                 raise WrongUse(f"{path}: the folder has no DICOM, PNG or JPEG file; name the films themselves")
             yield from found

@@ -12,7 +12,7 @@ from radscribe.core.config import RecipeError, from_mapping, to_mapping
 from radscribe.core.files import read_json, replaced_together, write_json
 from radscribe.core.tensors import fingerprint_of, read_tensors, write_tensors
 from radscribe.core.version import __version__
-from radscribe.drafting.index_files import CheckpointError, load_index, save_index
+from radscribe.drafting.index_files import INDEX_FILES, CheckpointError, load_index, save_index
 from radscribe.drafting.system import System, SystemConfig, build_system
 from radscribe.labels.conditions import CONDITIONS, STATES
 from radscribe.models.decoding.tokenizer import ReportTokenizer, read_tokenizer
@@ -134,6 +134,15 @@ def _check_tensors(path: Path, tensors: dict[str, Tensor], module: nn.Module) ->
     for name, shape in wanted.items():
         if found[name] != shape:
             raise CheckpointError(f"{path}: {name} has shape {found[name]}, config.json asks for {shape}")
+
+
+def checkpoint_names() -> set[str]:
+    """The names of all files that a checkpoint folder may have."""
+    return {
+        *("model.safetensors", "config.json", "tokenizer.json", "text_tokenizer.json", *RECORDS),
+        *(f"index/{name}" for name in INDEX_FILES),
+        *(name for kind in SYSTEMS.values() for name in kind.model.knowledge_files),
+    }
 
 
 def copy_records(source: Path, target: Path) -> None:

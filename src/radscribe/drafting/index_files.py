@@ -15,6 +15,7 @@ from radscribe.core.version import __version__
 from radscribe.models.knowledge.database import ReportDatabase
 
 INDEX_FORMAT = "radscribe-index/1"
+INDEX_FILES = ("vectors.safetensors", "studies.parquet", "index.json")
 
 
 class CheckpointError(RadscribeError):

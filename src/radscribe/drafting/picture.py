@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 from radscribe.core.files import replaced
 from radscribe.core.records import Draft
+from radscribe.imaging.drawing import KEYWORD, VALUE, mark
 
 COLUMNS = 4
 
@@ -52,7 +54,7 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
         fontsize=9,
     )
     with replaced(path) as file:  # "tight", because the last row may have more lines than the others
-        figure.savefig(file, format="png", dpi=100, bbox_inches="tight", pad_inches=0.1)
+        figure.savefig(file, format="png", dpi=100, bbox_inches="tight", pad_inches=0.1, metadata={KEYWORD: VALUE})
 
 
 def draw_maps(draft: Draft, view: NDArray[np.uint8], folder: Path) -> Draft:
@@ -64,9 +66,16 @@ def draw_maps(draft: Draft, view: NDArray[np.uint8], folder: Path) -> Draft:
     for number, sentence in enumerate(draft.sentences, 1):
         path = folder / f"{draft.study_id}-map-{number}.png"
         with replaced(path) as file:
-            Image.fromarray(heat_over_film(np.array(sentence.attention), view)).save(file, "PNG")
+            Image.fromarray(heat_over_film(np.array(sentence.attention), view)).save(file, "PNG", pnginfo=mark())
         sentences.append(replace(sentence, map=str(path)))
     return replace(draft, sentences=tuple(sentences))
+
+
+def drawn_files(study_id: str, folder: Path) -> list[Path]:
+    """The files that drawing a draft into ``folder`` may replace: its picture, and its maps that are there already."""
+    maps = re.compile(re.escape(study_id) + r"-map-\d+\.png", re.IGNORECASE)
+    found = [path for path in folder.iterdir() if maps.fullmatch(path.name)] if folder.is_dir() else []
+    return [folder / f"{study_id}.png", *found]
 
 
 def heat_over_film(attention: NDArray[np.float64], view: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -90,4 +99,5 @@ def _film_title(draft: Draft) -> str:
         report = f": “{draft.reference.report}”" if draft.reference.report else ""
         near = "" if draft.reference.distance is None else f", distance {draft.reference.distance:.2f}"
         lines.append(f"reference {draft.reference.study_id}{near}{report}")
+    lines += [f"warning: {warning}" for warning in draft.warnings]
     return "\n".join(textwrap.fill(line, 52) for line in lines)

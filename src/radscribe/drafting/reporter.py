@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -93,7 +94,8 @@ class Reporter(
         films = [film] if lateral is None else [film, lateral]
         read = [self.read(each) if isinstance(each, str | Path) else each for each in films]
         views = [self.view(each.pixels if isinstance(each, Film) else each) for each in read]
-        return self.drafts([np.stack(views)], [study_id])[0]
+        draft = self.drafts([np.stack(views)], [study_id])[0]
+        return replace(draft, warnings=film_warnings([each for each in read if isinstance(each, Film)]))
 
     def read(self, path: str | Path) -> Film:
         """The film of a file, as the training films were read; raises ``RefusedFilm``."""
@@ -252,6 +254,11 @@ def _require_device(device: str) -> None:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError):
         raise WrongUse(f"--device {device}: torch has no such device here; take cpu") from None
+
+
+def film_warnings(films: Iterable[Film]) -> tuple[str, ...]:
+    """What was found odd in reading ``films``, each once: the ``warnings`` of their draft."""
+    return tuple(dict.fromkeys(warning for film in films for warning in film.warnings))
 
 
 def findings_of(probabilities: Tensor) -> tuple[Finding, ...]:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from radscribe.core.errors import WrongUse
 from radscribe.core.files import read_given_json, write_json
+from radscribe.data.sources.listed_images import ImageFolder
 from radscribe.drafting.reporter import Reporter
 from radscribe.imaging.refusal import RefusedFilm
 
@@ -44,10 +45,13 @@ def draft_studies(reporter: Reporter, studies: Mapping[str, Mapping[str, Any]], 
     done = read_studies(out) if out.exists() else {}
     refused = 0
     waiting = [study_id for study_id in studies if PREDICTION not in done.get(study_id, {})]
+    folder = ImageFolder(images)
     for count, study_id in enumerate(tqdm(waiting, desc="drafting", disable=None, leave=False), start=1):
-        path = images / _image(studies[study_id]).lstrip("/")
+        image = folder.find(_image(studies[study_id]))
         try:
-            report = reporter.drafts([reporter.view(reporter.read(path).pixels)], [study_id])[0].report
+            if image.path is None:
+                raise RefusedFilm(str(images / image.name), image.reason)
+            report = reporter.drafts([reporter.view(reporter.read(image.path).pixels)], [study_id])[0].report
         except RefusedFilm as refusal:
             print(f"radscribe: {refusal}", file=sys.stderr)
             report, refused = "", refused + 1
@@ -58,7 +62,14 @@ def draft_studies(reporter: Reporter, studies: Mapping[str, Mapping[str, Any]], 
     return refused
 
 
+def key_images(studies: Mapping[str, Mapping[str, Any]], images: Path) -> list[Path]:
+    """The files of the studies' key images below ``images``, those that are there."""
+    folder = ImageFolder(images)
+    return [image.path for study in studies.values() if (image := folder.find(_image(study))).path]
+
+
 def _image(study: Mapping[str, Any]) -> str:
     """The path of the key image, else of the first image, "" where there is none."""
-    paths = study.get("image_path") or [""]
-    return str(study.get("key_image_path") or (paths if isinstance(paths, str) else paths[0]))
+    paths = study.get("image_path")
+    first = paths[0] if isinstance(paths, list) and paths else paths
+    return next((path for path in (study.get("key_image_path"), first) if path and isinstance(path, str)), "")

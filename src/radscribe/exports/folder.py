@@ -20,7 +20,9 @@ from tqdm import tqdm
 from radscribe.core import files
 from radscribe.core.errors import RadscribeError
 from radscribe.core.files import PARTIAL, read_json, replaced, sha256_of, written_whole
+from radscribe.core.json_files import read_json_file, read_json_lines
 from radscribe.core.records import Study, View
+from radscribe.core.text_files import read_text
 from radscribe.core.version import __version__
 from radscribe.data.dataset import PreparedDataset
 
@@ -149,14 +151,12 @@ def read_rows(path: Path, width: int | None = None) -> NDArray[np.float64]:
     Raises:
         RadscribeError: one line, for a file that is missing, damaged, ragged, or not ``width`` wide.
     """
+    fix = "it is not a file of number rows, copy it again"
+    nested = "".join(read_text(path, fix, RadscribeError)[:80].split()).startswith("[[")
+    rows = (read_json_file if nested else read_json_lines)(path, fix, RadscribeError)
     try:
-        text = path.read_text("utf-8")
-        nested = "".join(text[:80].split()).startswith("[[")
-        rows = json.loads(text) if nested else [json.loads(line) for line in text.splitlines()]
         found = np.array(rows, np.float64)
-    except OSError as error:
-        raise RadscribeError(f"{path}: it cannot be opened: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise RadscribeError(f"{path}: not a file of number rows of equal length; copy it again") from error
     if found.ndim != 2 or (width is not None and found.shape[1] != width):
         raise RadscribeError(f"{path}: its rows have shape {found.shape}, not {width or 'equally many'} numbers each")

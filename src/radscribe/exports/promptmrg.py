@@ -6,7 +6,6 @@ Read by jhb86253817/PromptMRG: ``dataset/medical_dataset.py`` (``image_path``, `
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from radscribe.core.errors import RadscribeError
+from radscribe.core.json_files import read_json_file
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
@@ -112,12 +112,10 @@ def write_rates(path: Path, training: Sequence[Study]) -> None:
 
 def read_rates(path: Path) -> dict[str, float]:
     """Class rates of base_probs.json by condition. Raises ``RadscribeError`` for anything but 14 from 0 to 1."""
+    rates = read_json_file(path, "copy it again", RadscribeError)
     try:
-        rates = json.loads(path.read_text("utf-8"))
         shares = [float(rate) for rate in rates]
-    except OSError as error:
-        raise RadscribeError(f"{path}: it cannot be opened: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise RadscribeError(f"{path}: not a list of class rates; copy it again") from error
     if len(shares) != CHEXBERT_COUNT or not all(0 <= share <= 1 for share in shares):
         raise RadscribeError(f"{path}: {len(shares)} class rates; there must be 14, each between 0 and 1")

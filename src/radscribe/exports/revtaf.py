@@ -6,7 +6,6 @@ Read by banbooliang/REVTAF-RRG: ``dataset/medical_dataset.py`` and the construct
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.json_files import read_json_file
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.features import entities_of_films
@@ -158,10 +158,8 @@ def read_distances(path: Path) -> list[dict[int, int]]:
 
     Raises ``RadscribeError`` where the file is missing or holds anything else.
     """
+    found: list[Mapping[str, Any]] = read_json_file(path, "copy it again", RadscribeError)
     try:
-        found: list[Mapping[str, Any]] = json.loads(path.read_text("utf-8"))
         return [{int(other): int(distance) for other, distance in near.items()} for near in found]
-    except OSError as error:
-        raise RadscribeError(f"{path}: it cannot be opened: {error.strerror}") from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise RadscribeError(f"{path}: not a list of distances by row; copy it again") from error

@@ -102,6 +102,15 @@ class Recipe(SystemConfig):
         return SystemConfig(**{entry.name: getattr(self, entry.name) for entry in fields(SystemConfig)})
 
 
+def imported_files(recipe: Recipe, weights: Path) -> list[Path]:
+    """The weights that a recipe starts from and that lie in folders or files of this machine."""
+    encoders = (recipe.model.image_encoder, recipe.entity_model.image_encoder)
+    starts = (recipe.entity_weights, recipe.decoder_weights, recipe.generator_weights, recipe.text_encoder.source)
+    names = [name for name in (*starts, *(encoder.weights for encoder in encoders)) if name]
+    places = [place for name in names for place in (Path(name), weights / name)]
+    return [file for place in places for file in ([place, *place.iterdir()] if place.is_dir() else [place])]
+
+
 def read_recipe(path: Path) -> Recipe:
     """The recipe in a YAML file. Raises ``RecipeError`` naming file, key and fix."""
     try:

@@ -7,7 +7,6 @@ with ClinicalBERT from ``observation explanation.json``, both of which the user 
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from radscribe.core.config import from_mapping
 from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.files import read_given_json
 from radscribe.labels.entities import ENTITIES, PLACES
 from radscribe.models.encoders.entity import EntityModel, EntityModelConfig
 from radscribe.models.encoders.text import TextEncoder, TextEncoderConfig
@@ -118,13 +118,8 @@ def read_book(path: Path) -> list[str]:
 
     Raises ``RadscribeError`` where the file is missing or damaged, or lacks an entity.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RadscribeError(f"{path}: no such file; give MedKLIP's 'observation explanation.json'") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RadscribeError(f"{path}: damaged ({error}); give MedKLIP's 'observation explanation.json'") from None
-    named = {MISSPELT.get(name, name): text for name, text in content.items()} if isinstance(content, dict) else {}
+    content = read_given_json(path, "give MedKLIP's 'observation explanation.json'", RadscribeError)
+    named = {MISSPELT.get(name, name): text for name, text in content.items()}
     lacking = [name for name in ENTITIES if not isinstance(named.get(name), str)]
     if lacking:
         raise RadscribeError(

@@ -102,7 +102,7 @@ def test_the_published_split_of_iu_x_ray_is_read(shared_data: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("{", "not valid JSON"),
+        ("{", r"it is not JSON \(.*; give an annotation"),
         ("3", "not an annotation"),
         ("{}", "not an annotation"),
         ('{"train": {}}', "not an annotation"),

@@ -11,6 +11,7 @@ from radscribe.core.errors import WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.table import table_source
+from radscribe.labels.conditions import CONDITIONS, POSITIVE
 
 ROW = {"image": "0.png", "report": NORMAL, "patient_id": "a"}
 
@@ -39,6 +40,18 @@ def test_rows_of_one_study_are_its_views(tmp_path: Path, films: Path) -> None:
         "s2": "train",
         "s3": "train",
     }
+
+
+def test_a_report_keeps_its_lines_and_each_is_labelled_by_itself(tmp_path: Path, films: Path) -> None:
+    report = "No pneumothorax \r\nPleural  effusion on the right\n\n\n\nOld clips\n"
+    prepare(
+        table_source(write_table(tmp_path / "table.csv", [{**ROW, "report": report}]), films),
+        tmp_path / "out",
+        workers=1,
+    )
+    (study,) = PreparedDataset.open(tmp_path / "out").studies
+    assert study.findings == "No pneumothorax\nPleural effusion on the right\n\nOld clips"
+    assert study.labels[CONDITIONS.index("pleural effusion")] == POSITIVE
 
 
 def test_an_empty_report_or_a_missing_image_sets_aside_that_study_alone(tmp_path: Path, films: Path) -> None:
@@ -91,8 +104,11 @@ def test_a_table_that_contradicts_itself_is_wrong_use(
         (b"", "it is empty"),
         (b"image,report,patient_id\n", "a header and no rows"),
         ("image,report,patient_id\n0.png,Épanchement,a\n".encode("latin-1"), "not UTF-8"),
-        (b"image,report,patient_id\n0.png,clear, no effusion,a\n", "line 2 has more cells"),
-        (b'image,report,patient_id\n0.png,"' + b"x" * 200_000 + b'",a\n', "not a CSV table"),
+        (
+            b"image,report,patient_id\n0.png,clear, no effusion,a\n",
+            "line 2 does not have 3 fields as the header does but 4",
+        ),
+        (b"image,report,patient_id\n0.png,clear,a\n1.png,clear\n", "line 3 does not have 3 fields"),
     ],
 )
 def test_a_file_that_is_no_table_is_wrong_use(tmp_path: Path, films: Path, content: bytes, reason: str) -> None:

@@ -113,6 +113,11 @@ def test_sentences_end_at_stops_but_not_inside_numbers() -> None:
     assert report_sentences(" . ") == []
 
 
+def test_sentences_end_with_the_lines_of_a_list_but_not_with_those_of_a_page() -> None:
+    assert report_sentences("- No effusion\n- Large heart. Old clips") == ["No effusion", "Large heart.", "Old clips"]
+    assert report_sentences("There is no effusion\nor pneumothorax.") == ["There is no effusion or pneumothorax."]
+
+
 def test_the_triplet_of_each_entity_is_looked_up() -> None:
     texts = triplet_texts()
     assert len(texts) == 75 * 51 * 2

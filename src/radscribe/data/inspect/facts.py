@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from radscribe.core.csv_files import read_csv
 from radscribe.core.records import SPLITS, Study
 from radscribe.data.counts import label_counts, triplet_counts
 from radscribe.data.dataset import PreparedDataset
-from radscribe.data.sources.listing import read_rows
 from radscribe.imaging.levels import Pixels
 
 VIEWS = ("frontal", "lateral", "unknown")
@@ -79,6 +79,4 @@ def _drawn(dataset: PreparedDataset, studies: Sequence[Study], count: int, seed:
 
 
 def _rejected(path: Path) -> dict[str, int]:
-    if len(path.read_text("utf-8").splitlines()) < 2:  # only its header
-        return {}
-    return dict(Counter(row["reason"] for row in read_rows(path, ("source", "reason"))).most_common())
+    return dict(Counter(row.cells["reason"] for row in read_csv(path, ("source", "reason"))).most_common())

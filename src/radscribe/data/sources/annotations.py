@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,9 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from radscribe.core.errors import WrongUse
-from radscribe.core.files import listing_hash, sha256_of
-from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
+from radscribe.core.files import sha256_of
+from radscribe.core.json_files import read_json_file
+from radscribe.core.report_text import without_page_breaks
+from radscribe.data.raw import RawStudy
 from radscribe.data.source import Source
+from radscribe.data.sources.listed_images import ImageFolder, ListedImage, images_hash
 from radscribe.data.sources.table import SPLIT_NAMES
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, STATES
 
@@ -38,15 +40,16 @@ def annotation_source(annotation: Path, images: Path) -> Source:
     if not images.is_dir():
         raise WrongUse(f"{images}: no such folder; give the one that the image paths are relative to")
     entries = _read(annotation)
-    paths = [images / path for _, entry in entries for path in entry["image_path"]]
+    folder = ImageFolder(images)
+    found = {path: folder.find(path) for _, entry in entries for path in entry["image_path"]}
     ids = _study_ids([str(entry["id"]) for _, entry in entries])
-    studies = [_study(study_id, split, entry, images) for study_id, (split, entry) in zip(ids, entries, strict=True)]
+    studies = [_study(study_id, split, entry, found) for study_id, (split, entry) in zip(ids, entries, strict=True)]
     return Source(
         name="annotation",
         studies=lambda scratch: studies,
         inputs={
             annotation.name: sha256_of(annotation),
-            images.resolve().name: listing_hash({path for path in paths if path.is_file()}, images),
+            images.resolve().name: images_hash(found.values(), images),
         },
         extra_fields=EXTRA_FIELDS,
     )
@@ -54,12 +57,7 @@ def annotation_source(annotation: Path, images: Path) -> Source:
 
 def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Every entry with its split, in the order of the file."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise WrongUse(f"{path}: cannot be opened: {error.strerror}") from error
-    except ValueError as error:
-        raise WrongUse(f"{path}: not valid JSON; give an annotation of R2Gen or PromptMRG") from error
+    content = read_json_file(path, "give an annotation of R2Gen or PromptMRG as valid JSON")
     lists = content if isinstance(content, dict) else {"": content}
     if not lists or not all(isinstance(members, list) for members in lists.values()) or not any(lists.values()):
         raise WrongUse(f"{path}: not an annotation; it must hold lists train, val and test of studies, or one list")
@@ -79,13 +77,16 @@ def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
 def _paths(entry: Entry) -> list[str]:
     """The images of an entry; one that is listed twice, to fill a two-view loader, counts once."""
     given = entry.get("image_path", [])
-    return list(dict.fromkeys(map(str, [given] if isinstance(given, str) else given)))
+    return list(dict.fromkeys([given] if isinstance(given, str) else given))
 
 
 def _check(path: Path, entry: Entry) -> None:
-    if entry.get("id") in (None, "") or not isinstance(entry.get("report"), str):
+    if not _is_id(entry.get("id")) or not isinstance(entry.get("report"), str):
         raise WrongUse(f"{path}: an entry has no id or no report; give it both")
-    if not isinstance(entry.get("image_path", []), str | list):
+    if entry.get("subject_id") is not None and not _is_id(entry["subject_id"]):
+        raise WrongUse(f"{path}: the subject_id of {entry['id']} is neither text nor a whole number; correct it")
+    paths = entry.get("image_path", [])
+    if not isinstance(paths, str) and not (isinstance(paths, list) and all(isinstance(each, str) for each in paths)):
         raise WrongUse(f"{path}: the image_path of {entry['id']} is neither a path nor a list of paths")
     labels = entry.get("labels")
     if labels is not None and (
@@ -94,6 +95,10 @@ def _check(path: Path, entry: Entry) -> None:
         or not all(isinstance(state, int) and 0 <= state < len(STATES) for state in labels)
     ):
         raise WrongUse(f"{path}: the labels of {entry['id']} are not 14 or 18 states from 0 to 3")
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip() != ""
 
 
 def _study_ids(ids: Sequence[str]) -> list[str]:
@@ -106,19 +111,14 @@ def _study_ids(ids: Sequence[str]) -> list[str]:
     return names
 
 
-def _study(study_id: str, split: str, entry: Entry, images: Path) -> RawStudy:
-    report = " ".join(entry["report"].split())
+def _study(study_id: str, split: str, entry: Entry, found: Mapping[str, ListedImage]) -> RawStudy:
+    report = without_page_breaks(entry["report"])
     return RawStudy(
         study_id=study_id,
         patient_id=str(entry["id"] if entry.get("subject_id") is None else entry["subject_id"]),
         split=split,
-        films=tuple(_film(images, path) for path in entry["image_path"]),
+        films=tuple(image.film() for image in dict.fromkeys(found[path] for path in entry["image_path"])),
         findings=report,
         extra={"annotation_labels": entry.get("labels")},
         refused=None if report else "its report is empty",
     )
-
-
-def _film(images: Path, path: str) -> RawFilm:
-    file = images / path
-    return RawFilm(FilmFile(file, path) if file.is_file() else FilmRefused(path, "no image file found"), path)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from radscribe.core.errors import WrongUse
+from radscribe.core.json_files import read_json_file
+from radscribe.core.report_text import tidy_lines
 from radscribe.data.sources.iu_reports import IuReport
+from radscribe.data.sources.listed_images import slashed
 from radscribe.data.sources.listing import read_rows
 
 ANNOTATION_SPLITS = {"train": "train", "val": "validate", "test": "test"}
@@ -21,7 +23,7 @@ PROJECTION_COLUMNS = ("uid", "filename", "projection")
 
 def film_key(name: str) -> str:
     """The key of an image by its path: "CXR25_IM-1024-2001" for NLM and Kaggle names, "CXR25/0" in R2Gen's folders."""
-    path = Path(name)
+    path = Path(slashed(name))
     stem = re.sub(r"(\.(png|jpe?g|dcm|dicom))+$", "", path.name, flags=re.IGNORECASE)
     folder = R2GEN_FOLDER.fullmatch(path.parent.name)
     if stem.isdigit() and folder:
@@ -50,7 +52,7 @@ def kaggle_reports(reports: Path, projections: Path) -> list[IuReport]:
     return [
         IuReport(
             report_id=f"CXR{row['uid']}",
-            **{name: " ".join(row[name].split()) for name in ("findings", "impression", "indication", "comparison")},
+            **{name: tidy_lines(row[name]) for name in ("findings", "impression", "indication", "comparison")},
             images=tuple(images.get(row["uid"], ())),
             mesh=tuple(filter(None, (tag.strip() for tag in row["MeSH"].split(";")))),
         )
@@ -62,7 +64,8 @@ def r2gen_reports(path: Path) -> list[IuReport]:
     """The reports of R2Gen's annotation.json, which are findings; raises ``WrongUse`` for another file."""
     reports = []
     for entry in _entries(path, ("id", "report", "image_path")):
-        images, text = entry["image_path"], " ".join(str(entry["report"]).split())
+        images, text = entry["image_path"], tidy_lines(str(entry["report"]))
+        images = [images] if isinstance(images, str) else images
         reports.append(IuReport(_report_id(entry), text, "", "", "", tuple(map(film_key, map(str, images)))))
     return reports
 
@@ -78,14 +81,16 @@ def _report_id(entry: Mapping[str, Any]) -> str:
 
 def _entries(path: Path, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     """All studies of an annotation: their ``keys`` and the name of the ``list`` that holds them."""
+    lists = read_json_file(path, "it is not an annotation of R2Gen, give its annotation.json")
     try:
-        lists = json.loads(path.read_text("utf-8"))
-        return [
+        entries = [
             {**{key: entry[key] for key in keys}, "list": name} for name in ANNOTATION_SPLITS for entry in lists[name]
         ]
-    except OSError as error:
-        raise WrongUse(f"{path}: cannot be opened: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError):
+        entries = []
+    kinds = {"id": str | int, "report": str, "image_path": str | list}
+    if not entries or not all(isinstance(entry[key], kinds[key]) for entry in entries for key in keys):
         raise WrongUse(
             f"{path}: not an annotation of R2Gen (lists train, val and test of studies with {', '.join(keys)})"
-        ) from error
+        )
+    return entries

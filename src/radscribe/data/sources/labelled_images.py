@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radscribe.core.errors import WrongUse
+from radscribe.data.sources.listed_images import ImageFolder
 from radscribe.data.sources.listing import image_files, read_rows, view_of
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, NO_FINDING, SUPPORT_DEVICES
 
@@ -33,6 +34,7 @@ class LabelledImage:
     """One image with its published labels."""
 
     path: Path | None  # None where the table names a file that is not there
+    missing: str | None  # why it is not there
     name: str
     source: str
     patient_id: str
@@ -96,8 +98,11 @@ def _normal(label: str) -> str:
 def _from_table(table: Path) -> list[LabelledImage]:
     images = []
     seen: set[str] = set()
+    folders = [ImageFolder(table.parent), ImageFolder(table.parent / "images")]
     for row in read_rows(table, ("image", "labels", "patient_id")):
-        name = row["image"]
+        listed = [folder.find(row["image"]) for folder in folders]
+        found = next((image for image in listed if image.path), listed[0])
+        name = found.name
         if name in seen:
             raise WrongUse(f"{table}: the image {name} is listed twice; keep one of its rows")
         seen.add(name)
@@ -110,12 +115,12 @@ def _from_table(table: Path) -> list[LabelledImage]:
             raise WrongUse(
                 f"{table}: the label {error} of {name} is not known; use the names of CheXpert or NIH ChestX-ray14"
             ) from error
-        candidates = (table.parent / name, table.parent / "images" / name)
         view = row.get("view", "")
         images.append(
             LabelledImage(
-                path=next((path for path in candidates if path.is_file()), None),
+                path=found.path,
                 name=name,
+                missing=None if found.path else found.reason,
                 source=row.get("source") or table.resolve().parent.name,
                 patient_id=row["patient_id"],
                 labels=labels,
@@ -137,6 +142,7 @@ def _from_folder(folder: Path) -> list[LabelledImage]:
         images.append(
             LabelledImage(
                 path=path,
+                missing=None,
                 name=relative.as_posix(),
                 source=folder.resolve().name,
                 patient_id=patient_of(path.name),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from radscribe.core.csv_files import shown_columns
 from radscribe.core.errors import WrongUse
 from radscribe.core.records import SPLITS
 from radscribe.labels.conditions import BLANK, CHEXBERT_CONDITIONS, NEGATIVE, POSITIVE, UNCERTAIN
@@ -60,7 +61,9 @@ def _read(path: Path, columns: Mapping[str, pa.DataType]) -> pa.Table:
             header = reader.schema.names
         missing = [name for name in columns if name not in header]
         if missing:
-            raise WrongUse(f"{path}: the column {', '.join(missing)} is missing; its columns are {', '.join(header)}")
+            raise WrongUse(
+                f"{path}: the column {', '.join(missing)} is missing; {shown_columns(header, list(columns))}"
+            )
         options = csv.ConvertOptions(include_columns=list(columns), column_types=dict(columns))
         table = csv.read_csv(path, convert_options=options)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:

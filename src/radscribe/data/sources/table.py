@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from radscribe.core.errors import WrongUse
-from radscribe.core.files import listing_hash, sha256_of
-from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
+from radscribe.core.files import sha256_of
+from radscribe.core.report_text import tidy_lines
+from radscribe.data.raw import RawStudy
 from radscribe.data.source import Source
+from radscribe.data.sources.listed_images import ImageFolder, ListedImage, images_hash
 from radscribe.data.sources.listing import read_rows, view_of
 
 REQUIRED = ("image", "report", "patient_id")
@@ -35,7 +37,11 @@ def table_source(table: Path, images: Path) -> Source:
     """
     if not images.is_dir():
         raise WrongUse(f"{images}: no such folder")
+    folder = ImageFolder(images)
     rows = read_rows(table, REQUIRED)
+    found = {row["image"]: folder.find(row["image"]) for row in rows}
+    rows = [{**row, "image": found[row["image"]].name if row["image"] else ""} for row in rows]
+    listed = {image.name: image for image in found.values()}
     _require_single_images(table, rows)
     splits = _patient_splits(table, rows)
     studies: dict[str, list[Row]] = {}
@@ -43,17 +49,12 @@ def table_source(table: Path, images: Path) -> Source:
         studies.setdefault(row.get("study_id") or _study_id(row["image"]), []).append(row)
     for study_id, members in studies.items():
         _require_one_study(table, study_id, members)
-    tasks = [_study(study_id, members, images, splits) for study_id, members in studies.items()]
+    tasks = [_study(study_id, members, listed, splits) for study_id, members in studies.items()]
     return Source(
         name="table",
         studies=lambda scratch: tasks,
-        inputs={table.name: sha256_of(table), images.resolve().name: _images_hash(images, rows)},
+        inputs={table.name: sha256_of(table), images.resolve().name: images_hash(found.values(), images)},
     )
-
-
-def _images_hash(images: Path, rows: Sequence[Row]) -> str:
-    """Hash of which of the table's images exist: once a missing one is added, the data must be prepared again."""
-    return listing_hash([path for row in rows if (path := images / row["image"]).is_file()], images)
 
 
 def _study_id(image: str) -> str:
@@ -66,7 +67,7 @@ def _require_single_images(table: Path, rows: Sequence[Row]) -> None:
         for column in ("image", "patient_id"):
             if not row[column]:
                 raise WrongUse(f"{table}: row {number} has no {column}; fill it in")
-        image = Path(row["image"]).as_posix()
+        image = row["image"]
         if image in seen:
             raise WrongUse(f"{table}: the image {image} is listed twice; keep one of its rows")
         seen.add(image)
@@ -100,20 +101,15 @@ def _require_one_study(table: Path, study_id: str, members: Sequence[Row]) -> No
             )
 
 
-def _study(study_id: str, members: Sequence[Row], images: Path, splits: Mapping[str, str]) -> RawStudy:
-    patient, report = members[0]["patient_id"], " ".join(members[0]["report"].split())
+def _study(
+    study_id: str, members: Sequence[Row], listed: Mapping[str, ListedImage], splits: Mapping[str, str]
+) -> RawStudy:
+    patient, report = members[0]["patient_id"], tidy_lines(members[0]["report"])
     return RawStudy(
         study_id=study_id,
         patient_id=patient,
         split=splits.get(patient),
-        films=tuple(_film(images, row) for row in members),
+        films=tuple(listed[row["image"]].film(view_of(row.get("view", ""))) for row in members),
         findings=report,
         refused=None if report else "its report is empty",
     )
-
-
-def _film(images: Path, row: Row) -> RawFilm:
-    name = row["image"]
-    path = images / name
-    load = FilmFile(path, name) if path.is_file() else FilmRefused(name, "no image file found")
-    return RawFilm(load, name, view_of(row.get("view", "")))

@@ -151,7 +151,7 @@ def _pair_within_splits(
 
 
 def _study(image: LabelledImage, study_id: str, report: IuReport, chosen: Pair) -> RawStudy:
-    load = FilmFile(image.path, image.name) if image.path else FilmRefused(image.name, "no image file found")
+    load = FilmFile(image.path, image.name) if image.path else FilmRefused(image.name, image.missing or "")
     return RawStudy(
         study_id=study_id,
         patient_id=image.patient_id,
