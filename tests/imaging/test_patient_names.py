@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makers import NORMAL, OPACITY
+from radscribe.imaging.name_words import PLACEHOLDERS
 from radscribe.imaging.patient_names import PatientNames, name_parts
 from radscribe.imaging.spelling import spellings
 
@@ -80,6 +81,7 @@ MEANT_OTHERWISE = [
     ("^^", NORMAL),
 ]
 latin = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzäöüåøéñçšžłőß"), min_size=5, max_size=10).map(str.title)
+latin = latin.filter(lambda word: word.lower() not in PLACEHOLDERS)  # no name of a patient
 han = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=2, max_size=3)
 hangul = st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), min_size=2, max_size=3)
 kana = st.text(
