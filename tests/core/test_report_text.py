@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radscribe.core.report_text import one_line, tidy_lines, without_page_breaks
-
-PAGE = "There is a large right pleural effusion with adjacent atelectasis, seen in the\n right lower lobe"
+from radscribe.core.report_text import one_line, tidy_lines
 
 
 @pytest.mark.parametrize(
@@ -28,24 +26,8 @@ def test_lines_are_kept_and_their_layout_is_not(text: str, tidy: str) -> None:
 def test_tidying_twice_changes_nothing_and_no_word_is_lost(text: str) -> None:
     tidy = tidy_lines(text)
     assert tidy_lines(tidy) == tidy and tidy.split() == text.split() and "\n\n\n" not in tidy
-    assert without_page_breaks(text).split() == text.split()
 
 
 @given(st.text(alphabet="ab. \t\u00a0"))
 def test_a_text_of_one_line_is_the_same_in_all_forms(text: str) -> None:
-    assert tidy_lines(text) == without_page_breaks(text) == one_line(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        (PAGE, PAGE.replace("\n ", " ")),
-        ("Lungs clear.\n \n No effusion.", "Lungs clear. No effusion."),
-        ("Lungs clear\n No effusion", "Lungs clear\nNo effusion"),
-        ("- No effusion\n - Large heart", "- No effusion\n- Large heart"),
-        ("No effusion or\n pneumothorax", "No effusion or pneumothorax"),
-        ("", ""),
-    ],
-)
-def test_breaks_of_a_page_are_spaces_and_those_of_a_list_stay(text: str, found: str) -> None:
-    assert without_page_breaks(text) == found
+    assert tidy_lines(text) == one_line(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -320,3 +321,55 @@ def test_a_negated_form_denies_and_an_affirmed_one_states() -> None:
         assert label_report(f"Pleural effusion{mark}")[effusion] == NEGATIVE, mark
     for mark in (": small", ": present", " (+)", ": yes", " on the right"):
         assert label_report(f"Pleural effusion{mark}")[effusion] == POSITIVE, mark
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Pleural effusion: no change.", "+effusion"),
+        ("Right pleural effusion: No interval change.", "+effusion"),
+        ("Edema: no improvement", "+edema"),
+        ("Lung nodule: 0.8 cm.", "+lesion"),
+        ("Pneumothorax - 0.5 cm apical", "+ptx"),
+        ("Effusion: no. 1 increased", "+effusion"),
+        ("Lung nodule: 0", "-lesion"),
+        ("\u2610 Pneumothorax", "-ptx"),
+        ("\u25a1 Pneumothorax", "-ptx"),
+        ("\u00d8 pneumothorax", "-ptx"),
+        ("\u00d8 2 cm nodule", "+lesion"),
+        ("Image 2/2 shows pneumonia.", "+pneumonia"),
+        ("Opacity 2/2 pneumonia.", "+opacity ?pneumonia"),
+    ],
+)
+def test_what_looks_like_a_form_and_is_none(text: str, expected: str) -> None:
+    found = _states(text)
+    found.pop("no finding", None)
+    assert found == {SHORT[word[1:]]: STATES[SIGNS[word[0]]] for word in expected.split()}
+
+
+HOSTILE = {
+    "tabs": "\t" * 100_000,
+    "spaces of a form": "a=b\n" + " " * 100_000,
+    "question marks": "?" * 100_000 + "a",
+    "exclamation marks": "a" + "!" * 100_000 + "b",
+    "an indented line": "a\n" + " " * 100_000 + "b",
+    "calcified": "no calcified " * 8_000,
+    "dashes": "x \u2013 normal " * 8_000,
+    "labels": "effusion " * 11_000 + "\n",
+    "headings": "FINDINGS: " * 10_000,
+    "silent headings": "HISTORY: a. " * 8_000,
+    "bullets": "- no effusion\n" * 8_000,
+    "lead": "no evidence of\n" + "- a\n" * 20_000,
+    "brackets": "(-) " * 25_000,
+    "colons": "a: no " * 16_000,
+    "numbers": "1. 2) " * 16_000,
+    "slips": "atelectesis " * 8_000,
+    "not": "not very " * 12_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_takes_time_in_proportion(name: str) -> None:
+    start = time.process_time()
+    label_report(HOSTILE[name])
+    assert time.process_time() - start < 10

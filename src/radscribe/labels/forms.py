@@ -9,7 +9,8 @@ from radscribe.labels.cues import FINDING
 # Behind an answer: the end of a statement, or the next line of the form.
 _END = r"(?=\s*(?:[.,;\n)|]|$)|\s+(?:\(?\d{1,2}[.)]|\w+(?: \w+){0,2}\s*:))"
 _NONE = (
-    r"(?:none|no|n|nil|absent|nothing|denied|no evidence|0|\(-\)|-|there (?:is|are) none|resolved|excluded|ruled out|"
+    r"(?:none|no(?!\.\s*\d)|n|nil|absent|nothing|denied|no evidence|0(?!\.\d)|\(-\)|-|"
+    r"there (?:is|are) none|resolved|excluded|ruled out|"
     r"(?:not|none|no longer) (?:present|seen|identified|detected|evident|visuali[sz]ed|demonstrated|noted|appreciated))"
 )
 _DOUBTFUL = (
@@ -19,7 +20,12 @@ _DOUBTFUL = (
 _PRESENT = r"(?:present|positive|yes|y|seen|identified|likely|\(\+\)|\+)"
 _ANSWER = rf"(?:{_NONE}|negative|neg|{_DOUBTFUL}|{_PRESENT}){_END}"
 ANSWER = re.compile(_ANSWER, re.IGNORECASE)
-_TAB = re.compile(rf":?\t+(?={_ANSWER})", re.IGNORECASE)
+_TAB = re.compile(rf"(?<!\t):?\t++(?={_ANSWER})", re.IGNORECASE)
+# "Effusion: no change" is no denial.
+_CHANGE = (
+    "(?:change|interval|improvement|worsening|resolution|clearing|longer|fewer|less|doubt|question|increase|decrease|"
+    "progression|growth)"
+)
 # What stands between a label and its answer.
 _MARK = r"(?<=\w)\s*(?:[:=?]|\s-)\s*"
 # Only text with one of these is a form.
@@ -42,14 +48,14 @@ _REWRITES = tuple(
         (r"\|", "; "),
         (r"(?<=\w)[ \t]*\.{3,}[ \t]*(?=[a-z])", ": "),
         (r"\b(no|nil|negative for|neg for|no evidence of|without|denies)[ \t]*:[ \t]*(?=\w)", r"\1 "),
-        (rf"(?:^|(?<=[\n.;])) *[\w /]+:\s*n/a{_END}", " "),
+        (rf"(?:^|(?<=[\n.;]))[\w /]{{1,60}}:\s*n/a{_END}", " "),
         (rf"{_MARK}{_NONE}{_END}", " are absent;"),
         (r"(?<=\w)\s*\((?:-|none|no|nil|absent|neg|negative)\)", " are absent;"),
         (rf"{_MARK}(?:negative|neg|ve){_END}", " are negative;"),
         # "Lung lesion: no nodule" does not first state what its label names.
         (
-            rf"(?:^|(?<=[\n.;])) *[\w /,&-]*(?:{FINDING}|tube|line|device|catheter)[\w /,&-]*:\s*"
-            r"(?=(?:there (?:is|are) )?(?:no|without)\s\w)",
+            rf"(?:^|(?<=[\n.;]))[\w /,&-]{{0,60}}(?:{FINDING}|tube|line|device|catheter)[\w /,&-]{{0,40}}:\s*"
+            rf"(?=(?:there (?:is|are) )?(?:no|without)\s(?!(?:\w+ )?{_CHANGE})\w)",
             " ",
         ),
         (rf"(?<=\w)\s*(?:[:=]|\s-)\s*{_DOUBTFUL}{_END}", " are questionable;"),

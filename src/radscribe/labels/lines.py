@@ -8,7 +8,7 @@ import re
 _SILENT = re.compile(
     r"(?:(?:\w+ ){0,2}history(?: of present illness)?|(?:clinical )?i?ndications?|comparisons?(?: \w+)?|"
     r"compared (?:to|with)|reasons? for (?:the |this )?\w+|techniques?|procedures?|(?:type of )?exam(?:ination)?|"
-    r"(?:exam|examination|study) (?:type|date)|study|views?|date of \w+|symptoms?|signs? and symptoms?|"
+    r"(?:exam|examination|study) (?:type|date)|views?|date of \w+|symptoms?|signs? and symptoms?|"
     r"clinical (?:information|data|details|question|statement|context|background|notes?|diagnosis)|"
     r"(?:most recent )?priors?(?: \w+)?|question|contrast|request|(?:\w+ )?hx|pmhx?|cc|hpi|clinical|reason|"
     r"(?:ordering|admitting|presenting|working|chief) \w+)$",
@@ -21,12 +21,11 @@ _HEADING = re.compile(
     r"(?:(?:^|(?<=\n)|(?<=[.!?;]\s))[ \t*#]*(?P<name>[A-Za-z][\w&/-]*(?: [\w&/-]+){0,4}?)|"
     r"(?<=\s)(?P<capitals>[A-Z]{4,}(?: [A-Z]{2,}){0,3}))[ \t]*:"
 )
-_BODY = re.compile(r"findings?|reports?|results?|description|chest|lungs?|body|cxr|observations?", re.IGNORECASE)
+_BODY = re.compile(r"findings?|reports?|results?|description|chest|body|cxr|observations?", re.IGNORECASE)
 _EMPTY_LINE = re.compile(r"(?<=\S)[ \t]*\n[ \t]*\n")
-_ENDED_LINE = re.compile(r"(?<=[.!?])[ \t]*\n")
+_NOTHING = re.compile(r"[ \t]*\n[ \t]*\n")
 _FIRST_SENTENCE = re.compile(r"\s*[^\n]*?(?:[.!?](?=\s)|(?=\n)|$)")
 
-_LINE_BREAK = re.compile(r"[ \t]*\n[ \t]*")
 _BULLET = re.compile(
     r"(?:[-*+>#~]+|[([]?\d{1,2}[.)\]]{1,2}|\d{1,2}/)(?=\s)|[-*+](?=[A-Za-z])|\(?\d{1,2}[.)](?=[A-Za-z])"
 )
@@ -55,6 +54,7 @@ _NAME = re.compile(
 )
 _LEADS = re.compile(r"\b(?:no|without|(?:evidence|signs?) (?:of|for)|negative for)\s*:?$", re.IGNORECASE)
 _CUT_WORD = re.compile(r"[A-Za-z]-$")
+_MARKS = (".", ",", ";", ":", "?", "!")
 # A page is no narrower: shorter lines were ended by their writer.
 _NARROWEST_PAGE = 50
 
@@ -71,6 +71,8 @@ def without_silent_sections(text: str) -> str:
         if not _SILENT.match(names[number]):
             continue
         limit = _end_of_silence(text, headings, names, number)
+        if _SHORT.match(names[number]) and _NOTHING.match(text, heading.end()):
+            limit = heading.end()
         empty = _EMPTY_LINE.search(text, heading.end(), limit)
         if empty and text[heading.end() : empty.start()].strip():
             limit = empty.start()
@@ -89,11 +91,24 @@ def _end_of_silence(text: str, headings: list[re.Match[str]], names: list[str], 
     end = first.end() if first else len(text)
     if following is None:
         return end
-    # "HISTORY: Cough. Fever. IMPRESSION:" goes on to its next heading, but never over the end of a line.
+    # "HISTORY: Cough. Fever. IMPRESSION:" goes on to its next heading, but not over a line that begins a statement.
     if not _SHORT.match(names[number]):
-        line = _ENDED_LINE.search(text, start, following.start())
-        end = line.start() if line else following.start()
+        end = _end_of_statement_lines(text, start, following.start())
     return min(end, following.start())
+
+
+def _end_of_statement_lines(text: str, start: int, limit: int) -> int:
+    """Where, from ``start``, a line begins another statement than the lines before it; ``limit`` where none does."""
+    lines = text[start:limit].split("\n")
+    width = max(_NARROWEST_PAGE, *map(len, lines))
+    before, place = "", start
+    for line in lines:
+        said = line.strip()
+        if before and said and (_BULLET.match(said) or _begins_statement(before, said, width)):
+            return place
+        before = said or before
+        place += len(line) + 1
+    return limit
 
 
 def statement_lines(text: str) -> str:
@@ -106,7 +121,7 @@ def statement_lines(text: str) -> str:
         text = _LIST_MARK.sub("\n* ", text)
     if "\n" not in text:
         return text
-    lines = _LINE_BREAK.split(text)
+    lines = [line.strip() for line in text.split("\n")]
     width = max(_NARROWEST_PAGE, *map(len, lines))
     parts: list[str] = []
     before, items = "", 0
@@ -126,6 +141,21 @@ def statement_lines(text: str) -> str:
         parts += ["\n" if new else "" if _CUT_WORD.search(before) else " ", said]
         before = said and line
     return "".join(parts[1:])
+
+
+def without_page_breaks(text: str) -> str:
+    """``text`` without the line breaks that the width of a page made, else as it is.
+
+    A break stays where ``statement_lines`` keeps it and no mark ends the line before; empty lines go.
+    """
+    lines = [line for line in text.split("\n") if line.strip()]
+    width = max([_NARROWEST_PAGE, *map(len, lines)])
+    parts, before = lines[:1], "".join(lines[:1])
+    for line in lines[1:]:
+        begins = _BULLET.match(line) or _begins_statement(before, line, width)
+        parts += ["\n" if begins and not before.endswith(_MARKS) else " ", line]
+        before = line
+    return "".join(parts)
 
 
 def _begins_statement(before: str, line: str, width: int) -> bool:

@@ -16,7 +16,6 @@ In particular:
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from radscribe.labels.conditions import (
     BLANK,
@@ -47,6 +46,8 @@ from radscribe.labels.scope import Scopes, Span, split_sentences
 # Which state survives when several mentions disagree.
 _STRENGTH = {BLANK: 0, NEGATIVE: 1, UNCERTAIN: 2, POSITIVE: 3}
 _CARDIOMEGALY = CONDITIONS.index("cardiomegaly")
+# Most sentences mention none.
+_ANY_FINDING = re.compile("|".join(finding.mentions.pattern for finding in FINDINGS))
 _DECIDING = tuple(index for index in range(NO_FINDING) if index != SUPPORT_DEVICES)
 
 _OR_FOLLOWS = re.compile(
@@ -104,11 +105,13 @@ def _aggregate(sentences: list[str]) -> list[int]:
 
 def _abnormal(sentences: list[str], states: list[int]) -> bool:
     """Whether a condition, support devices aside, or another abnormal finding is positive or uncertain."""
-    return any(states[index] in (POSITIVE, UNCERTAIN) for index in _DECIDING) or any(
-        Scopes(sentence).state(mention.span()) in (POSITIVE, UNCERTAIN)
-        for sentence in sentences
-        for mention in OTHER_ABNORMAL.finditer(sentence)
+    if any(states[index] in (POSITIVE, UNCERTAIN) for index in _DECIDING):
+        return True
+    mentions = ((sentence, [match.span() for match in OTHER_ABNORMAL.finditer(sentence)]) for sentence in sentences)
+    stated = (
+        {scopes.state(span) for span in spans} for scopes, spans in ((Scopes(text), spans) for text, spans in mentions)
     )
+    return any(not found.isdisjoint((POSITIVE, UNCERTAIN)) for found in stated)
 
 
 def _strengthen(states: list[int], index: int, state: int) -> None:
@@ -116,15 +119,14 @@ def _strengthen(states: list[int], index: int, state: int) -> None:
         states[index] = state
 
 
-@lru_cache(maxsize=20_000)  # reports repeat their sentences
-def _mentioned(sentence: str) -> tuple[int, ...]:
+def _mentioned(sentence: str) -> list[int]:
     """The states of the conditions that one lower-case sentence mentions; "no finding" stays blank."""
     states = [BLANK] * len(CONDITIONS)
     scopes = Scopes(sentence)
     for condition, pattern in DENIALS:
         if pattern.search(sentence):
             _strengthen(states, CONDITIONS.index(condition), NEGATIVE)
-    for finding in FINDINGS:
+    for finding in FINDINGS if _ANY_FINDING.search(sentence) else ():
         index = CONDITIONS.index(finding.condition)
         for span in _mentions(sentence, finding):
             state = scopes.state(span)
@@ -137,7 +139,7 @@ def _mentioned(sentence: str) -> tuple[int, ...]:
     for structure in STRUCTURES:
         if structure.names.search(sentence):
             _strengthen(states, CONDITIONS.index(structure.condition), _structure_state(sentence, structure, scopes))
-    return tuple(states)
+    return states
 
 
 def _mentions(sentence: str, finding: Finding) -> list[Span]:
@@ -170,7 +172,7 @@ def _segments(sentence: str) -> list[Span]:
 
 
 def _structure_state(sentence: str, structure: Structure, scopes: Scopes) -> int:
-    """The strongest state of a structure's mentions, each read from its own segment or the nearest that tells.
+    """The strongest state of a structure's mentions, each read from its own segment or the nearest that says it.
 
     "Heart size, mediastinum and bones are normal" puts the predicate last, "normal heart size and mediastinum" first.
     """

@@ -18,18 +18,16 @@ _CHARACTERS = str.maketrans(
         **dict.fromkeys("`\u2018\u2019\u201b\u00b4\u02bc\uff07", "'"),
         **dict.fromkeys("\u2010\u2011\u00ad\ufe63\uff0d\u2212", "-"),
         # Bullets and check marks begin a line of a list.
-        **dict.fromkeys("\u2022\u2023\u2043\u25aa\u25ab\u25cf\u25cb\u25e6\u25a0\u25a1\u25ba\u25b6\u2219", "\n- "),
+        **dict.fromkeys("\u2022\u2023\u2043\u25aa\u25ab\u25cf\u25cb\u25e6\u25a0\u25ba\u25b6\u2219", "\n- "),
         **dict.fromkeys("\u2713\u2714\u27a2\u2192\uf0b7\u00b7", "\n- "),
         **dict.fromkeys("\u00a0\u2002\u2003\u2009\u200a\u202f\u3000\t", " "),
-        **dict.fromkeys("\u2610\u25a2", "[ ]"),
+        **dict.fromkeys("\u2610\u25a1\u25a2", "[ ]"),
         **dict.fromkeys("\u2611\u2612", "[x]"),
         **dict.fromkeys("\r\x0b\x0c\x85\u2028\u2029", "\n"),
         **dict.fromkeys("\u200b\ufeff\u200e\u200f", ""),
         "\ufb01": "fi",
         "\ufb02": "fl",
         "\ufb00": "ff",
-        "\u2205": "no ",
-        "\u00d8": "no ",
         "\uff1f": "?",
         "\uff1a": ":",
     }
@@ -42,10 +40,13 @@ _DASH = re.compile(
 _GOES_ON = re.compile(r"(?:or|nor|and|which|possibly|likely|probably)\b", re.IGNORECASE)
 # "Heart size \u2013 enlarged": a label and what is said of it.
 _LABEL = re.compile(r"(?:^|[.;:\n])\s*(?!no\b|without\b)\w+(?: \w+){0,3}$", re.IGNORECASE)
+_LONGEST_LABEL = 80
 _VALUE = re.compile(
     r"(?:\w+ly )?(?:normal|enlarged|within|unremarkable|clear|stable|unchanged|intact|w?nl|widened|dilated)\b",
     re.IGNORECASE,
 )
+# The sign of an empty set, or of "no"; before a number it is a diameter.
+_NO_SIGN = re.compile(r"[\u2205\u00d8](?=\s+[A-Za-z])")
 _DASHES = re.compile(r"[\u2012-\u2015]|--")
 _OTHER_DASH = re.compile(r"[\u2012-\u2015]")
 
@@ -69,7 +70,7 @@ _MARKED = tuple(
         (r"(?<![\w/])e/o\b", "evidence of"),
         (r"(?<![\w/])h/o\b", "history of"),
         (r"(?<![\w/])d/t\b", "due to"),
-        (r"(?<![\w/])2/2\b(?!/)", "secondary to"),
+        (r"(?<!image )(?<!film )(?<!view )(?<!page )(?<![\w/])2/2\b(?!/)", "secondary to"),
         (r"(?<![\w/])c/f\b", "concerning for"),
         (r"(?<![\w/])s/o\b", "suggestion of"),
         (r"(?<![\w/])a/w\b", "associated with"),
@@ -102,7 +103,9 @@ def _after_dash(dash: re.Match[str]) -> str:
     """What replaces a dash: a hyphen before the answer of a form, a comma where the statement goes on, else its end."""
     if ANSWER.match(dash.string, dash.end()):
         return " - "
-    if _VALUE.match(dash.string, dash.end()) and _LABEL.search(dash.string, 0, dash.start()):
+    if _VALUE.match(dash.string, dash.end()) and _LABEL.search(
+        dash.string, max(0, dash.start() - _LONGEST_LABEL), dash.start()
+    ):
         return ": "
     return ", " if _GOES_ON.match(dash.string, dash.end()) else "; "
 
@@ -114,7 +117,7 @@ def plain(text: str) -> str:
     joined, and a slip of one letter in a long term is corrected.
     """
     if _UNUSUAL.search(text):
-        text = answered(text).translate(_CHARACTERS)
+        text = _NO_SIGN.sub("no", answered(text)).translate(_CHARACTERS)
     if _DASHES.search(text):
         text = _OTHER_DASH.sub("-", _DASH.sub(_after_dash, text))
     if ":" in text:

@@ -12,12 +12,13 @@ import pyarrow as pa
 from radscribe.core.errors import WrongUse
 from radscribe.core.files import sha256_of
 from radscribe.core.json_files import read_json_file
-from radscribe.core.report_text import without_page_breaks
+from radscribe.core.report_text import tidy_lines
 from radscribe.data.raw import RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.listed_images import ImageFolder, ListedImage, images_hash
 from radscribe.data.sources.table import SPLIT_NAMES
 from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, STATES
+from radscribe.labels.lines import without_page_breaks
 
 EXTRA_FIELDS = {"annotation_labels": pa.list_(pa.int8())}
 LABEL_COUNTS = (CHEXBERT_COUNT, len(CONDITIONS))
@@ -112,7 +113,7 @@ def _study_ids(ids: Sequence[str]) -> list[str]:
 
 
 def _study(study_id: str, split: str, entry: Entry, found: Mapping[str, ListedImage]) -> RawStudy:
-    report = without_page_breaks(entry["report"])
+    report = without_page_breaks(tidy_lines(entry["report"]))
     return RawStudy(
         study_id=study_id,
         patient_id=str(entry["id"] if entry.get("subject_id") is None else entry["subject_id"]),

@@ -11,9 +11,10 @@ from typing import Protocol
 from zipfile import BadZipFile, ZipFile
 
 from radscribe.core.errors import RadscribeError, WrongUse
-from radscribe.core.report_text import without_page_breaks
+from radscribe.core.report_text import tidy_lines
 from radscribe.data.sources.mimic_listed import LISTED_SECTIONS, LISTED_SPANS
 from radscribe.data.sources.report_sections import cut_sections
+from radscribe.labels.lines import without_page_breaks
 
 MAXIMUM_REPORT_BYTES = 2**20
 ARCHIVE = "mimic-cxr-reports.zip"
@@ -40,8 +41,8 @@ def read_mimic_report(study_id: str, report: str) -> MimicReport:
     """
     if study_id in LISTED_SPANS:
         start, end = LISTED_SPANS[study_id]
-        return MimicReport(without_page_breaks(report[start:end]), "", "", "listed")
-    sections = {section.name: without_page_breaks(section.text) for section in cut_sections(report)}
+        return MimicReport(without_page_breaks(tidy_lines(report[start:end])), "", "", "listed")
+    sections = {section.name: without_page_breaks(tidy_lines(section.text)) for section in cut_sections(report)}
     if study_id in LISTED_SECTIONS:
         return MimicReport(sections.get(LISTED_SECTIONS[study_id], ""), "", "", "listed")
     indication = sections.get("indication") or sections.get("history", "")
