@@ -65,6 +65,27 @@ def test_generate_keeps_its_films(here: Path, refused: Refused, checkpoint: Path
     refused("generate", "film.png", "--out", "model/config.json", "--checkpoint", "model")
 
 
+def test_a_picture_replaces_nothing_that_is_no_drawing(here: Path, run: Run, checkpoint: Path) -> None:
+    model = ("--checkpoint", str(checkpoint))
+    Path("here").mkdir()
+    shutil.copy("film.png", "here/other.png")
+    shutil.copy("film.png", "other.png")
+    before = Path("here/other.png").read_bytes()
+    code, _, error = run("generate", "other.png", "--picture", "here", *model)
+    assert code == 2 and "would replace it" in error and Path("here/other.png").read_bytes() == before
+    code, _, error = run("generate", "film.png", "--picture", "new", "--out", "new/film.png", *model)
+    assert code == 2 and "name another file for the drafts" in error
+
+
+def test_the_map_of_one_film_is_not_the_picture_of_another(here: Path, run: Run, checkpoint: Path) -> None:
+    shutil.copy("film.png", "film-map-1.png")
+    code, shown, _ = run("generate", "film.png", "film-map-1.png", "--picture", "p", "--checkpoint", str(checkpoint))
+    drafts = [json.loads(line) for line in shown.splitlines()]
+    assert code == 0 and [draft["study_id"] for draft in drafts] == ["film", "film-map-1-2"]
+    maps = [sentence["map"] for draft in drafts for sentence in draft["sentences"]]
+    assert len(set(maps)) == len(maps) and Path("p/film-map-1.png") not in map(Path, maps[len(maps) // 2 :])
+
+
 def test_drawings_are_no_films(here: Path, run: Run, checkpoint: Path) -> None:
     model = ("--checkpoint", str(checkpoint))
     Path("films").mkdir()

@@ -171,6 +171,12 @@ def test_a_quote_that_is_lost_never_joins_two_studies(folder: Path, reports: lis
             "a quote opened on line 2 runs on over line 3, which looks like a row",
         ),
         ('study_id,report\nx,"a\ny,b"\nz,c\n', "runs on over line 3"),
+        ('study_id,report\nabc-x,"a\nabc-y,b 5"\nabc-z,c\n', "runs on over line 3"),
+        ('study_id,report\nabcx,"a\nabcdy,b 5"\nabcz,c\n', "runs on over line 3"),
+        ('study_id,report\na_b1,"a\na_bb2,b 5"\na_b3,c\n', "runs on over line 3"),
+        ('study_id,report\nx7Gk2,"a, b\nc\nkk9Qa,d"\nA0p,e\n', "runs on over line 4"),
+        ('study_id,report\n1.2.3,"a\n1.22.34.5,b"\n1.2.4,c\n', "runs on over line 3"),
+        ('report,study_id\n"a,abc-x\nb 5",abc-y\nc,abc-z\n', "which looks like a row"),
         ('study_id,report,n\n7f3a99c2,"a,1\n99ab01de,b,2\n01234567,"\n', "runs on over line 3|does not have 3 fields"),
         ("study_id,report\ns1\n", "line 2 does not have 2 fields as the header does but 1"),
         ("study_id,report\ns1,a\ns2,a,b\n", "line 3 does not have 2 fields as the header does but 3"),
@@ -197,9 +203,14 @@ def test_what_is_wrong_is_named_with_its_line(folder: Path, content: str | bytes
         'He said "no",\nthen "yes".',
     ],
 )
-def test_reports_of_several_lines_are_not_taken_for_rows(folder: Path, report: str) -> None:
-    rows = [["s1", report], ["s2", "Clear."]]
+@pytest.mark.parametrize("keys", [("s1", "s2"), ("abc-x", "abc-y"), ("abc", "abcd"), ("a_b1", "a_bb2"), ("A1", "A2")])
+def test_reports_of_several_lines_are_not_taken_for_rows(folder: Path, report: str, keys: tuple[str, str]) -> None:
+    rows = [[keys[0], report], [keys[1], "Clear."]]
+    if keys[0] == "A1" and "T4" in report:  # keys of the same form as the levels of the spine
+        rows[0][1] = report.replace("T4", "At T4").replace("T5", "At T5")
     assert read(folder, written([[*COLUMNS], *rows])) == rows
+    turned = [[report, key] for key, report in rows]
+    assert read(folder, written([["report", "study_id"], *turned])) == turned
 
 
 @given(st.lists(st.lists(TEXT, min_size=2, max_size=2), min_size=1, max_size=4))
@@ -212,7 +223,15 @@ def test_the_first_row_of_a_table_without_a_header_is_not_shown(folder: Path, ro
     assert all(len(cell) < 4 or cell not in shown for cell in rows[0] if not re.fullmatch(r"[a-z ,]*", cell))
 
 
+@pytest.mark.parametrize("row", ["p1,John Smith,patient rotated", "s1,Patient Hollerbach", "report,No effusion"])
+def test_a_shared_word_shows_no_cell_of_a_table_without_a_header(folder: Path, row: str) -> None:
+    shown = refusal(folder, f"{row}\n", ("patient_id", "report")).split("is missing; ")[1]
+    assert not {"John", "Smith", "rotated", "Hollerbach", "effusion"} & {*re.findall(r"\w+", shown)}
+
+
 def test_a_header_that_lacks_a_column_is_shown(folder: Path) -> None:
+    header = "PatientID,Report Text,Zebulon,a b"
+    assert "its columns are PatientID, Report Text and 2 more" in refusal(folder, f"{header}\n")
     assert "is missing; its columns are study_id, text" in refusal(folder, "study_id,text\ns1,a\n")
 
 

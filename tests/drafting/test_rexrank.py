@@ -48,11 +48,15 @@ def test_each_study_is_drafted_from_its_key_image_and_scored_from_one_file(
     arguments = ["score", "--hypotheses", str(out), "--references", str(out), "--out", str(card), "--metrics", "bleu"]
     done = CliRunner().invoke(app, [*arguments, "--resamples", "10"])
     assert done.exit_code == 0 and json.loads(card.read_text())["studies"] == 2
-    # A second run drafts nothing anew.
+    # A second run drafts nothing anew, and tries the refused film again.
     written["a"]["model_prediction"] = "kept"
     out.write_text(json.dumps(written))
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 1 and "refused: 1" in done.output
+    write_film(tmp_path / "images" / "x" / "gone.png", 3)
     assert CliRunner().invoke(app, command).exit_code == 0
-    assert json.loads(out.read_text())["a"]["model_prediction"] == "kept"
+    written = json.loads(out.read_text())
+    assert written["a"]["model_prediction"] == "kept" and written["b"]["model_prediction"]
 
 
 def test_both_sides_are_read_as_rexrank_reads_them(tmp_path: Path) -> None:

@@ -228,6 +228,66 @@ def test_a_message_with_words_of_a_report_counts_as_a_quote(words: list[str], da
     assert not _quotes("no model of this name", [" ".join(words)])
 
 
+REPORT = (
+    "Mr Hollerbach, born 3/14/1962, has no pneumothorax of size, MRN 12345678, Dr Do and Dr Müller. Room 123-45-678."
+)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "'Hollerbach'",
+        "could not parse 'Hollerbach'",
+        "no token for hollerbach",
+        "HOLLERBACH: out of vocabulary",
+        "invalid literal for int() with base 10: '12345678'",
+        "index 12345678 is out of range",
+        "could not parse MRN12345678",
+        "time data '3/14/1962' does not match format",
+        "no such row: 12345678.0",
+        "no such key 12345678",
+        "unknown identifier 12345678",
+        "unknown identifier 12345-678",
+        "'\\nHollerbach'",
+        "'do'",
+        "no token for muller",
+        "can't encode 'M\\xfcller'",
+        "no token for Ġholler",
+        "keine Datei für das Modell",
+    ],
+)
+def test_a_message_with_one_word_or_number_of_a_report_counts_as_a_quote(message: str) -> None:
+    assert _quotes(message, ["Clear.", REPORT])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "No module named 'sklearn'",
+        "We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find them in the cache.",
+        "list index out of range",
+        "CUDA out of memory. Tried to allocate 20.00 MiB",
+        "The expanded tensor (512) must match 768 and has no other",
+        "do not call it at 12 or 62",
+    ],
+)
+def test_a_message_of_usual_words_is_shown(message: str) -> None:
+    assert not _quotes(message, ["Clear.", REPORT])
+
+
+def test_no_name_of_a_report_reaches_the_scorecard(package_site: Site, tmp_path: Path) -> None:
+    package_site(
+        "cxrfescore",
+        "cxrfescore",
+        "0.2.4",
+        "class CXRFEScore:\n    def __init__(self, **_): raise KeyError('Hollerbach')",
+    )
+    card = score({"1": REPORT}, {"1": "Clear."}, resamples=10)
+    card = with_package(card, "cxrfescore", OTHER_METRICS["cxrfescore"], Path(sys.executable), ("cxrfescore",), Judge())
+    saved = card.save(tmp_path / "card.json").read_text()
+    assert "KeyError (its message is left out" in saved and "Hollerbach" not in saved
+
+
 def test_the_command_line_puts_all_packages_into_one_table(
     package_site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

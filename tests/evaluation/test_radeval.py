@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 from radscribe.cli.main import app
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.evaluation.language_judge import Judge
-from radscribe.evaluation.radeval import RADEVAL_METRICS, run_radeval, with_radeval
+from radscribe.evaluation.other_packages import OtherScores, run_package, with_scores
+from radscribe.evaluation.radeval import RADEVAL, RADEVAL_METRICS, require_radeval
 from radscribe.evaluation.scorecard.card import score
 
 # By metric of RadEval 2.2: figures of each study (per_sample), then those of the whole set alone (detailed).
@@ -89,8 +90,18 @@ def python(tmp_path: Path, package_site: Site, monkeypatch: pytest.MonkeyPatch) 
     return Path(sys.executable)
 
 
+def scores_of(
+    python: Path,
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    metrics: Collection[str],
+    judge: Judge | None = None,
+) -> OtherScores:
+    return run_package("radeval", RADEVAL, python, hypotheses, references, metrics, judge)
+
+
 def test_each_metric_gives_a_number_a_study_and_a_failure_loses_no_other(python: Path) -> None:
-    found = run_radeval(python, ["a b", "c"], ["a x", "c"], ("radgraph", "green", "temporal"))
+    found = scores_of(python, ["a b", "c"], ["a x", "c"], ("radgraph", "green", "temporal"))
     assert found.version == "2.9"
     np.testing.assert_array_equal(found.values["radgraph_simple"], [0.5, 1.0])
     assert found.errors["green"] == "RuntimeError: no such model"
@@ -104,8 +115,8 @@ def test_every_metric_of_radeval_is_known_by_its_name(
     monkeypatch.setenv("OPENAI_API_KEY", "key")
     assert set(RADEVAL_METRICS) == set(FIGURES)
     card = score({"1": "a b", "2": "c"}, {"1": "a x", "2": "c"}, resamples=20)
-    found = run_radeval(python, ["a b", "c"], ["a x", "c"], RADEVAL_METRICS, Judge("openai"))
-    card = with_radeval(card, found)
+    found = scores_of(python, ["a b", "c"], ["a x", "c"], RADEVAL_METRICS, Judge("openai"))
+    card = with_scores(card, found)
     assert found.errors == {}
     assert set(card.radeval) == {name for figures, _ in FIGURES.values() for name in figures.split()}
     assert all(figure.value == 0.75 for figure in card.radeval.values())
@@ -119,8 +130,8 @@ def test_a_scorecard_holds_means_with_intervals_and_says_what_is_missing(python:
     reports = {"2": "c", "1": "a b"}
     card = score(reports, {"1": "a x", "2": "c"}, resamples=50)
     ids = card.per_study.study_ids
-    found = run_radeval(python, [reports[name] for name in ids], ["a x", "c"], ("radgraph", "green", "ratescore"))
-    card = with_radeval(card, found)
+    found = scores_of(python, [reports[name] for name in ids], ["a x", "c"], ("radgraph", "green", "ratescore"))
+    card = with_scores(card, found)
     figure = card.radeval["radgraph_simple"]
     assert (figure.value, figure.low, figure.high) == (0.75, 0.5, 1.0)
     assert card.missing["radeval green"] == "RuntimeError: no such model"
@@ -134,18 +145,18 @@ def test_reports_go_to_no_service_that_is_not_named(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "key")
     judged = ("mammo_green", "radfact_ct", "crimson")
-    found = run_radeval(python, ["a b"], ["a x"], judged)
+    found = scores_of(python, ["a b"], ["a x"], judged)
     assert "allow it with --send-reports-to openai, gemini or the URL" in found.errors["mammo_green"]
     assert "allow it with --send-reports-to openai or the URL" in found.errors["radfact_ct"]
     # CRIMSON has a model for this machine too.
     assert {path.name: path.read_text() for path in (tmp_path / "asked").iterdir()} == {"crimson": "{'provider': 'hf'}"}
 
-    found = run_radeval(python, ["a b"], ["a x"], judged, Judge("gemini", "gemini-3"))
+    found = scores_of(python, ["a b"], ["a x"], judged, Judge("gemini", "gemini-3"))
     assert "no key of gemini in the environment; set GEMINI_API_KEY" in found.errors["mammo_green"]
     assert "radfact_ct" in found.errors  # the service that is named is none that it can use
     assert (tmp_path / "asked" / "crimson").read_text() == "{'provider': 'hf'}"
 
-    found = run_radeval(python, ["a b"], ["a x"], judged, Judge("openai", "gpt-5.2"))
+    found = scores_of(python, ["a b"], ["a x"], judged, Judge("openai", "gpt-5.2"))
     assert found.errors == {}
     asked = {name: (tmp_path / "asked" / name).read_text() for name in judged}
     assert asked["crimson"] == "{'model_name': 'gpt-5.2', 'provider': 'openai'}"
@@ -154,12 +165,12 @@ def test_reports_go_to_no_service_that_is_not_named(
 
 def test_a_reason_quotes_no_report(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAIL", "cannot read 'Small left effusion, known to Mr Miller'")
-    found = run_radeval(python, ["a SMALL  left\neffusion."], ["normal"], ("green",))
+    found = scores_of(python, ["a SMALL  left\neffusion."], ["normal"], ("green",))
     assert found.errors["green"] == "RuntimeError (its message is left out, since it may quote a report)"
     monkeypatch.setenv("FAIL", "cannot read 左侧胸腔积液")
-    assert "积" not in run_radeval(python, ["左侧胸腔积液"], ["正常"], ("green",)).errors["green"]
+    assert "积" not in scores_of(python, ["左侧胸腔积液"], ["正常"], ("green",)).errors["green"]
     monkeypatch.setenv("FAIL", "cannot read the model")
-    assert run_radeval(python, ["small effusion"], ["a"], ("green",)).errors["green"].endswith("cannot read the model")
+    assert scores_of(python, ["small effusion"], ["a"], ("green",)).errors["green"].endswith("cannot read the model")
 
 
 def test_packages_write_into_no_folder_of_the_user(
@@ -168,7 +179,7 @@ def test_packages_write_into_no_folder_of_the_user(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "environment").symlink_to(python)
     before = sorted(tmp_path.iterdir())
-    assert run_radeval(Path("environment"), ["a"], ["a"], ("rouge",)).errors == {}
+    assert scores_of(Path("environment"), ["a"], ["a"], ("rouge",)).errors == {}
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -191,11 +202,11 @@ def test_the_command_line_asks_radeval_in_the_order_of_the_scorecard(python: Pat
 
 def test_without_radeval_the_error_says_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="python3 -m venv"):
-        run_radeval(tmp_path / "python", ["a"], ["a"])
+        scores_of(tmp_path / "python", ["a"], ["a"], ("rouge",))
     with pytest.raises(WrongUse, match="'meteor' is not one of radgraph"):
-        run_radeval(Path(sys.executable), ["a"], ["a"], ("meteor",))
+        require_radeval(("rouge", "meteor"))
     with pytest.raises(RadscribeError, match=r"RadEval cannot be imported.*pip install 'radeval>=2'"):
-        run_radeval(Path(sys.executable), ["a"], ["a"])
+        scores_of(Path(sys.executable), ["a"], ["a"], ("rouge",))
 
 
 def test_without_radeval_a_scorecard_is_written_all_the_same(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -138,3 +139,101 @@ def test_a_table_of_sections_names_each_study_once(tmp_path: Path) -> None:
     twice = write(tmp_path / "r.csv", "study_id,findings\na,Clear.\na,Clear.\n")
     with pytest.raises(WrongUse, match=r"line 3: its study_id is empty or appears twice"):
         read_section(write(tmp_path / "h.json", SAID), twice, "findings")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x85", "\u2028"])
+@pytest.mark.parametrize("mark", ["", ":", ": "])
+def test_every_line_end_ends_a_section(end: str, mark: str) -> None:
+    report = end.join([f"FINDINGS{mark}", "Heart is large.", f"IMPRESSION{mark}", "Cardiomegaly."])
+    assert sections_of(report) == BOTH
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["REASON FOR STUDY:", "CLINICAL DETAILS:", "INDICATIONS:", "Clinical  Question:", "NDICATION:", "CLINICAL DATA\n"],
+)
+def test_a_reason_for_the_film_is_no_finding(heading: str) -> None:
+    found = sections_of(f"FINDINGS: Heart is large.\n{heading} pneumonia?\nIMPRESSION: Cardiomegaly.")
+    assert found == {**BOTH, "indication": "pneumonia?"}
+    assert sections_of(f"{heading} Cough.") == {"indication": "Cough."}
+
+
+def test_statements_above_the_first_heading_are_findings() -> None:
+    assert sections_of("The lungs are clear. Comparison: none.") == {
+        "comparison": "none.",
+        "findings": "The lungs are clear.",
+    }
+    listed = "FINAL REPORT\n- No effusion\n- Heart is large\nIMPRESSION: Cardiomegaly."
+    assert sections_of(listed) == {"findings": "- No effusion\n- Heart is large", "impression": "Cardiomegaly."}
+    assert sections_of("Portable chest.\n" + FULL) == BOTH
+
+
+FULL = "FINDINGS: Heart is large.\nIMPRESSION: Cardiomegaly."
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "FINAL REPORT",
+        "CHEST PA AND LATERAL, 3/4/2020",
+        "Chest x-ray, 2 views.",
+        "Patient Name: Quux",
+        "MRN: 123\nXR CHEST",
+    ],
+)
+def test_a_title_is_no_finding(title: str) -> None:
+    assert sections_of(f"{title}\nIMPRESSION: Cardiomegaly.") == {"impression": "Cardiomegaly."}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "FINDINGS: " * 10_000,
+        "FINDINGS: a " * 20_000,
+        "- " * 50_000 + "findings",
+        ".  " * 30_000 + "findings:",
+        "FINDINGS" + "*_" * 50_000 + "x",
+        "clinical" + " " * 100_000,
+        "chest " * 20_000 + "z\nIMPRESSION: x",
+        "patient " * 20_000 + "\nIMPRESSION: x",
+    ],
+)
+def test_a_report_of_headings_alone_takes_no_time(report: str) -> None:
+    start = process_time()
+    sections_of(report)
+    assert process_time() - start < 1
+
+
+def test_hypotheses_without_the_section_are_counted(tmp_path: Path) -> None:
+    said = write(tmp_path / "h.json", {"a": "FINDINGS: Large heart.", "b": "Clear."})
+    found = read_section(said, write(tmp_path / "r.json", PLAIN | {"b": PLAIN["a"]}), "impression")
+    assert "1 of 2 hypotheses have sections but no impression, and count as empty" in found.notes
+
+
+@pytest.mark.parametrize("value", [["large", "effusion"], 5, {"a": "b"}, True])
+@pytest.mark.parametrize("side", ["h.json", "r.json"])
+def test_a_section_that_is_no_text_is_refused(tmp_path: Path, value: object, side: str) -> None:
+    paths = {name: write(tmp_path / name, {"a": {"findings": "Clear."}}) for name in ("h.json", "r.json")}
+    write(paths[side], {"a": {"findings": value}})
+    with pytest.raises(WrongUse, match=rf"{side}: study a has a findings that is no text; give each section as a"):
+        read_section(paths["h.json"], paths["r.json"], "findings")
+
+
+@pytest.mark.parametrize("absent", ["null", "NaN"])
+def test_an_absent_section_may_be_null(tmp_path: Path, absent: str) -> None:
+    text = '{"a": {"findings": "Clear.", "impression": ABSENT}}'.replace("ABSENT", absent)
+    path = write(tmp_path / "r.json", text)
+    assert read_section(path, path, "both").references == {"a": "Clear."}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("r.csv", "study_id,findings,section_findings\na,Clear.,Edema.\n", "its columns findings and section_findings"),
+        ("r.json", {"a": {"findings": "Clear.", "section_findings": "x"}}, "study a: its fields findings and section"),
+    ],
+)
+def test_a_section_that_is_there_twice_is_refused(tmp_path: Path, name: str, content: object, reason: str) -> None:
+    with pytest.raises(WrongUse, match=reason) as refused:
+        read_section(write(tmp_path / "h.json", SAID), write(tmp_path / name, content), "findings")
+    assert "one section twice; remove one of them" in str(refused.value)

@@ -15,7 +15,7 @@ from radiographs import COLOURS, RAMP, dataset_of, dicom, pixels_of, saved
 
 from radscribe.imaging import levels
 from radscribe.imaging.film import read_film
-from radscribe.imaging.levels import look_up, stretch, stretch_by_percentiles
+from radscribe.imaging.levels import look_up, stretch
 from radscribe.imaging.presentation import grey_levels, grey_of_colours
 from radscribe.imaging.refusal import RefusedFilm
 
@@ -237,9 +237,9 @@ def test_bands_change_nothing(band: int, monkeypatch: pytest.MonkeyPatch) -> Non
     random = np.random.default_rng(3)
     film, codes = random.normal(0, 900, (37, 41)), random.integers(0, 256, (37, 41)).astype(np.uint8)
     colours, squares = random.integers(0, 256, (37, 41, 3), np.uint8), np.arange(256) ** 2
-    whole = stretch_by_percentiles(film), grey_of_colours(colours, "YBR_FULL")
+    whole = stretch(film, -700.0, 700.0), grey_of_colours(colours, "YBR_FULL")
     monkeypatch.setattr(levels, "BAND_PIXELS", band)
-    assert np.array_equal(stretch_by_percentiles(film), whole[0])
+    assert np.array_equal(stretch(film, -700.0, 700.0), whole[0])
     assert np.array_equal(grey_of_colours(colours, "YBR_FULL"), whole[1])
     assert np.array_equal(look_up(squares, codes), squares[codes])
     assert np.array_equal(pixels_of(dicom(colours, **COLOURS)), np.asarray(Image.fromarray(colours).convert("L")))

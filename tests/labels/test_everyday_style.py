@@ -227,6 +227,11 @@ FOREIGN = [
     "Không thấy tràn dịch màng phổi.",
     "Phổi sáng, không tràn khí.",
     "xxxx qwertz",
+    "Silueta cardiaca normal. Neumonía derecha. No edema.",
+    "No edema. Derrame pleural derecho.",
+    "Sin neumotorax. No edema. Masa hiliar derecha.",
+    "Normal. Masse hilaire droite.",
+    "No pneumotorax. Edema pulmonar bilateral.",
 ]
 
 

@@ -17,10 +17,11 @@ def rexrank(
     checkpoint: Checkpoint = None,
     device: Device = "cpu",
 ) -> None:
-    """Draft a report for each study of a ReXrank file, from its key image; studies that OUT has stay as they are.
+    """Draft a report for each study of a ReXrank file, from its key image; those with a draft in OUT stay as they are.
 
     \b
-    Exit code 1 means that an image was refused: its study gets an empty report, and the other studies are drafted.
+    Exit code 1 means that an image was refused: its study gets an empty report, which the next run tries again,
+    and the other studies are drafted.
     Example:
       radscribe rexrank ReXRank_IUXray_test.json predictions.json --images iu_xray/images
     """

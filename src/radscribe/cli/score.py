@@ -123,10 +123,8 @@ def score(
       radscribe score --hypotheses drafts.csv --references reports.csv --protocol r2gen-iu --out scorecard.json
       radscribe score --hypotheses rexrank.json --references rexrank.json --section findings --out scorecard.json
     """
-    from radscribe.core.files import write_text
     from radscribe.evaluation.report_files import read_column
     from radscribe.evaluation.scorecard.card import score as run
-    from radscribe.evaluation.scorecard.tables import markdown
     from radscribe.metrics.protocols import protocol_named
 
     _keep(out, hypotheses, references, unknown_words, vocabulary_from, patients, chexbert, chexbert_vocabulary)
@@ -136,6 +134,7 @@ def score(
     labeler = chosen_labeler(chexbert, chexbert_vocabulary, device)
     vocabulary = _vocabulary(protocol, unknown_words, vocabulary_from, threshold)
     written, expected, notes = _reports(hypotheses, references, section)
+    notes += () if patients else _unused_patients((hypotheses, references))
     card = run(
         written,
         expected,
@@ -149,11 +148,7 @@ def score(
         resamples=resamples,
         seed=seed,
     )
-    notes += () if patients else _unused_patients((hypotheses, references))
-    card = with_others(replace(card, warnings=(*card.warnings, *notes)))
-    path, table = card.save(out), markdown(card)
-    write_text(path.with_suffix(".md"), table)
-    typer.echo(table)
+    _save(with_others(replace(card, warnings=(*card.warnings, *notes))), out)
 
 
 def _keep(out: Path, *inputs: Path | None) -> None:
@@ -163,6 +158,16 @@ def _keep(out: Path, *inputs: Path | None) -> None:
 
     card = out if out.suffix == ".json" else out / "scorecard.json"
     keep_inputs([card, rows_path(card), card.with_suffix(".md")], inputs)
+
+
+def _save(card: Scorecard, out: Path) -> None:
+    """Write the scorecard with its table beside it, and show the table."""
+    from radscribe.core.files import write_text
+    from radscribe.evaluation.scorecard.tables import markdown
+
+    path, table = card.save(out), markdown(card)
+    write_text(path.with_suffix(".md"), table)
+    typer.echo(table)
 
 
 def _vocabulary(

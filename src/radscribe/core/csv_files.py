@@ -17,7 +17,14 @@ DELIMITERS = (",", ";", "\t")
 LINE_END = re.compile(r"\r\n|\r|\n")
 QUOTED = r'"([^"]*+(?:""[^"]*+)*+)"'
 # A column's name, as against a cell of a table without a header, which may be a report or a patient's name.
-NAME = re.compile(r"[^\W\d][\w.-]{0,39}(?: [\w.-]{1,20})?")
+NAME = re.compile(r"[^\W\d_]+(?:[ _.-][^\W\d_]+){0,3}(?:[ _.-]?\d{1,2})?")
+_NAME_WORDS = """
+    accession age case column comparison date dicom document exam file filename finding findings folder history
+    hypothesis id ids image images impression index indication key label labels mesh name number orientation path
+    patient patientid position prediction problems projection reference report reports section sex source split study
+    studyid subject table text title type uid url view views
+"""
+NAME_WORDS = frozenset(_NAME_WORDS.split())
 # Keys of hashes and UUIDs: alike where their dashes are.
 HEXADECIMAL = re.compile(r"(?=.*\d)[0-9a-f-]{8,}", re.IGNORECASE)
 
@@ -65,16 +72,19 @@ def read_csv(path: Path, required: Sequence[str]) -> list[Row]:
 
 
 def shown_columns(header: Sequence[str], required: Sequence[str]) -> str:
-    """What an error says of a header that lacks columns: its names, unless it may be a row of a headerless table."""
-    words = {word for name in required for word in _words(name)}
-    named = all(NAME.fullmatch(name) for name in header if name) and any(words & _words(name) for name in header)
-    if named:
-        return f"its columns are {', '.join(header)}"
-    return f"its first line has {len(header)} cells, none of them such a name; begin it with the names of the columns"
+    """What an error says of a header that lacks columns: those of its cells that can only be names of columns."""
+    shown = [name for name in header if name in required or (NAME.fullmatch(name) and _words(name) <= NAME_WORDS)]
+    if not shown:
+        return (
+            f"its first line has {len(header)} cells, none of them such a name; begin it with the names of the columns"
+        )
+    more = f" and {len(header) - len(shown)} more" if len(shown) < len(header) else ""
+    return f"its columns are {', '.join(shown)}{more}"
 
 
 def _words(name: str) -> set[str]:
-    return set(re.findall(r"[^\W\d_]+", name.casefold()))
+    """The words of a column's name in small letters: "view", "position" of "ViewPosition"."""
+    return {word.casefold() for word in re.findall(r"[A-Z]?[^\W\d_A-Z]+|[^\W\d_]+", name)}
 
 
 def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
@@ -137,16 +147,27 @@ def _quote_fault(text: str, place: int, line: int) -> str:
 def _refuse_swallowed_rows(path: Path, records: Sequence[_Record], key: int, delimiter: str) -> None:
     """Refuse a quoted cell some line of which is a row of this table: its quote was closed by that of another row."""
     long = [record for record in records if LINE_END.search(record.raw.rstrip("\r\n"))]
-    if not long:
+    keys = {record.cells[key] for record in records} - {""}
+    if not long or not keys:
         return
-    shapes = {_shape(record.cells[key]) for record in records} - {""}
+    shapes = {*map(_shape, keys)} - {""}
+    kinds = [*map(_kinds, keys)]
+    shared, occurring = set.intersection(*kinds), set.union(*kinds)
     for record in long:
-        for number, line in enumerate(LINE_END.split(record.raw)[1:], start=record.line + 1):
+        own = sum(len(LINE_END.findall(cell)) for cell in record.cells[:key])  # the line of the record's own key
+        for number, line in enumerate(LINE_END.split(record.raw)):
             cells = line.split(delimiter)
-            if len(cells) >= len(record.cells) and _shape(cells[key].strip('"')) in shapes:
+            if number == own or len(cells) < len(record.cells):
+                continue
+            found = cells[key].strip('"')
+            # As in prose, a space stands behind the comma of "Heart, normal."; none stands there in a row.
+            spaced = any(cell.startswith(" ") for cell in cells[key + 1 : key + 2])
+            alike = bool(found) and not spaced and shared <= _kinds(found) <= occurring
+            if alike or _shape(found) in shapes:
                 raise WrongUse(
-                    f"{path}: a quote opened on line {record.line} runs on over line {number}, which looks like a row "
-                    f"of its own; close the quote on its line, or begin line {number} with a space if it is text"
+                    f"{path}: a quote opened on line {record.line} runs on over line {record.line + number}, which "
+                    "looks like a row of its own; close the quote on its line, or begin that line with a space if it "
+                    "is text"
                 )
 
 
@@ -157,3 +178,11 @@ def _shape(key: str) -> str:
     if re.search(r"\d", key):
         return re.sub(r"\d+", "0", key)
     return "a" * len(key) if key.isalpha() else ""
+
+
+def _kinds(key: str) -> set[str]:
+    """The kinds of characters in a key: digits, small and capital letters, other letters, each mark."""
+    return {
+        "0" if each.isdigit() else "a" if each.islower() else "A" if each.isupper() else "x" if each.isalpha() else each
+        for each in set(key)
+    }

@@ -70,6 +70,7 @@ def assemble(
     kept = np.array([position not in dropped for position in range(len(entries))], np.bool_)
     entries = [entry for position, entry in enumerate(entries) if kept[position]]
     if not entries:
+        shutil.rmtree(partial)  # nothing to resume, and a corrected source may be prepared here
         raise RadscribeError(f"{out}: no study is left{_commonest(rejections)}")
     counts = _write_studies(partial / "studies.parquet", source, shards, kept)
     _write_pixels(partial / "pixels.npy", shards, kept, settings["size"])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radscribe.core.records import SPLITS, Study
+from radscribe.core.report_text import one_line
 
 # Of 256 bits. A hash of 64 bits would call half of all chest films twins, as their coarse shapes are alike.
 NEAR_BITS = 8
@@ -114,7 +115,7 @@ def duplicates_to_drop(entries: Sequence[Entry], drop: Collection[str] = ()) -> 
 def report_hash(findings: str, impression: str, section: str) -> bytes:
     """SHA-256 of a report's ``section``, equal for reports that differ only in case and spacing."""
     text = Study("", "", "", (), findings=findings, impression=impression).report(section)
-    return hashlib.sha256(" ".join(text.lower().split()).encode()).digest()
+    return hashlib.sha256(one_line(text.lower()).encode()).digest()
 
 
 def count_near_twins(splits: Sequence[str], difference_hashes: Sequence[bytes], bits: int = NEAR_BITS) -> int:

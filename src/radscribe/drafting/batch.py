@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -18,13 +19,14 @@ from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.outputs import keep_inputs
 from radscribe.core.records import Draft
 from radscribe.core.version import __version__
-from radscribe.drafting.picture import draw_draft, draw_maps, drawn_files
+from radscribe.drafting.picture import draw_draft, draw_maps, drawn_files, is_drawn_name
 from radscribe.drafting.reporter import Reporter, film_warnings
 from radscribe.imaging.drawing import is_drawing
 from radscribe.imaging.film_files import find_films
 from radscribe.imaging.refusal import RefusedFilm
 
 DRAFT_FORMAT = "radscribe-draft/1"
+_MAP = re.compile(r"(.+)-map-\d+", re.IGNORECASE)
 
 
 def draft_line(draft: Draft) -> dict[str, Any]:
@@ -57,6 +59,8 @@ def generate_files(
     names = study_ids(files)
     drawn = [path for name in names for path in drawn_files(name, pictures)] if pictures else []
     keep_inputs([out, *drawn], [*files, lateral])
+    if pictures:
+        _keep_others(drawn, out, names, pictures)
     refused = 0
     with ExitStack() as stack:
         if pictures:
@@ -90,6 +94,17 @@ def generate_files(
     return refused
 
 
+def _keep_others(drawn: Sequence[Path], out: Path | None, names: Sequence[str], pictures: Path) -> None:
+    """Refuse pictures that would replace what radscribe did not draw, such as another film, or the drafts."""
+    others = [path for path in drawn if path.exists() and not is_drawing(path)]
+    if others:
+        raise WrongUse(
+            f"{others[0]}: it is no drawing, and a picture of a draft would replace it; name another --picture"
+        )
+    if out and out.parent.resolve() == pictures.resolve() and any(is_drawn_name(out.name, name) for name in names):
+        raise WrongUse(f"--out {out}: a picture of a draft has this name; name another file for the drafts")
+
+
 def _drawn(draft: Draft, view: NDArray[np.uint8], pictures: Path) -> Draft:
     try:
         draft = draw_maps(draft, view, pictures)
@@ -102,12 +117,13 @@ def _drawn(draft: Draft, view: NDArray[np.uint8], pictures: Path) -> Draft:
 
 
 def study_ids(files: Sequence[Path]) -> list[str]:
-    """A name for each file: the file's without ending, numbered where it is repeated."""
+    """A name for each file: the file's without ending, numbered where it or the name of a drawing is repeated."""
     names: list[str] = []
     taken: set[str] = set()
+    stems = {path.stem.casefold() for path in files}
     for path in files:
         name, number = path.stem, 2
-        while name in taken:
+        while name in taken or ((map_of := _MAP.fullmatch(name)) and map_of[1].casefold() in stems):
             name, number = f"{path.stem}-{number}", number + 1
         taken.add(name)
         names.append(name)

@@ -73,9 +73,13 @@ def draw_maps(draft: Draft, view: NDArray[np.uint8], folder: Path) -> Draft:
 
 def drawn_files(study_id: str, folder: Path) -> list[Path]:
     """The files that drawing a draft into ``folder`` may replace: its picture, and its maps that are there already."""
-    maps = re.compile(re.escape(study_id) + r"-map-\d+\.png", re.IGNORECASE)
-    found = [path for path in folder.iterdir() if maps.fullmatch(path.name)] if folder.is_dir() else []
+    found = [path for path in folder.iterdir() if is_drawn_name(path.name, study_id)] if folder.is_dir() else []
     return [folder / f"{study_id}.png", *found]
+
+
+def is_drawn_name(name: str, study_id: str) -> bool:
+    """Whether the picture or a map of this study's draft has the file name ``name``, whatever its letter case."""
+    return bool(re.fullmatch(re.escape(study_id) + r"(?:-map-\d+)?\.png", name, re.IGNORECASE))
 
 
 def heat_over_film(attention: NDArray[np.float64], view: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -36,7 +36,8 @@ def read_studies(path: Path) -> dict[str, dict[str, Any]]:
 def draft_studies(reporter: Reporter, studies: Mapping[str, Mapping[str, Any]], images: Path, out: Path) -> int:
     """Draft each study from its key image, below ``images``, into ``out``; returns how many films were refused.
 
-    Studies that ``out`` has already stay as they are, so that an interrupted run continues.
+    Studies that have a draft in ``out`` stay as they are, so that an interrupted run continues; others, among them the
+    refused ones of a run before, whose draft is empty, are tried anew.
 
     Raises:
         WrongUse: ``out`` exists and is not a ReXrank file.
@@ -44,7 +45,7 @@ def draft_studies(reporter: Reporter, studies: Mapping[str, Mapping[str, Any]], 
     """
     done = read_studies(out) if out.exists() else {}
     refused = 0
-    waiting = [study_id for study_id in studies if PREDICTION not in done.get(study_id, {})]
+    waiting = [study_id for study_id in studies if not done.get(study_id, {}).get(PREDICTION)]
     folder = ImageFolder(images)
     for count, study_id in enumerate(tqdm(waiting, desc="drafting", disable=None, leave=False), start=1):
         image = folder.find(_image(studies[study_id]))

@@ -13,9 +13,9 @@ import re
 import subprocess
 import sys
 import tempfile
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,18 @@ from radscribe.evaluation.language_judge import Judge
 from radscribe.evaluation.scorecard.card import Scorecard
 from radscribe.metrics.significance import Figure, Floats, interval
 
-WORD = re.compile(r"[^\W\d_]+")
-# Two neighbouring words with at least so many letters that are in a report too may come from it.
-LETTERS_OF_A_QUOTE = 8
+# What a message may have from a report: a word, an initial aside, or a number of three digits or more.
+TOKEN = re.compile(r"[^\W\d_]{2,}|\d{3,}")
+BETWEEN_DIGITS = re.compile(r"(?<=\d)[-./ ](?=\d)")
+QUOTED = re.compile(r"""(?<!\w)(['"`‘“])(.+?)['"`’”](?!\w)""")
+# Words of reports that are words of any message too, unless it quotes them.
+_USUAL = """
+    a about all already an and any are as at be been before both but by can cannot could did do does due each error
+    failed for found from given has have if in into is it its least must no none not of off on one only or other out
+    over same set should so such than that the their them then there these this to too two type under unexpected up
+    use used using value was were when where which with within without
+"""
+USUAL_WORDS = frozenset(_USUAL.split())
 LINE = 300
 
 
@@ -206,10 +215,19 @@ def _reason(error: Mapping[str, Any], judged: bool, reports: Collection[str]) ->
 
 
 def _quotes(line: str, reports: Collection[str]) -> bool:
-    text = " ".join(word for report in reports for word in WORD.findall(report.casefold()))
-    words = WORD.findall(line.casefold())
-    pairs = [f"{first} {second}" for first, second in pairwise(words) if len(first + second) >= LETTERS_OF_A_QUOTE]
-    return any(found in text for found in [*pairs, *(word for word in words if not word.isascii())])
+    """Whether a message may hold text of a report: a word or number of one, or letters that English has not."""
+    if any(letter.isalpha() and not letter.isascii() for letter in line) or re.search(r"\\[xuU][0-9a-fA-F]{2}", line):
+        return True
+    line = re.sub(r"\\[abfnrtv]", " ", line)  # white space as Python quotes it
+    shared = _tokens(line) & set().union(*map(_tokens, reports))
+    quoted = " ".join(match[2] for match in QUOTED.finditer(line))
+    return bool(shared - USUAL_WORDS or shared & _tokens(quoted))
+
+
+def _tokens(text: str) -> set[str]:
+    """Words without accents and case, and numbers: as they stand, and without the marks in them."""
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return {*TOKEN.findall(plain.casefold()), *TOKEN.findall(BETWEEN_DIGITS.sub("", plain.casefold()))}
 
 
 def with_package(

@@ -6,13 +6,10 @@ Its metrics need models that RadEval downloads, and some a language model at a s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Collection
 
 from radscribe.core.errors import WrongUse
-from radscribe.evaluation.language_judge import Judge
-from radscribe.evaluation.other_packages import Metric, OtherScores, Package, run_package, with_scores
-from radscribe.evaluation.scorecard.card import Scorecard
+from radscribe.evaluation.other_packages import Metric, Package
 
 # The names of RadEval 2.2.
 RADEVAL = Package(
@@ -38,7 +35,6 @@ RADEVAL = Package(
     },
 )
 RADEVAL_METRICS = tuple(RADEVAL.metrics)
-USUAL_METRICS = RADEVAL_METRICS[:5]
 
 
 def require_radeval(metrics: Collection[str]) -> None:
@@ -46,28 +42,3 @@ def require_radeval(metrics: Collection[str]) -> None:
     unknown = [name for name in metrics if name not in RADEVAL_METRICS]
     if unknown:
         raise WrongUse(f"RadEval metric {unknown[0]!r} is not one of {', '.join(RADEVAL_METRICS)}")
-
-
-def run_radeval(
-    python: Path,
-    hypotheses: Sequence[str],
-    references: Sequence[str],
-    metrics: Collection[str] = USUAL_METRICS,
-    judge: Judge | None = None,
-) -> OtherScores:
-    """Score ``N`` pairs of raw reports with the RadEval of the environment whose interpreter is ``python``.
-
-    Raises:
-        WrongUse: for an unknown metric or an interpreter that is not there.
-        RadscribeError: one line, when RadEval is not installed there or its answer cannot be used.
-    """
-    require_radeval(metrics)
-    return run_package("radeval", RADEVAL, python, hypotheses, references, metrics, judge)
-
-
-def with_radeval(card: Scorecard, scores: OtherScores) -> Scorecard:
-    """The scorecard with RadEval's figures, each the mean over studies with its interval, or the reason it is missing.
-
-    ``scores`` must be in the order of ``card.per_study.study_ids``.
-    """
-    return with_scores(card, scores)

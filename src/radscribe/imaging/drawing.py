@@ -6,10 +6,10 @@ from pathlib import Path
 
 from PIL.PngImagePlugin import PngInfo
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEYWORD, VALUE = "radscribe", "drawing of a draft, no film"
 # As both stand in a PNG file: a chunk of text, before the pixels.
 _CHUNK = f"tEXt{KEYWORD}\0{VALUE}".encode()
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = 4096
 
 
@@ -27,4 +27,4 @@ def is_drawing(path: Path) -> bool:
             head = file.read(_HEAD)
     except OSError:
         return False
-    return head.startswith(_SIGNATURE) and _CHUNK in head
+    return head.startswith(PNG_SIGNATURE) and _CHUNK in head

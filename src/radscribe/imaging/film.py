@@ -11,13 +11,12 @@ import numpy as np
 from PIL import Image
 
 from radscribe.imaging.dicom import read_dicom
-from radscribe.imaging.drawing import is_drawing
+from radscribe.imaging.drawing import PNG_SIGNATURE, is_drawing
 from radscribe.imaging.header import PREAMBLE, begins_dicom
 from radscribe.imaging.levels import Pixels, check_content, contrast_warnings
 from radscribe.imaging.raster import read_picture
 from radscribe.imaging.refusal import RefusedFilm
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 # Twice the largest film that is accepted, stored without compression.
 MAXIMUM_FILE_BYTES = 128 * 2**20

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from radscribe.core.folders import files_under
-from radscribe.imaging.drawing import is_drawing
-from radscribe.imaging.film import JPEG_SIGNATURE, PNG_SIGNATURE
+from radscribe.imaging.drawing import PNG_SIGNATURE, is_drawing
+from radscribe.imaging.film import JPEG_SIGNATURE
 from radscribe.imaging.header import PREAMBLE, begins_dicom
 
 DICOM_SUFFIXES = (".dcm", ".dicom")

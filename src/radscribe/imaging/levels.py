@@ -104,11 +104,6 @@ def stretch(levels: Levels, low: float, high: float) -> Pixels:
     return stretched
 
 
-def stretch_by_percentiles(levels: Levels) -> Pixels:
-    """Map ``levels`` (height x width) to 0 .. 255 between robust percentiles."""
-    return stretch(levels, *black_and_white(subsample(levels.ravel()), levels))
-
-
 def subsample(levels: Levels) -> Levels:
     """Evenly spaced ``levels`` (one axis), at most ``PERCENTILE_SAMPLE``: enough for percentiles."""
     return levels[:: 1 + levels.size // PERCENTILE_SAMPLE]

@@ -20,7 +20,9 @@ _ROMANCE = """
     los las del con por una uno hay que pulmones corazon silueta derrame cardiomegalia aguda agudo intersticial moderada
     moderado cateter observa observan pulmonar du une pas aucun aucune est avec sans dans aux ou coeur poumons poumon
     droite droit gauche lo gli della dei delle nei nella senza nel sono cuore polmoni polmonare dos nao sem uma um sao
-    com veia discreto
+    com veia discreto cardiaca cardiaco derecha derecho izquierda izquierdo neumonia neumotorax masa hiliar infiltrados
+    torax hallazgos senos masse hilaire poumon epanchement destra sinistro destro versamento direita direito esquerda
+    esquerdo normais pneumotorax
 """
 _OTHERS = "och ingen inga inte nie bez brak jest oraz yok"
 # Words that an English report never has ...
@@ -29,6 +31,8 @@ _FOREIGN = frozenset(f"{_DUTCH_GERMAN} {_ROMANCE} {_OTHERS}".split())
 _SHORT_WORDS = "de la el en se sin es y al le les et il au sur di si da do em os van det av ej bir ve na w"
 _DOUBTFUL = frozenset(_SHORT_WORDS.split())
 _WORD = re.compile(r"[^\W\d_]+")
+# Words of English reports that reports in other languages have too.
+_SHARED = frozenset(("no", "normal", "pleural", "bilateral", "or", "at", "is", "was", "has", "not"))
 _MANY = 3
 _LEAST_LATIN = 0.7  # of the letters of a report in English
 
@@ -55,4 +59,5 @@ def is_foreign(text: str) -> bool:
     foreign += sum(word in _FOREIGN for word in lower_words)
     doubtful = sum(word in _DOUBTFUL for word in words)
     foreign += doubtful if doubtful >= _MANY else 0
-    return foreign > 0 and len(_ENGLISH.findall(lower)) < 2 * foreign
+    english = sum(word not in _SHARED for word in _ENGLISH.findall(lower)) if foreign else 0
+    return foreign > 0 and english < 2 * foreign

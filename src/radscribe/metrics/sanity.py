@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from radscribe.core.report_text import one_line
 from radscribe.labels.conditions import NEGATIVE, NO_FINDING, POSITIVE
 from radscribe.labels.rules import label_sentence
 from radscribe.labels.scope import split_sentences
@@ -42,7 +43,7 @@ _DENIED = (
 
 def mentions_prior(report: str) -> bool:
     """Whether a report mentions an earlier film ("unchanged", "compared to", "new", "stable")."""
-    return bool(_PRIOR.search(" ".join(report.lower().split())))
+    return bool(_PRIOR.search(one_line(report.lower())))
 
 
 def share_with_prior(reports: Collection[str]) -> float:

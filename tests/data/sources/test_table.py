@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from makers import NORMAL, OPACITY, write_film, write_table
-from radscribe.core.errors import WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.table import table_source
@@ -127,3 +127,18 @@ def test_a_missing_table_or_folder_is_wrong_use(tmp_path: Path, films: Path) -> 
         table_source(tmp_path / "none.csv", films)
     with pytest.raises(WrongUse, match="no such folder"):
         table_source(write_table(tmp_path / "table.csv", [ROW]), tmp_path / "none")
+
+
+@pytest.mark.parametrize("image", [".", "./", "/"])
+def test_a_folder_for_an_image_sets_aside_its_row(tmp_path: Path, films: Path, image: str) -> None:
+    table = write_table(tmp_path / "table.csv", [ROW, {**ROW, "image": image, "patient_id": "b"}])
+    prepare(table_source(table, films), tmp_path / "out", workers=1)
+    assert len(PreparedDataset.open(tmp_path / "out").studies) == 1
+
+
+def test_a_corrected_table_may_be_prepared_where_no_study_was_left(tmp_path: Path, films: Path) -> None:
+    table = write_table(tmp_path / "table.csv", [{**ROW, "image": "none.png"}])
+    with pytest.raises(RadscribeError, match="no study is left"):
+        prepare(table_source(table, films), tmp_path / "out", workers=1)
+    prepare(table_source(write_table(table, [ROW]), films), tmp_path / "out", workers=1)
+    assert len(PreparedDataset.open(tmp_path / "out").studies) == 1

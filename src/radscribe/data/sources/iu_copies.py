@@ -13,8 +13,9 @@ from radscribe.core.report_text import tidy_lines
 from radscribe.data.sources.iu_reports import IuReport
 from radscribe.data.sources.listed_images import slashed
 from radscribe.data.sources.listing import read_rows
+from radscribe.data.sources.table import SPLIT_NAMES
 
-ANNOTATION_SPLITS = {"train": "train", "val": "validate", "test": "test"}
+ANNOTATION_LISTS = ("train", "val", "test")
 # R2Gen's folders: CXR2384_IM-0942/0.png, numbered in the order of the views.
 R2GEN_FOLDER = re.compile(r"(CXR\d+)(?:_.*)?")
 REPORT_COLUMNS = ("uid", "MeSH", "indication", "comparison", "findings", "impression")
@@ -72,7 +73,7 @@ def r2gen_reports(path: Path) -> list[IuReport]:
 
 def annotation_splits(path: Path) -> dict[str, str]:
     """Report id -> split, from R2Gen's annotation.json; raises ``WrongUse`` for another file."""
-    return {_report_id(entry): ANNOTATION_SPLITS[entry["list"]] for entry in _entries(path, ("id",))}
+    return {_report_id(entry): SPLIT_NAMES[entry["list"]] for entry in _entries(path, ("id",))}
 
 
 def _report_id(entry: Mapping[str, Any]) -> str:
@@ -84,7 +85,7 @@ def _entries(path: Path, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     lists = read_json_file(path, "it is not an annotation of R2Gen, give its annotation.json")
     try:
         entries = [
-            {**{key: entry[key] for key in keys}, "list": name} for name in ANNOTATION_SPLITS for entry in lists[name]
+            {**{key: entry[key] for key in keys}, "list": name} for name in ANNOTATION_LISTS for entry in lists[name]
         ]
     except (KeyError, TypeError):
         entries = []

@@ -9,8 +9,8 @@ from radscribe.core.csv_files import read_csv
 from radscribe.core.errors import WrongUse
 from radscribe.core.folders import files_under
 from radscribe.imaging.drawing import is_drawing
+from radscribe.imaging.film_files import FILM_SUFFIXES
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
 FRONTAL_NAMES = ("frontal", "pa", "ap")
 LATERAL_NAMES = ("lateral", "ll", "rl", "l", "lat")
 
@@ -27,7 +27,7 @@ def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
     return rows
 
 
-def image_files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
+def image_files(folder: Path, suffixes: Sequence[str] = FILM_SUFFIXES) -> list[Path]:
     """All image files under ``folder`` and the folders that it links to, by their suffix, sorted by path.
 
     Raises:

@@ -42,10 +42,12 @@ PLAIN_SECTIONS = SECTIONS | dict.fromkeys(
     (
         "ndication", "indications", "clinical indications", "indication for exam", "reason for study",
         "reason for the study", "reason for the exam", "reason for the examination", "clinical details",
-        "clinical question",
+        "clinical question", "clinical data", "clinical context", "clinical background", "clinical statement",
+        "clinical notes", "clinical diagnosis", "reason for this exam", "reason for this examination",
+        "reason for this study", "signs and symptoms",
     ),
     "indication",
-)  # fmt: skip
+) | {"history of present illness": "history", "procedure": "technique"}  # fmt: skip
 # A longer heading that contains one of these words begins that section; the first match wins.
 SECTION_WORDS = ("impression", "findings", "history", "comparison", "addendum")
 # The name of the examination as a heading: what follows describes the film.

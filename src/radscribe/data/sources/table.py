@@ -58,7 +58,8 @@ def table_source(table: Path, images: Path) -> Source:
 
 
 def _study_id(image: str) -> str:
-    return Path(image).with_suffix("").as_posix().replace("/", "-")
+    path = Path(image)
+    return (path.with_suffix("") if path.name else path).as_posix().replace("/", "-")
 
 
 def _require_single_images(table: Path, rows: Sequence[Row]) -> None:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from radscribe.core.errors import WrongUse
 from radscribe.core.files import all_replaced, saving
+from radscribe.core.report_text import one_line
 from radscribe.core.version import __version__
 from radscribe.evaluation.scorecard.breakdown import FrequencyBand, SeverityBand
 from radscribe.evaluation.scorecard.cautions import flags_of, not_read, warnings_of
 from radscribe.evaluation.scorecard.per_study import PerStudy, States, rows_path
-from radscribe.evaluation.scorecard.signature import signature_of
+from radscribe.evaluation.scorecard.signature import TRUE_LABELS, signature_of
 from radscribe.labels.conditions import CHEXBERT_COUNT
 from radscribe.labels.labeler import Labeler, RuleLabeler
 from radscribe.metrics.clinical import Clinical, Uncertain, compare_micro_f1, score_states
@@ -196,12 +197,7 @@ def score(
     signature = signature_of(
         rows, rules, labeler, true_labels=known, vocabulary=vocabulary, split=split, section=section
     )
-    by_rules = labeler.name == RuleLabeler.name
-    unread = {
-        "hypotheses": not_read(written, hypothesis_states if by_rules else None),
-        "references": not_read(expected, reference_states if by_rules and not known else None),
-    }
-    return _scorecard(rows, rules, language, signature, unread, notice)
+    return _scorecard(rows, rules, language, signature, notice)
 
 
 def _scorecard(
@@ -209,12 +205,17 @@ def _scorecard(
     rules: Protocol,
     language: LanguageScores,
     signature: Mapping[str, Any],
-    unread: Mapping[str, int],
     notice: str | None,
 ) -> Scorecard:
     assert rows.hypotheses is not None and rows.references is not None
+    by_rules = signature["labeler"] == RuleLabeler.name
+    known = signature["reference_labels"] == TRUE_LABELS
+    unread = {
+        "hypotheses": not_read(rows.hypotheses, rows.hypothesis_states if by_rules else None),
+        "references": not_read(rows.references, rows.reference_states if by_rules and not known else None),
+    }
     studies, sides = len(rows.study_ids), {"hypotheses": rows.hypotheses, "references": rows.references}
-    counts = Counter(" ".join(text.lower().split()) for text in rows.hypotheses)
+    counts = Counter(one_line(text.lower()) for text in rows.hypotheses)
     return Scorecard(
         nlg=language.figures,
         missing=language.missing,
@@ -255,7 +256,7 @@ def majority_report(training_reports: Iterable[str], study_ids: Iterable[str]) -
 
     Raises ``WrongUse`` without any training report.
     """
-    counts = Counter(" ".join(report.split()) for report in training_reports)
+    counts = Counter(map(one_line, training_reports))
     if not counts:
         raise WrongUse("majority report: there are no training reports; give at least one")
     # Of equally common reports the first in alphabetical order, so that the order of the input does not matter.

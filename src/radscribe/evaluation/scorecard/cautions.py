@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from radscribe.core.report_text import one_line
 from radscribe.labels.rules import was_read
 from radscribe.metrics.clinical import Outcomes
 from radscribe.metrics.protocols import Protocol, runs_on
@@ -38,7 +39,7 @@ def not_read(reports: Sequence[str], states: NDArray[np.integer] | None = None) 
 
 def flags_of(hypotheses: Sequence[str], references: Sequence[str], unread: Mapping[str, int]) -> tuple[str, ...]:
     """Flags of reports (``N`` of each side) that no figure can be trusted with: empty, not read, all the same."""
-    said, true = (Counter(" ".join(text.lower().split()) for text in side) for side in (hypotheses, references))
+    said, true = (Counter(one_line(text.lower()) for text in side) for side in (hypotheses, references))
     studies = len(hypotheses)
     flags = [f"{said['']} of {studies} hypotheses are empty"] if said[""] else []
     if any(unread.values()):

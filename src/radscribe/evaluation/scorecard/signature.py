@@ -13,6 +13,7 @@ from radscribe.evaluation.scorecard.per_study import PerStudy, content_hash
 from radscribe.labels.labeler import Labeler
 from radscribe.metrics.protocols import Protocol
 
+TRUE_LABELS = "true labels"
 AVERAGING = "micro of 14 and of 13 without no finding, macro, example-based; 0/0 = 0"
 
 
@@ -36,7 +37,7 @@ def signature_of(
         "protocol": protocol.name,
         "labeler": labeler.name,
         "labeler_version": labeler.version,
-        "reference_labels": "true labels" if true_labels else "labeler",
+        "reference_labels": TRUE_LABELS if true_labels else "labeler",
         "uncertain": rows.uncertain,
         "averaging": AVERAGING,
         "cleaning": protocol.cleaning,
