@@ -70,7 +70,19 @@ def test_another_date_is_none(born: datetime.date, other: datetime.date, form: s
     "text",
     [
         *("昭和6年2月3日", "S6.2.3", "一九三一年二月三日", "民國20年2月3日", "03/02/2474", "3rd day of February, 1931"),
-        *("3 февраля 1931", "3 lutego 1931", "３ Février １９３１", "٣/٢/١٩٣١", "1931\n02\n03"),
+        *(
+            "3.II.1931",
+            "03 ii 1931",
+            "3/II/31",
+            "3. Ⅱ. 1931",
+            "3II1931",
+            "1931-II-3",
+            "3 февраля 1931",
+            "3 lutego 1931",
+            "３ Février １９３１",
+            "٣/٢/١٩٣١",
+            "1931\n02\n03",
+        ),
     ],
 )
 def test_other_calendars_and_scripts_are_read(text: str) -> None:
@@ -88,6 +100,8 @@ def test_other_calendars_and_scripts_are_read(text: str) -> None:
         "3 Feb",
         "13 Feb 1931",
         "19310204",
+        "3.III.1931",
+        "3.XII.1931",
         "119310203",
         "1/2/3 of 31",
     ],

@@ -16,6 +16,13 @@ KEY = b"the key of the tests"
 FIELDS = {"PatientID": "4711", "StudyInstanceUID": "1.2.3"}
 
 
+# 12345678 with a label or a check letter that touches it, or with marks in it.
+GLUED = (
+    *("MRN12345678", "ID12345678", "No12345678", "12345678F", "病历号12345678的", "mrn_1234_5678.dcm", "0012345678"),
+    *("1234-5678", "123 456 78", "12.34.56.78", "1234 - 5678", "1 2 3 4 5 6 7 8", "1234\n5678"),
+)
+
+
 def written(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
@@ -95,7 +102,20 @@ def test_a_name_in_any_character_set_is_found(
         ("PatientID", "MRN-471122", "mrn 471122", True),
         ("PatientID", "MRN-471122", "The film of 471122", True),
         ("PatientID", "000471122", "ID 471122", True),
-        ("PatientID", "471122", "ID 1471122 and 4711223, P471122", False),
+        ("PatientID", "471122", "ID 1471122 and 4711223, P4711", False),
+        ("PatientID", "471122", "P471122", True),
+        *(("PatientID", "12345678", text, True) for text in GLUED),
+        ("PatientID", "12345678", "912345678, 123456789, 1234 is 5678", False),
+        ("PatientID", "AB1234567", "MRNAB1234567", True),
+        ("PatientID", "AB1234567", "AB-123-4567", True),
+        ("PatientID", "ABC1234", "MRNABC1234", True),
+        ("PatientID", "ABC1234", "ABC 12-34", True),
+        ("PatientID", "4711", "MRN4711", True),
+        ("PatientID", "4711", "PatientID4711", True),
+        ("PatientID", "HOLLERX", "IDHOLLERX", True),
+        ("PatientID", "CHESTX", "The chest x-ray", False),
+        ("PatientID", "1", "No 1 cm nodule; avoid 1", False),
+        ("StudyInstanceUID", "1.2.840.113619.2.55", "UID1.2.840.113619.2.55", True),
         ("PatientID", "0001", "There is 1 nodule of 0.1 cm.", False),
         ("PatientID", "A-001", "A 1 cm nodule", False),
         ("PatientID", "12", "12 nodules", False),
@@ -114,3 +134,10 @@ def test_a_name_in_any_character_set_is_found(
 )
 def test_what_identifies_the_patient_is_found(tmp_path: Path, keyword: str, value: Any, text: str, named: bool) -> None:
     assert identity_of(tmp_path, **{keyword: value}).is_named_in(text) == named
+
+
+def test_numbers_of_reports_are_hardly_taken_for_identifiers(tmp_path: Path) -> None:
+    report = "A 12 mm nodule, 3.5 x 2.1 cm; ribs 4, 5, 6 and 7. Compared with 03/17/2019 at 10:45. C5-C6, T12, L1."
+    for number in range(10):
+        identity = identity_of(tmp_path, PatientID=f"{number}8{number}3107{number}", AccessionNumber=f"T1{number}L45")
+        assert not identity.is_named_in(report)

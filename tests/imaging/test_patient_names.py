@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from makers import NORMAL, OPACITY
-from radscribe.imaging.name_words import PLACEHOLDERS
+from radscribe.imaging.name_words import ORDINARY, PARTICLES, PLACEHOLDERS
 from radscribe.imaging.patient_names import PatientNames, name_parts
 from radscribe.imaging.spelling import spellings
 
@@ -30,6 +30,30 @@ WRITTEN = [
     ("O'BRIEN^MARY", "Mary O’Brien"),
     ("OBRIEN^MARY", "Mary O'Brien"),
     ("McDonald^Ron", "Ron Mc Donald"),
+    ("MCDONALD^RON", "Ron Mc Donald"),
+    ("STCLAIR^ANN", "Ann St. Clair"),
+    ("O BRIEN^MARY", "Mary Obrien"),
+    ("DANGELO^UGO", "Ugo D'Angelo"),
+    ("Le Blanc^Marie", "Marie Leblanc"),
+    ("Le Petit^Jo", "Lepetit, Jo"),
+    ("Al-Hassan^Omar", "Omar Alhassan"),
+    ("ALHASSAN^OMAR", "Omar al Hassan"),
+    ("El-Sayed^Mona", "Mona Elsayed"),
+    ("El-Sayed^Mona", "Mona Alsayed"),
+    ("Van der Berg^Jan", "Jan Vanderberg"),
+    ("Van der Berg^Jan", "Jan van Derberg"),
+    ("Van der Berg^Jan", "VANDERBERG, J."),
+    ("Van der Berg^Jan", "Mr. van der Berg"),
+    ("Van der Berg^Jan", "J. van der Berg"),
+    ("Berg^Jan van der", "Jan Vanderberg"),
+    ("Berg^Jan^^van der", "Jan Vanderberg"),
+    ("VANDERBERG^JAN", "Jan van der Berg"),
+    ("De la Cruz^Ana", "Ana Delacruz"),
+    ("DELOSSANTOS^ANA", "Ana de los Santos"),
+    ("Von Neumann^Karl", "Karl Vonneumann"),
+    ("Di Stéfano^José", "Jose Distefano"),
+    ("Do^Minh", "Mr. Do"),
+    ("Le^Van Anh", "Le Van Anh"),
     ("Hollerbach^Annegret", "Holler-\nbach, Annegret"),
     ("Hollerbach^Annegret", "annegret_hollerbach.dcm"),
     ("Hollerbach^Annegret", "Hol\u00adler\u200bbach Annegret"),
@@ -73,6 +97,13 @@ MEANT_OTHERWISE = [
     ("Ng^Po", "Kerning lung, portable upon."),
     ("Smith^John", "Smith's fracture"),
     ("von der Leyen^Ursula", "Befund von der Lunge"),
+    ("Le Blanc^Marie", "Poumon : le blanc."),
+    ("Le Blanc^Marie", "Leblanc's sign"),
+    ("Van der Berg^Jan=Berg^Jan", "Berg's sign"),
+    ("Van Ness", "No tenderness."),
+    ("Ung^L", "The lung is clear."),
+    ("Do^Minh", "Do not lift."),
+    ("Heart^Anna", "Seen at 3 p.m.\nHeart is normal."),
     ("Heart", NORMAL),
     ("高^明", "高密度影，纹理明显增多。"),
     ("孔", "孔源性"),
@@ -81,7 +112,7 @@ MEANT_OTHERWISE = [
     ("^^", NORMAL),
 ]
 latin = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzäöüåøéñçšžłőß"), min_size=5, max_size=10).map(str.title)
-latin = latin.filter(lambda word: word.lower() not in PLACEHOLDERS)  # no name of a patient
+latin = latin.filter(lambda word: word.lower() not in PLACEHOLDERS | ORDINARY)  # no name of a patient
 han = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=2, max_size=3)
 hangul = st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), min_size=2, max_size=3)
 kana = st.text(
@@ -129,6 +160,21 @@ def test_umlauts_may_be_spelled_out_on_either_side(name: tuple[str, str]) -> Non
     table = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "ß": "ss"})
     spelled = " ".join(name).translate(table)
     assert named("^".join(name), spelled) and named(spelled.replace(" ", "^"), " ".join(name))
+
+
+@given(
+    latin,
+    latin,
+    st.lists(st.sampled_from(sorted(PARTICLES)), min_size=1, max_size=3, unique=True),
+    st.sampled_from([" ", "-", "  "]),
+)
+def test_particles_may_be_written_together_on_either_side(
+    family: str, given_name: str, led: list[str], gap: str
+) -> None:
+    apart, joined = gap.join([*led, family]), "".join([*led, family])
+    for header, text in ((apart, joined), (joined, " ".join([*led, family])), (apart.upper(), joined.title())):
+        assert named(f"{header}^{given_name}", f"The film of {given_name} {text} is clear.")
+        assert named(f"{header}^{given_name}", f"Mr. {text} is well.")
 
 
 @given(st.text())

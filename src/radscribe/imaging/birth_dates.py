@@ -23,6 +23,7 @@ MONTHS = (
     "nov|lis|kas|ноя",
     "dec|dez|des|dic|gru|ara|дек",
 )
+ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 # Japanese eras, by the year before their first, as they are written out and by their letter; those of Taiwan.
 ERAS = (
     (1867, "明治|明|M"),
@@ -42,8 +43,8 @@ def date_pattern(date: str) -> re.Pattern[str] | None:
     """A pattern that finds the date ``YYYYMMDD`` in a plain text (``spelling.plain``); None for what is no date.
 
     It finds the date with year, month and day in any usual order and with any usual mark between them or none; with
-    the year in two digits where marks or zeros show that it is a date; with the month in words; in Chinese, Japanese
-    and Korean writing, with their numerals and eras; and with the year of the Thai calendar.
+    the year in two digits where marks or zeros show that it is a date; with the month in words or Roman numerals; in
+    Chinese, Japanese and Korean writing, with their numerals and eras; and with the year of the Thai calendar.
     """
     try:
         born = datetime.datetime.strptime(date, "%Y%m%d")
@@ -71,7 +72,9 @@ def _numeric(born: datetime.datetime) -> list[str]:
 
 def _in_words(born: datetime.datetime) -> list[str]:
     year = rf"(?:{born.year}|'?{born.year % 100:02}|{born.year + BUDDHIST})"
-    month, day = rf"(?:{MONTHS[born.month - 1]})[^\W\d_]*\.?", rf"0?{born.day}{_ORDINAL}"
+    roman = rf"(?<!{LETTER}){ROMAN[born.month - 1]}(?!{LETTER})"
+    month = rf"(?:(?:{MONTHS[born.month - 1]})[^\W\d_]{{0,12}}|{roman})\.?"
+    day = rf"0?{born.day}{_ORDINAL}"
     return [
         rf"{day}{_OF}{month}{_OF}{year}",
         rf"{month}{_OF}{day}{_OF}{year}",

@@ -22,17 +22,21 @@ from radscribe.imaging.name_words import ORDINARY, PLACEHOLDERS
 from radscribe.imaging.patient_names import PatientNames, name_parts
 from radscribe.imaging.quiet import quiet
 from radscribe.imaging.refusal import RefusedFilm
+from radscribe.imaging.scripts import has_lost_letters, in_other_script, scripts_of
 from radscribe.imaging.spelling import LETTER, plain, spellings
 
 NAMES = ("PatientName", "OtherPatientNames", "PatientBirthName")
 IDENTIFIERS = ("StudyInstanceUID", "PatientID", "AccessionNumber", "OtherPatientIDs")
-TAGS_READ = [*NAMES, *IDENTIFIERS, "PatientBirthDate", "BurnedInAnnotation"]
+TAGS_READ = ["SpecificCharacterSet", *NAMES, *IDENTIFIERS, "PatientBirthDate", "BurnedInAnnotation"]
 HASH_DIGITS = 20  # 80 bits: no two of a million patients share one
 # Shorter identifiers would be found in any report by chance.
 SHORTEST_IDENTIFIER = 4
 SHORTEST_NUMBER = 6  # of an identifier's digits alone, without the letters before them
 # What names in files with a missing or wrong character set are often written in.
 CHARACTER_SETS = ("utf-8", "gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "latin-1")
+# Beside Chinese letters, too: only a letter of a script with spaces goes on with a word.
+_LABEL = rf"(?:(?<!{LETTER})(?:patient|pat|pt|p|u)?id|mrn|号|號)"
+_MARKS = r"[\W_]{0,3}"
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,13 @@ class Identity:
     _identifiers: re.Pattern[str] | None = field(repr=False)
     _birth_date: re.Pattern[str] | None = field(repr=False)
     _names: PatientNames = field(repr=False)
+    # The scripts of the header's names, Latin aside; None where it has no name.
+    _scripts: frozenset[str] | None = field(repr=False, default=frozenset())
+    _unreadable: bool = False  # the names have bytes of no declared character set, or have lost letters
+
+    def is_in_doubt(self, text: str) -> bool:
+        """Whether a name in ``text`` could not be found: the header's are not readable, or in other scripts alone."""
+        return self._unreadable or (self._scripts is not None and in_other_script(text, self._scripts))
 
     def is_named_in(self, text: str) -> bool:
         """Whether ``text`` holds an identifier, the birth date or the name, in any usual spelling.
@@ -92,14 +103,24 @@ def _identity(header: Dataset, source: str, key: bytes) -> Identity:
         raise RefusedFilm(source, "its header has no StudyInstanceUID; without it its study is not known")
     if not patient:
         raise RefusedFilm(source, "its header has no PatientID; without it a patient may leak")
-    names = (name_parts(name) for keyword in NAMES for name in _names(header, keyword))
+    written = [name for keyword in NAMES for name in _names(header, keyword)]
+    names = list(dict.fromkeys(filter(None, map(name_parts, written))))
     return Identity(
         study_id=_hash(key, f"study:{study}"),
         patient_id=_hash(key, f"patient:{patient}"),
         _identifiers=_pattern([str(value) for keyword in IDENTIFIERS for value in _values(header, keyword)]),
         _birth_date=date_pattern(re.sub(r"\D", "", birth)),
-        _names=PatientNames(tuple(dict.fromkeys(filter(None, names)))),
+        _names=PatientNames(tuple(names)),
+        _scripts=scripts_of(written) if names else None,
+        _unreadable=any(_is_unreadable(header, keyword) for keyword in NAMES),
     )
+
+
+def _is_unreadable(header: Dataset, keyword: str) -> bool:
+    names = [value for value in _values(header, keyword) if isinstance(value, PersonName)]
+    declared = any(str(value).strip() not in ("", "ISO_IR 6") for value in _values(header, "SpecificCharacterSet"))
+    undeclared = not declared and not all(name.original_string.isascii() for name in names)
+    return undeclared or any(has_lost_letters(str(name)) for name in names)
 
 
 def _hash(key: bytes, value: str) -> str:
@@ -127,27 +148,31 @@ def _names(header: Dataset, keyword: str) -> list[str]:
 
 
 def _pattern(identifiers: Sequence[str]) -> re.Pattern[str] | None:
-    """A pattern of the identifiers: a long one with other marks and zeros in it, too, a short one only after "ID"."""
+    """A pattern of the identifiers: of a long one also with other marks and zeros, a short one only after "ID"."""
     written = []
     for identifier in map(plain, identifiers):
         groups = re.findall(r"[^\W\d_]+|\d+", identifier)
         length, digits = len("".join(groups)), "".join(group for group in groups if group.isdigit())
         if not groups or identifier.lower() in PLACEHOLDERS | ORDINARY:
             continue
-        exact = re.escape(identifier.strip())
+        exact = rf"{re.escape(identifier.strip())}(?!{LETTER})(?!\d)"
         if len(digits) >= SHORTEST_NUMBER:
-            written.append(_number(digits))
+            written.append(rf"(?<!\d){_group(digits)}(?!\d)")
         if length >= SHORTEST_NUMBER:
-            written.append(r"[\W_]{0,2}".join(map(_number, groups)))
-        else:
-            written.append(exact if length >= SHORTEST_IDENTIFIER else rf"(?:mrn|\bp?id|号|號)(?:[\W_]|no|nr)*{exact}")
-    if not written:
-        return None
-    # Beside Chinese letters, too: only a letter of a script with spaces, or a digit, goes on with a word.
-    return re.compile(rf"(?<!{LETTER})(?<!\d)(?:{'|'.join(written)})(?!{LETTER})(?!\d)", re.IGNORECASE)
+            word = _MARKS.join(map(_group, groups))
+            # A label or a check letter may touch what has digits.
+            written.append(rf"(?<!\d){word}(?!\d)" if digits else rf"(?<!{LETTER}){_LABEL}?{word}(?!{LETTER})")
+            continue
+        written.append(rf"{_LABEL}(?:[\W_]|number|num|no|nr)*{exact}")
+        if length >= SHORTEST_IDENTIFIER:
+            written.append(rf"(?<!{LETTER})(?<!\d){exact}")
+    return re.compile("|".join(written), re.IGNORECASE) if written else None
 
 
-def _number(group: str) -> str:
-    """A pattern of a group of letters or digits; zeros before a long number may be left out, or added."""
+def _group(group: str) -> str:
+    """A pattern of letters, or of digits with marks among them; zeros before a long number may be left out."""
+    if not group.isdigit():
+        return group
     significant = group.lstrip("0")
-    return f"0*{significant}" if group.isdigit() and len(significant) >= SHORTEST_IDENTIFIER else group
+    long = len(significant) >= SHORTEST_IDENTIFIER
+    return ("0*" if long else "") + _MARKS.join(significant if long else group)

@@ -15,7 +15,14 @@ PLACEHOLDERS = _words(
 )
 
 # Words before a family name that are no part of it alone.
-PARTICLES = _words("von van der den de del della di da do dos du la le el al bin binti ibn zu zum zur ter ten af av")
+PARTICLES = _words(
+    """
+    von vom van der den de del dela della dello dei degli delle di da dal dalla do dos das du des la le los las les lo
+    el al ul bin binti bint ibn zu zum zur ter ten te af av
+    """
+)
+# Other beginnings of family names that some write as a word of their own: Mac Donald, St Clair, Ben Ali, O Brien.
+BEGINNINGS = _words("mac mc fitz saint sainte st ste san santa ben abu abou abd abdul abdel d l o")
 
 # Names that are words of reports, or of any text: English, then German, French, Spanish and Portuguese, Italian.
 ORDINARY = _words(

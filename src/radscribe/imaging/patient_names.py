@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
+from itertools import pairwise, permutations
 
-from radscribe.imaging.name_words import ORDINARY, PARTICLES, PLACEHOLDERS
+from radscribe.imaging.name_words import BEGINNINGS, ORDINARY, PARTICLES, PLACEHOLDERS
 from radscribe.imaging.spelling import LETTER, UNSPACED, plain, shortened, spelled_out
 
 _UNSPACED_LETTER = re.compile(f"[{UNSPACED}]")
@@ -18,8 +18,13 @@ _SEMITIC, _CYRILLIC = re.compile(r"[\u0590-\u06ff\u0750-\u077f]"), re.compile(r"
 _PART = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 # Within McDonald, XuWu and O'Brien, where others write a space or an apostrophe.
 _SEAM = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|'")
-_BETWEEN_PARTS = r"[\s,.;_·・'-]*"
-_APART = r"[\s,_·'-]+"
+_BETWEEN_PARTS = r"[\s,.;_·・'-]*+"
+_APART = r"[\s,_·'-]++"
+_INITIALS = r"(?:[A-Z]\.\s*+){0,4}"
+_BREAK = r"[\s.'-]{0,2}"  # within a word that others write as two
+# The particles of a name, and letters such as that of "O Brien": others write them together with the next word.
+_LEADING = re.compile(rf"\b(?:{'|'.join(sorted(PARTICLES))}|[dlo](?=[\s']+[^\W\d_]{{2}}))\b", re.IGNORECASE)
+_ARTICLES = {"al", "el", "ul"}  # one Arabic word
 
 _TITLES = (
     r"(?:mr|mrs|ms|miss|mx|sir|madam|dr|prof|herr|herrn|hr|frau|fr|monsieur|madame|mademoiselle|mme|mlle|senor|senora|"
@@ -37,6 +42,7 @@ class NamePart:
     """One word of a name."""
 
     spellings: tuple[str, ...]  # its plain one first; all without accents
+    leading: tuple[str, ...] = ()  # the particles of its name, such as "van" and "der", which may lead it in a text
 
     @property
     def unspaced(self) -> bool:
@@ -56,27 +62,47 @@ class NamePart:
     @cached_property
     def letters(self) -> str:
         """A pattern of the word's letters, wherever they stand."""
-        return f"(?:{'|'.join(_letters(spelling) for spelling in self.spellings)})"
+        return f"{self._led(_BREAK, 0)}(?:{'|'.join(_letters(spelling) for spelling in self.spellings)})"
 
     @cached_property
     def word(self) -> str:
         """A pattern of the word: in scripts with spaces, as a word of its own or with a usual ending."""
-        return rf"(?:{'|'.join(_word(spelling) for spelling in self.spellings)})"
+        return f"(?:{'|'.join(_word(spelling, self._led(_BREAK, 0)) for spelling in self.spellings)})"
+
+    @cached_property
+    def joined(self) -> str:
+        """A pattern of the word written together with particles, as in Leblanc, which tells what "blanc" does not."""
+        return f"(?:{'|'.join(_word(spelling, self._led('', 1)) for spelling in self.spellings)})"
+
+    def _led(self, gap: str, least: int) -> str:
+        """A pattern of the particles that stand before the word, ``least`` of them at least."""
+        return f"(?:(?:{'|'.join(self.leading)}){gap}){{{least},3}}" if self.leading else ""
 
     @property
     def initial(self) -> str:
         """A pattern of its first letter, a capital or before a full stop."""
         letter = re.escape(self.spellings[0][0].upper())
-        return rf"(?:(?-i:{letter})(?:\s+|(?=\W|$))|{letter}\.)"
+        return rf"(?:(?-i:{letter})(?=\W|$)|{letter}\.)"
 
 
 def _letters(spelling: str) -> str:
     if _UNSPACED_LETTER.search(spelling):
         return r"[\s·・]*".join(map(re.escape, spelling))
-    return r"[\s'-]?".join(map(re.escape, _SEAM.split(spelling)))
+    first, *rest = _SEAM.split(spelling)
+    return _BREAK.join(map(re.escape, [*_without_beginnings(first, 0 if rest else 3), *rest]))
 
 
-def _word(spelling: str) -> str:
+def _without_beginnings(word: str, least: int) -> list[str]:
+    """The pieces of a word that begins as VANDERBERG and MACDONALD do; ``least`` letters are left of the last."""
+    cuts = [0]
+    for cut in cuts:
+        ends = (cut + len(begin) for begin in PARTICLES | BEGINNINGS if word.lower().startswith(begin, cut))
+        cuts += [end for end in ends if end not in cuts and end <= len(word) - least]
+    cuts.sort()
+    return [word[start:end] for start, end in pairwise(sorted({*cuts, len(word)}))]
+
+
+def _word(spelling: str, before: str) -> str:
     letters = _letters(spelling)
     if _UNSPACED_LETTER.search(spelling):
         return letters
@@ -85,7 +111,7 @@ def _word(spelling: str) -> str:
     ending = ""
     if len(spelling) > 3:
         ending = "[а-я]{0,3}" if _CYRILLIC.search(spelling) else "(?:e?s)?"
-    return rf"(?<!{LETTER}){letters}{ending}(?!{LETTER})"
+    return rf"(?<!{LETTER}){before}{letters}{ending}(?!{LETTER})"
 
 
 def name_parts(name: str) -> tuple[NamePart, ...]:
@@ -93,16 +119,21 @@ def name_parts(name: str) -> tuple[NamePart, ...]:
 
     A word of one letter is a part only in scripts in which that is a name ("孔^虚无子").
     """
-    parts = []
+    leading = {word.lower() for word in _LEADING.findall(plain(name))}
+    leading |= _ARTICLES if leading & _ARTICLES else set()
+    parts: list[NamePart] = []
     for component in name.split("^")[:3]:
+        found = []
         for words in zip(*(_PART.findall(fold(component)) for fold in (plain, spelled_out, shortened)), strict=True):
             first, spelled, short = words
             if len(first) > 1 or _UNSPACED_LETTER.match(first):
                 # A short word without an "e" is too often another word.
-                parts.append(NamePart(tuple(dict.fromkeys((first, spelled, short if len(short) > 4 else first)))))
-    named = [part for part in parts if part.spellings[0].lower() not in PLACEHOLDERS]
-    own = [part for part in named if part.spellings[0].lower() not in PARTICLES]
-    return tuple(dict.fromkeys(own or named))
+                written = tuple(dict.fromkeys((first, spelled, short if len(short) > 4 else first)))
+                found.append(NamePart(written, tuple(sorted(leading))))
+        named = [part for part in found if part.spellings[0].lower() not in PLACEHOLDERS]
+        own = [part for part in named if part.spellings[0].lower() not in PARTICLES]
+        parts += own or ([] if parts else named)  # Le and Do are family names, too
+    return tuple(dict.fromkeys(parts))
 
 
 @dataclass(frozen=True)
@@ -128,8 +159,9 @@ class PatientNames:
         if not any(part.unspaced or _found(part.letters, texts) for part in parts):
             return False  # the patterns below need one of them, and take longer to make
         found = {part for part in parts if _found(part.word, texts)}
-        telling = {part for part in found if part.telling}
-        if telling and (len(found) > 1 or any(len(name) == 1 and name[0] in telling for name in self.names)):
+        telling = {part for part in found if part.telling or (part.leading and _found(part.joined, texts))}
+        words = {part.spellings[0].lower() for part in found}  # of several names, one word once
+        if telling and (len(words) > 1 or any(len(name) == 1 and name[0] in telling for name in self.names)):
             return True
         return _found(self._in_context, texts)
 
@@ -142,7 +174,7 @@ class PatientNames:
         written += [_initialled(*pair) for pair in pairs if not (pair[0].unspaced or pair[1].unspaced)]
         for name in self.names:  # a name without a caret: its family name is the first character or two
             if len(name) == 1 and name[0].unspaced:
-                written += [re.escape(name[0].spellings[0][:count]) + rf"\s*{_HONORIFICS}" for count in (1, 2)]
+                written += [re.escape(name[0].spellings[0][:count]) + rf"\s*+{_HONORIFICS}" for count in (1, 2)]
         return "|".join(written)
 
 
@@ -151,9 +183,9 @@ def _found(pattern: str, texts: Sequence[str]) -> bool:
 
 
 def _addressed(part: NamePart) -> str:
-    title = rf"(?:{_TITLES}(?:\.\s*|\s+)|m\.\s*)+"
-    label = rf"{_LABELS}\s*[:=]\s*" + (rf"|{_LABELS}\s*" if part.telling else "")
-    return rf"(?<!{LETTER})(?:{title}|{label})(?:[A-Z]\.\s*)*{part.word}|{part.word}\s*{_HONORIFICS}"
+    title = rf"{_TITLES}(?:\.\s*+|\s++)|(?<![ap]\.)m\.\s*+"
+    label = rf"{_LABELS}\s*+[:=]\s*+" + (rf"|{_LABELS}\s*+" if part.telling else "")
+    return rf"(?<!{LETTER})(?:{title}|{label}){_INITIALS}{part.word}|{part.word}\s*+{_HONORIFICS}"
 
 
 def _adjacent(first: NamePart, second: NamePart) -> str:
@@ -167,6 +199,7 @@ def _adjacent(first: NamePart, second: NamePart) -> str:
 
 def _initialled(part: NamePart, other: NamePart) -> str:
     if part.telling:
-        return rf"(?<!{LETTER}){other.initial}\s*(?:[A-Z]\.\s*)*{part.word}|{part.word}\s*,?\s*{other.initial}"
+        comma = r"\s*+(?:,\s*+)?"
+        return rf"(?<!{LETTER}){other.initial}\s*+{_INITIALS}{part.word}|{part.word}{comma}{other.initial}"
     initial = rf"{re.escape(other.spellings[0][0])}\."
-    return rf"(?<!{LETTER}){initial}\s*(?:[A-Z]\.\s*)*{part.word}|{part.word},\s*{initial}"
+    return rf"(?<!{LETTER}){initial}\s*+{_INITIALS}{part.word}|{part.word},\s*+{initial}"

@@ -123,7 +123,7 @@ def plan(source: Source) -> Plan:
         shapes,
         {"text_encoder": sizes.structure()},
         left_out={
-            rf"{base}pooler\.dense\.(weight|bias)": "sentences are represented by [CLS] itself, not by its pooled vector",
+            rf"{base}pooler\.dense\.(weight|bias)": "sentences are read off [CLS] itself, not off its pooled vector",
             rf"{PREDICTIONS}|cls\.seq_relationship\.(weight|bias)": "heads of the pre-training tasks",
             rf"{base}embeddings\.position_ids": POSITION_IDS,
         },

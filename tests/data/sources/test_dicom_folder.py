@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,9 +119,14 @@ def test_linked_folders_and_files_of_any_name_are_read(images: Path, tmp_path: P
 def test_a_report_is_held_against_every_film_of_its_study(images: Path, tmp_path: Path) -> None:
     shutil.move(images / "Hollerbach_Annegret" / "visit-of-a" / "report.txt", images / "Hollerbach_Annegret" / "1.txt")
     study = images / "Hollerbach_Annegret" / "visit-of-a"
-    write(study / "1" / "MRN-4711.txt", f"患者孔虚无子 {NORMAL}")
+    write(study / "1" / "MRN-4711.txt", f"Kong Xuwuzi {NORMAL}")
     assert len(prepared(images, tmp_path / "before").studies) == 2
-    other = {**PHI, "SpecificCharacterSet": "ISO_IR 192", "PatientName": "Hollerbach^Annegret=孔^虚无子"}
+    other = {
+        **PHI,
+        "SpecificCharacterSet": "ISO_IR 192",
+        "PatientName": "Hollerbach^Annegret=孔^虚无子",
+        "OtherPatientNames": "Kong^Xuwuzi",
+    }
     write(study / "2" / "MRN-4711-b.dcm", dicom_film(2, **other))  # a film without a report of its own
     assert len(prepared(images, tmp_path / "out").studies) == 1
 
@@ -129,6 +135,20 @@ def test_a_report_of_two_bytes_a_letter_is_set_aside(images: Path, tmp_path: Pat
     write(images / "small.txt", "John Small: clear.".encode("utf-16-le"))
     assert len(prepared(images, tmp_path / "out").studies) == 1
     assert any("not UTF-8 text" in line for line in rejected(tmp_path / "out"))
+
+
+def test_reports_that_differ_in_their_line_ends_are_one(images: Path, tmp_path: Path) -> None:
+    study = images / "Hollerbach_Annegret" / "visit-of-a"
+    write(study / "1" / "MRN-4711.txt", f"\ufeff{NORMAL}\r\n{OPACITY}")
+    write(study / "2" / "MRN-4711-b.txt", f"{NORMAL}\n{OPACITY}\n")
+    assert len(prepared(images, tmp_path / "out").studies) == 2
+
+
+@pytest.mark.parametrize("text", ["A" + " " * 100_000, " " * 100_000 + "a", "a:" * 50_000, "Findings: " * 10_000])
+def test_a_hostile_report_is_cut_in_time_in_proportion(text: str) -> None:
+    start = time.process_time()
+    cut_report(text)
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize("case", ["privacy-cjk", "privacy-decomposed"])
@@ -349,3 +369,37 @@ def test_a_folder_without_dicom_files_is_wrong_use(tmp_path: Path, run: Run) -> 
 def test_reports_are_cut_as_people_write_them(text: str, sections: dict[str, str]) -> None:
     found = cut_report(text)
     assert {name: found[name] for name in ("indication", "findings", "impression") if found.get(name)} == sections
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ({"PatientName": "WANG^XIAODONG"}, "王晓东，双肺清晰。"),
+        ({"PatientName": "IVANOV^IVAN"}, "Пациент Иванов И.И."),
+        ({"PatientName": "M?ller^J?rgen"}, "Mller Jrgen: clear."),
+        ({"PatientName": "Sch\ufffdfer^Bj\ufffdrn", "SpecificCharacterSet": "ISO_IR 192"}, "Schäfer, Björn: clear."),
+    ],
+)
+def test_a_report_that_cannot_be_cleared_is_set_aside(
+    images: Path, tmp_path: Path, header: dict[str, str], text: str
+) -> None:
+    write(images / "doubt.dcm", dicom_film(5, **{**PHI, "StudyInstanceUID": "1.2.3.9", "PatientID": "X-77", **header}))
+    write(images / "doubt.txt", text)
+    prepared(images, tmp_path / "out")
+    assert any("cannot be searched" in line or "holds the name" in line for line in rejected(tmp_path / "out"))
+
+
+def test_undeclared_bytes_of_a_name_are_in_doubt(images: Path, tmp_path: Path) -> None:
+    film = dicom_film(5, **{**PHI, "StudyInstanceUID": "1.2.3.9", "PatientID": "X-77", "PatientName": "XXXXXX^YY"})
+    assert b"XXXXXX^YY" in film
+    write(images / "doubt.dcm", film.replace(b"XXXXXX^YY", "Дворжак"[:7].encode("koi8-r") + b"^Y"))
+    write(images / "doubt.txt", NORMAL)
+    prepared(images, tmp_path / "out")
+    assert any("cannot be searched" in line for line in rejected(tmp_path / "out"))
+
+
+def test_greek_letters_of_an_english_report_are_no_doubt(images: Path, tmp_path: Path) -> None:
+    write(images / "Hollerbach_Annegret" / "visit-of-a" / "report.txt", f"{NORMAL} A film of 5 µm, β-blocker.")
+    assert not any(
+        "cannot be searched" in line for line in (prepared(images, tmp_path / "out"), rejected(tmp_path / "out"))[1]
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from tqdm import tqdm
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.files import PARTIAL, listing_hash
 from radscribe.core.report_text import tidy_lines
+from radscribe.core.text_files import decoded
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.report_sections import PLAIN_SECTIONS, cut_sections
@@ -25,7 +25,6 @@ TEXT_SUFFIXES = (".txt", ".TXT")
 STUDY_REPORTS = ("report.txt", "REPORT.TXT")
 SALT = "salt"
 SHORTEST_SALT = 16
-HEADING_LINE = re.compile(r"\s*([A-Za-z][A-Za-z ()/,-]*?)\s*:(.*)")
 
 
 @dataclass(eq=False)
@@ -126,11 +125,17 @@ def _add_report(study: _Study, path: Path | None) -> None:
     if path is None or path in study.reports:
         return
     try:
-        text: str | None = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        text: str | None = "\n".join(decoded(path.read_bytes()).splitlines())
+    except (OSError, ValueError):
         text = None
     # UTF-16 without its mark may pass for UTF-8, with a NUL behind each letter that hides a name.
     study.reports[path] = None if text is None or "\0" in text else text
+
+
+def _is_in_doubt(study: _Study) -> bool:
+    """Whether a name of the patient could stand in a report of the study without being found."""
+    texts = {text for text in study.reports.values() if text}
+    return any(identity.is_in_doubt(text) for identity in study.identities for text in texts)
 
 
 def _is_patient_named(study: _Study) -> bool:
@@ -151,6 +156,9 @@ def _raw_study(study_id: str, study: _Study, shared: set[Path]) -> RawStudy:
         "its report holds the name, birth date or an identifier of its patient; take it out first": _is_patient_named(
             study
         ),
+        "its report cannot be searched for its patient's name, which the header has unreadable or in another script": (
+            _is_in_doubt(study)
+        ),
     }
     return RawStudy(
         study_id=study_id,
@@ -170,9 +178,9 @@ def cut_report(text: str) -> dict[str, str]:
     """
     lines = []
     for line in text.splitlines():
-        match = HEADING_LINE.fullmatch(line)
-        known = match is not None and match[1].lower() in PLAIN_SECTIONS
-        lines.append(f" {match[1].upper()}: {match[2].strip()}" if match and known else f" {line.strip()}")
+        heading, colon, rest = line.partition(":")
+        known = bool(colon) and heading.strip().lower() in PLAIN_SECTIONS
+        lines.append(f" {heading.strip().upper()}: {rest.strip()}" if known else f" {line.strip()}")
     sections = cut_sections("\n" + "\n".join(lines), PLAIN_SECTIONS)
     found = {section.name: tidy_lines(section.text) for section in sections}
     if "findings" not in found and "impression" not in found:
