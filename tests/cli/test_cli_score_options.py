@@ -117,11 +117,8 @@ def test_patients_in_the_table_of_reports_are_warned_of(run: Run, tmp_path: Path
     assert code == 0 and output.count("r.csv has patients with several studies (subject_id)") == 1
 
 
-def test_near_copies_in_chinese_have_a_figure_and_are_not_read(run: Run, tmp_path: Path) -> None:
-    """The given case, where it lies beside the checkout."""
-    case = Path(__file__).resolve().parents[3] / "shared" / "cases" / "other-language"
-    if not case.is_dir():
-        pytest.skip("the folder of cases is absent")
+def test_near_copies_in_chinese_have_a_figure_and_are_not_read(run: Run, tmp_path: Path, shared_cases: Path) -> None:
+    case = shared_cases / "other-language"
     both = ("--hypotheses", str(case / "zh-hyp.json"), "--references", str(case / "zh-ref.json"))
     code, output, errors = run("score", *both, "--out", str(tmp_path / "o.json"), "--resamples", "9")
     card = json.loads((tmp_path / "o.json").read_text())

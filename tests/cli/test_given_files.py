@@ -118,6 +118,13 @@ def test_the_given_reports(shared_cases: Path, tmp_path: Path, run: Run) -> None
         assert shown in error and "Quux" not in error and "lungs" not in error
 
 
+def test_the_given_vocabulary_is_one_line(shared_cases: Path, tmp_path: Path, run: Run) -> None:
+    good = str(shared_cases / "csv-splitlines" / "good.csv")
+    given = ("--unknown-words", str(shared_cases / "vocabulary-encoding" / "latin1.txt"))
+    both = ("--hypotheses", good, "--references", good, "--out", str(tmp_path / "c.json"))
+    assert "not UTF-8" in one_line(run("score", *both, *given))
+
+
 def test_the_given_listings(shared_cases: Path, tmp_path: Path, run: Run) -> None:
     folder = shared_cases / "csv-backslash-path"
     options = ("--images", str(folder / "films"), "--size", "32", "--workers", "1")

@@ -75,7 +75,7 @@ def whole(header: Dataset, keyword: str, source: str, default: int | None = None
         number = int(value)
     except RefusedFilm:
         raise
-    except Exception:
+    except Exception:  # pydicom can raise almost anything on a value that breaks its rules
         raise RefusedFilm(source, f"its {keyword} is no whole number; {COMPLETE}") from None
     setattr(header, keyword, number)
     return number
