@@ -11,6 +11,7 @@ from torch import Tensor
 
 from makers import TINY_MCSAM
 from radscribe.core.config import RecipeError, from_mapping
+from radscribe.labels.conditions import CONDITIONS, NO_FINDING, POSITIVE
 from radscribe.models.augmentation import PatchSwap
 from radscribe.models.decoding.decoder import ReportDecoder
 from radscribe.models.decoding.search import SearchConfig
@@ -40,6 +41,9 @@ OTHERS = {
     "concatenate": replace(FULL, join="concatenate"),
     "two views": replace(FULL, views=2),
     "middle stage": replace(FULL, image_stage="middle"),
+    "siamese": replace(FULL, alignment=AlignmentConfig(width=8, encoder="siamese", heads=2)),
+    "normalised join": replace(FULL, normalized_join=True),
+    "words not moved": replace(FULL, alignment=AlignmentConfig(width=8, moves_words=False)),
     "relational memory": replace(BASE, decoder=replace(BASE.decoder, relational_slots=3)),
 }
 ALL = {**{name: config for name, (config, _) in SETTINGS.items()}, **OTHERS}
@@ -61,7 +65,12 @@ def batch(config: McsamConfig, tokenizer: ReportTokenizer, size: int = 4) -> Mcs
     words[:, -1] = tokenizer.end
     words[0, 4], words[0, 5:] = tokenizer.end, tokenizer.padding
     shape = (size, 2, 1, 64, 64) if config.views == 2 else (size, 1, 64, 64)
-    return McsamBatch(torch.rand(shape, generator=random), words, torch.arange(size), torch.arange(size) == 1)
+    labels = torch.zeros(size, len(CONDITIONS), dtype=torch.long)
+    labels[torch.arange(size), torch.arange(size) % 3] = POSITIVE
+    labels[1] = 0
+    labels[1, NO_FINDING] = POSITIVE
+    films = torch.rand(shape, generator=random)
+    return McsamBatch(films, words, torch.arange(size), labels, torch.tensor(0.25))
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -106,6 +115,24 @@ def test_borrowed_patches_are_healthy_ones_at_their_own_place_and_only_in_traini
     assert losses[0] != losses[1]
     sights = [model.eval().see(one.films).patches for _ in range(2)]
     assert torch.equal(*sights)
+
+
+def test_a_falling_alignment_counts_by_what_is_left_of_the_epochs(tokenizer: ReportTokenizer) -> None:
+    one = batch(FULL, tokenizer)
+    falling = replace(FULL, losses=replace(FULL.losses, falling_alignment=True))
+    for config, progress, share in ((FULL, 0.25, 1.0), (falling, 0.0, 1.0), (falling, 0.25, 0.75)):
+        losses = model_of(config, tokenizer)(one._replace(progress=torch.tensor(progress)))
+        torch.testing.assert_close(losses["loss"], losses["task"] + share * losses["alignment"])
+
+
+def test_the_contrast_moves_the_words_only_where_it_may(tokenizer: ReportTokenizer) -> None:
+    for config, moved in ((FULL, True), (ALL["words not moved"], False)):
+        model = model_of(config, tokenizer)
+        model(batch(config, tokenizer))["alignment"].backward()
+        gradient = model.decoder.words.weight.grad
+        assert (gradient is not None and bool(gradient.any())) == moved
+        assert model.bank.slots.grad is not None and model.bank.slots.grad.any()
+        assert model.project.weight.grad is not None and model.project.weight.grad.any()
 
 
 def test_lambda_0_is_not_the_same_as_no_alignment(tokenizer: ReportTokenizer) -> None:

@@ -14,14 +14,17 @@ import torch
 
 from makers import TINY_MCSAM
 from radscribe.core.config import from_mapping
-from radscribe.core.errors import WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.records import SPLITS, Study, View
 from radscribe.core.tensors import read_tensors
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.checkpoint import load_checkpoint
+from radscribe.drafting.picture import draw_draft
 from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.evaluate import evaluate
 from radscribe.models.geometry.sinkhorn import ConvergenceError
+from radscribe.models.knowledge.slots import SlotsConfig
+from radscribe.models.knowledge.topics import TopicsConfig
 from radscribe.models.mcsam import Mcsam, McsamConfig, SlotKnowledge
 from radscribe.training.alignment import AlignmentStep, BankStep
 from radscribe.training.entity_model import entity_model
@@ -30,6 +33,7 @@ from radscribe.training.mcsam import McsamObjective
 from radscribe.training.recipe import Recipe
 from radscribe.training.steps import Training
 from radscribe.training.text_encoder import text_encoder
+from radscribe.training.topics import TopicsStep
 from radscribe.training.train import Options, train
 
 
@@ -63,6 +67,28 @@ def test_the_checkpoint_tells_how_its_memory_began(folder: Path, phantoms: Prepa
     assert len(start["training_ids"]) == 64 and start["encoders"]
     card = (folder / "MODEL_CARD.md").read_text()
     assert "MCSAM" in card and "entity-model" in card
+    assert len(start["kept"]) == 6 and f"cosine of {sum(start['kept']) / 6:.2f}" in card and "topic" not in card
+
+
+def test_the_log_names_the_slots_that_nothing_uses(folder: Path, recipe: Recipe, phantoms: PreparedDataset) -> None:
+    rows = [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
+    last = [row for row in rows if row["stage"] == "generator"][-1]
+    assert 1 <= last["validation_slots_used"] <= 6 and isinstance(last["validation_dead_slots"], list)
+    model = load_reporter(folder).system.model
+    assert isinstance(model, Mcsam) and isinstance(recipe.model, McsamConfig)
+    with torch.no_grad():  # three of six slots are chosen: those that no query looks towards are never
+        model.bank.query.weight.zero_()
+        model.bank.query.bias.fill_(1.0)
+        model.bank.key.weight.zero_()
+        model.bank.key.weight[:, 0] = 1.0
+        model.bank.key.bias.zero_()
+        model.bank.slots.zero_()
+        model.bank.slots[[0, 2, 5], 0] = 4.0
+    steps = Training(recipe, phantoms, Options(Path("unused")))
+    split = Split(steps.films("train"), torch.zeros(4, 18), ["The lungs are clear.", "Effusion.", "Edema.", "Clear."])
+    objective = McsamObjective(model, split, split, recipe.generator, recipe.search, 0, 4)
+    use = objective.slot_use([objective.see([0, 1, 2, 3])])
+    assert use["dead_slots"] == [1, 3, 4] and use["slots_used"] == pytest.approx(3)
 
 
 def test_a_draft_shows_the_slots_that_each_sentence_used(folder: Path, phantoms: PreparedDataset) -> None:
@@ -141,6 +167,70 @@ def test_the_memory_is_the_same_whatever_the_other_splits_hold(
         assert torch.equal(one, other)
 
 
+@pytest.fixture(scope="module")
+def by_topics(recipe: Recipe) -> Recipe:
+    assert isinstance(recipe.model, McsamConfig) and recipe.model.memory is not None
+    topics = TopicsConfig(least_reports=2, hidden=8)
+    start = SlotsConfig(count=6, mode="ot_topic", topics=topics)
+    return changed(recipe, memory=replace(recipe.model.memory, start=start, slot_width=16))
+
+
+def test_a_memory_of_topics_reads_the_training_reports_alone(
+    by_topics: Recipe, phantoms: PreparedDataset, options: Options, tmp_path: Path
+) -> None:
+    """Other films everywhere, and other reports in validation and test, leave every bit of it as it is."""
+    train_rows = np.array([study.split == "train" for study in phantoms.studies])
+    findings = [
+        text if own else "Edema." for text, own in zip(phantoms.table["findings"].to_pylist(), train_rows, strict=True)
+    ]
+    column = phantoms.table.column_names.index("findings")
+    table = phantoms.table.set_column(column, "findings", pa.array(findings))
+    emptied = PreparedDataset(phantoms.folder, phantoms.manifest, table, np.zeros_like(np.array(phantoms.pixels)))
+    text = text_encoder(Training(by_topics, phantoms, options))
+    memory = by_topics.model.memory
+    made = []
+    for dataset, name in ((phantoms, "a"), (emptied, "b")):
+        training = Training(by_topics, dataset, replace(options, cache=tmp_path / name, max_steps=None))
+        folder = training.cache.step(TopicsStep(training, text, memory)).folder
+        made.append((read_tensors(folder / "slots.safetensors"), json.loads((folder / "memory.json").read_text())))
+    (one, told), (other, told_again) = made
+    assert torch.equal(one["slots"], other["slots"]) and torch.equal(one["places"], other["places"])
+    assert told == told_again
+    torch.testing.assert_close(one["slots"].norm(dim=1), torch.ones(6))
+    cosine = (one["slots"] @ one["slots"].T).fill_diagonal_(-1)
+    assert float(cosine.max()) <= 0.95
+    reports = {study.study_id: study.report("findings").lower() for study in phantoms.split("train")}
+    for topic in told["topics"]:
+        assert len(topic["words"]) == 10 and len(topic["studies"]) == 5 and reports.keys() >= set(topic["studies"])
+        assert any(topic["words"][0] in text for text in reports.values())
+
+
+def test_a_draft_shows_the_topics_of_its_slots(
+    by_topics: Recipe, phantoms: PreparedDataset, options: Options, tmp_path: Path
+) -> None:
+    folder = train(by_topics, phantoms, tmp_path / "out", options)
+    told = json.loads((folder / "memory.json").read_text())
+    reporter = load_reporter(folder)
+    view = reporter.view(phantoms.film(phantoms.split("test")[0]))
+    draft = reporter.draft(view)
+    for sentence in draft.sentences:
+        for slot in sentence.slots:
+            assert slot["words"] == told["topics"][slot["slot"]]["words"] and len(slot["studies"]) == 3
+    draw_draft(draft, view, tmp_path / "draft.png")
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "started by `ot_topic`" in card and "Dead slots" in card
+    assert all(" ".join(topic["words"]) in card for topic in told["topics"])
+
+
+def test_topics_need_slots_as_wide_as_a_word(
+    by_topics: Recipe, phantoms: PreparedDataset, options: Options, tmp_path: Path
+) -> None:
+    assert isinstance(by_topics.model, McsamConfig) and by_topics.model.memory is not None
+    narrow = changed(by_topics, memory=replace(by_topics.model.memory, slot_width=12))
+    with pytest.raises(RadscribeError, match=r"slot_width 12: .* write its width, 16"):
+        train(narrow, phantoms, tmp_path / "out", options)
+
+
 def test_a_plan_that_does_not_converge_stops_the_run_with_its_numbers(
     recipe: Recipe, phantoms: PreparedDataset, options: Options, tmp_path: Path
 ) -> None:
@@ -197,10 +287,11 @@ def test_studies_of_one_report_are_marked_as_the_same(recipe: Recipe, phantoms: 
     reports = ["The lungs are clear.", "Effusion.", "The lungs are clear.", "Edema."]
     steps = Training(recipe, phantoms, Options(Path("unused")))
     split = Split(steps.films("train"), torch.zeros(4, 18), reports)
-    objective = McsamObjective(model, split, split, recipe.generator, recipe.search, 0)
+    objective = McsamObjective(model, split, split, recipe.generator, recipe.search, 0, 4)
     same = objective.load([0, 1, 2, 3], 0).reports
     assert (same[:, None] == same).int().tolist() == [[1, 0, 1, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]
     assert objective.smallest_batch == 2
+    assert float(objective.load([0, 1], 3).progress) == 0.75
 
 
 def test_the_index_of_a_memory_cannot_be_rebuilt_alone(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -18,6 +20,8 @@ from radscribe.core.records import Draft
 from radscribe.imaging.drawing import KEYWORD, VALUE, mark
 
 COLUMNS = 4
+# Words of a memory slot's topic.
+WORDS_SHOWN = 4
 
 
 def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
@@ -44,9 +48,7 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
             reference = f"nearest {sentence.reference.study_id} ({sentence.reference.similarity:.2f}){quoted}"
             lines.append(textwrap.fill(reference, 52))
         if sentence.slots:
-            used = "; ".join(
-                f"{slot['slot']} ({slot['weight']:.2f}) near {slot['studies'][0]}" for slot in sentence.slots
-            )
+            used = "; ".join(map(_slot_shown, sentence.slots))
             lines.append(textwrap.fill(f"memory slots {used}", 52))
         axis.set_title("\n".join(lines), fontsize=8, loc="left", va="top", y=-0.02)
     figure.suptitle(
@@ -55,6 +57,11 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
     )
     with replaced(path) as file:  # "tight", because the last row may have more lines than the others
         figure.savefig(file, format="png", dpi=100, bbox_inches="tight", pad_inches=0.1, metadata={KEYWORD: VALUE})
+
+
+def _slot_shown(slot: Mapping[str, Any]) -> str:
+    topic = f": {' '.join(slot['words'][:WORDS_SHOWN])}," if slot.get("words") else ""
+    return f"{slot['slot']} ({slot['weight']:.2f}){topic} near {slot['studies'][0]}"
 
 
 def draw_maps(draft: Draft, view: NDArray[np.uint8], folder: Path) -> Draft:

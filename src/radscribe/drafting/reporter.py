@@ -184,12 +184,12 @@ class Reporter(
         return sentences
 
     def _slots(self, weights: Tensor) -> tuple[dict[str, Any], ...]:
-        """The slots of the largest ``weights`` (N_m), each with its nearest training studies."""
+        """The slots of the largest ``weights`` (N_m), each with its topic's words and its nearest training studies."""
         top = weights.topk(min(SLOTS_SHOWN, len(weights)))
-        studies = self.system.model.slot_studies(top.indices, self.system.knowledge, STUDIES_SHOWN)
+        notes = self.system.model.slot_notes(top.indices, self.system.knowledge, STUDIES_SHOWN)
         return tuple(
-            {"slot": slot, "weight": round(weight, 4), "studies": near}
-            for slot, weight, near in zip(top.indices.tolist(), top.values.tolist(), studies, strict=True)
+            {"slot": slot, "weight": round(weight, 4), **note}
+            for slot, weight, note in zip(top.indices.tolist(), top.values.tolist(), notes, strict=True)
         )
 
     def _reference(self, references: References, row: int) -> Reference | None:

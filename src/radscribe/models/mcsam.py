@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from radscribe.core.config import LATER
+from radscribe.labels.conditions import NO_FINDING, POSITIVE
 from radscribe.models.augmentation import PatchSwap
 from radscribe.models.decoding.decoder import DecoderConfig, ReportDecoder
 from radscribe.models.decoding.search import SearchConfig, search
@@ -48,6 +50,8 @@ class LossConfig:
     """L = L_gen + lambda L_align: ``alignment`` is lambda."""
 
     alignment: float = 1.0
+    # Ours: lambda falls epoch by epoch, from the whole in the first towards nothing behind the last.
+    falling_alignment: bool = field(default=False, metadata=LATER)
     label_smoothing: float = 0.0
 
 
@@ -67,6 +71,8 @@ class McsamConfig:
     text_consolidation: bool = True
     # How features and what they retrieved are joined.
     join: Join = "add"
+    # Ours: normalises both before they are joined, where patches are far larger than what they retrieve.
+    normalized_join: bool = field(default=False, metadata=LATER)
     # None switches semantic alignment off.
     alignment: AlignmentConfig | None = field(default_factory=AlignmentConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -99,12 +105,13 @@ class McsamConfig:
 
 
 class McsamBatch(NamedTuple):
-    """One training batch; studies with equal ``reports`` have the same report text, ``healthy`` ones no finding."""
+    """One training batch; studies with equal ``reports`` have the same report text."""
 
     films: Tensor  # B x 1 x H x W, or B x views x 1 x H x W
     tokens: Tensor  # B x L: report words and [SEP], padded
     reports: Tensor  # B, whole numbers
-    healthy: Tensor  # B
+    labels: Tensor  # B x 18, states
+    progress: Tensor  # 0-d, the share of the epochs that is done
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,9 @@ class McsamEvidence(FilmEvidence):
 class SlotKnowledge:
     """What shows an MCSAM draft's evidence: the training studies, and ``start``, how the memory began (None without).
 
-    The database's ``features`` are the studies' places among the slots, unit(v + t).
+    The database's ``features`` are the studies' places among the slots: unit(v + t), or with topics the direction of
+    their reports' words. ``start`` has each slot's topic where there is one, and how much of its start it ``kept`` (the
+    cosine of then and now).
     """
 
     database: ReportDatabase
@@ -136,6 +145,11 @@ class SlotKnowledge:
         """The ids of the ``count`` training studies nearest to each slot (S x D_M) by cosine."""
         nearest = self.database.nearest_films(slots.detach(), None, count).tolist()
         return [[self.database.study_ids[row] for row in rows if row >= 0] for rows in nearest]
+
+    def words_of(self, slot: int) -> list[str]:
+        """The words of the topic that a slot began as, the nearest first; none where slots are no topics."""
+        topics = (self.start or {}).get("topics")
+        return list(topics[slot]["words"]) if topics else []
 
 
 class Mcsam(ReportModel):
@@ -153,9 +167,9 @@ class Mcsam(ReportModel):
         if config.memory:
             self.bank = MemoryBank(config.memory, config.width)
             if config.image_consolidation:
-                self.consolidate_image = Consolidation(config.width, config.join)
+                self.consolidate_image = Consolidation(config.width, config.join, config.normalized_join)
             if config.text_consolidation:
-                self.consolidate_text = Consolidation(config.width, config.join)
+                self.consolidate_text = Consolidation(config.width, config.join, config.normalized_join)
         if config.alignment:
             self.alignment = SemanticAlignment(config.alignment, config.width, config.width)
         layer = nn.TransformerEncoderLayer(
@@ -175,26 +189,28 @@ class Mcsam(ReportModel):
         evidence, image = self.look(batch.films)  # V, R(V), s_v and z_v
         start = batch.tokens.new_full((len(batch.tokens), 1), self.tokenizer.start)
         embedded = self.decoder.embed(torch.cat((start, batch.tokens), 1)[:, :-1])  # E
-        found = self.retrieve(embedded) if self.reads_text or self.config.alignment else None  # R(E)
+        aligned_words = self.config.alignment is not None and self.config.alignment.moves_words
+        found = self.retrieve(embedded) if self.reads_text or aligned_words else None  # R(E)
         written = batch.tokens != self.tokenizer.padding
-        swap = PatchSwap(
-            (evidence.patches.shape[0], evidence.patches.shape[1]), batch.healthy, self.config.healthy_patches
-        )
+        healthy = batch.labels[:, NO_FINDING] == POSITIVE
+        swap = PatchSwap((evidence.patches.shape[0], evidence.patches.shape[1]), healthy, self.config.healthy_patches)
         retrieved = None if evidence.retrieved is None else swap.applied(evidence.retrieved)
         seen = replace(evidence, patches=swap.applied(evidence.patches), retrieved=retrieved)
-        if self.config.alignment and image is not None and found is not None:
+        if self.config.alignment and image is not None:
             # Input i holds target i - 1: a word wherever target i is written, too. The start token holds no word.
             words = torch.cat((torch.zeros_like(written[:, :1]), written[:, 1:]), 1)
-            text = self.alignment.text(found, words)  # z_t
-            losses["alignment"] = self.alignment.loss(image, text, batch.reports[:, None] == batch.reports)
-        read = self.read_words(embedded, evidence.semantic, found)
-        hidden = self.decoder.hidden(read, self.memory(seen), written.sum(1))
+            read = self.retrieve(embedded.detach()) if found is None or not aligned_words else found
+            text = self.alignment.text(read, words)  # z_t
+            losses["alignment"] = self.alignment.loss(image, text, batch.reports, batch.labels)
+        embedded = self.read_words(embedded, evidence.semantic, found)
+        hidden = self.decoder.hidden(embedded, self.memory(seen), written.sum(1))
         logits = self.decoder.head(hidden[written]).float()
         targets, smoothing = batch.tokens[written], weights.label_smoothing
         losses["task"] = functional.cross_entropy(logits, targets, label_smoothing=smoothing)  # MCSAM: L_gen
         total = losses["task"]
         if "alignment" in losses:
-            total = total + weights.alignment * losses["alignment"]  # MCSAM: L
+            left = 1 - batch.progress if weights.falling_alignment else 1.0
+            total = total + weights.alignment * left * losses["alignment"]  # MCSAM: L
         return {**losses, "loss": total}
 
     @property
@@ -306,6 +322,9 @@ class Mcsam(ReportModel):
     def load_knowledge(self, database: ReportDatabase, files: KnowledgeFiles, fingerprint: str) -> SlotKnowledge:
         return SlotKnowledge(database, files.get(MEMORY))
 
-    def slot_studies(self, slots: Tensor, knowledge: SlotKnowledge, count: int) -> list[list[str]]:
-        """As ``SlotKnowledge.studies_near``, for S slot indices."""
-        return knowledge.studies_near(self.bank.slots[slots], count)
+    def slot_notes(self, slots: Tensor, knowledge: SlotKnowledge, count: int) -> list[dict[str, list[str]]]:
+        studies = knowledge.studies_near(self.bank.slots[slots], count)
+        words = [knowledge.words_of(slot) for slot in slots.tolist()]
+        return [
+            {**({"words": topic} if topic else {}), "studies": near} for topic, near in zip(words, studies, strict=True)
+        ]

@@ -132,6 +132,7 @@ class ReportModel(nn.Module, ABC):
         """
         return None
 
-    def slot_studies(self, slots: Tensor, knowledge: Any, count: int) -> list[list[str]]:
-        """The ids of the ``count`` training studies nearest to each memory slot (S indices)."""
-        return [[] for _ in slots]
+    def slot_notes(self, slots: Tensor, knowledge: Any, count: int) -> list[dict[str, list[str]]]:
+        """What shows a reader each memory slot (S indices): its topic's ``words`` where it has one, and the ids of the
+        ``count`` training ``studies`` nearest to it."""
+        return [{} for _ in slots]

@@ -88,7 +88,7 @@ class ReportObjective(ABC):
     def see(self, indices: list[int]) -> FilmEvidence:
         """The evidence in the films of these validation studies."""
 
-    def validate(self) -> dict[str, float]:
+    def validate(self) -> dict[str, Any]:
         """Figures of the reports written for the validation split; "score" chooses the epoch."""
         return self.written()[0]
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
+from radscribe.core.errors import RadscribeError
 from radscribe.core.files import read_json
 from radscribe.core.tensors import read_tensors
 from radscribe.drafting.system import System
-from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.models.decoding.search import SearchConfig
+from radscribe.models.encoders.entity import EntityModel
 from radscribe.models.encoders.image import ImageEncoder
+from radscribe.models.evidence import FilmEvidence
+from radscribe.models.knowledge.memory import MemoryConfig
 from radscribe.models.mcsam import Mcsam, McsamBatch, McsamConfig, McsamEvidence, SlotKnowledge
 from radscribe.training.alignment import AlignmentStep, BankStep
 from radscribe.training.cache import Step
@@ -27,6 +31,10 @@ from radscribe.training.recipe import GeneratorConfig
 from radscribe.training.steps import SystemTraining
 from radscribe.training.targets import writable
 from radscribe.training.text_encoder import TrainedText, text_encoder
+from radscribe.training.topics import TopicsStep
+
+# A slot with less than this part of an even share of the use is called dead.
+_DEAD_SHARE = 0.1
 
 
 class McsamObjective(ReportObjective):
@@ -40,10 +48,11 @@ class McsamObjective(ReportObjective):
         config: GeneratorConfig,
         search: SearchConfig,
         seed: int,
+        epochs: int,
         strata: NDArray[np.int64] | None = None,
     ) -> None:
         super().__init__(model, model, training, validation, config, search, seed, strata)
-        self.model, self.training, self.validation = model, training, validation
+        self.model, self.training, self.validation, self.epochs = model, training, validation, epochs
         # A contrast needs a second study.
         self.smallest_batch = 2 if model.config.alignment else 1
         known = {text: number for number, text in enumerate(dict.fromkeys(training.reports))}
@@ -53,12 +62,38 @@ class McsamObjective(ReportObjective):
         """Nothing is kept between epochs."""
 
     def load(self, indices: list[int], epoch: int) -> McsamBatch:
-        healthy = self.training.labels[indices, CONDITIONS.index("no finding")] == POSITIVE
         films = self.training.films.augmented(indices, epoch)
-        return McsamBatch(films, self.words(indices), self.same[indices], healthy)
+        progress = torch.tensor(epoch / self.epochs)
+        return McsamBatch(films, self.words(indices), self.same[indices], self.training.labels[indices], progress)
 
     def see(self, indices: list[int]) -> McsamEvidence:
         return self.model.see(self.validation.films.plain(indices).to(self.device))
+
+    def validate(self) -> dict[str, Any]:
+        """Figures of the drafts, and how evenly patches and words use the slots of the memory."""
+        figures, seen = self.written()
+        return {**figures, **self.slot_use(seen)} if self.model.config.memory else figures
+
+    @torch.no_grad()
+    def slot_use(self, seen: Sequence[FilmEvidence]) -> dict[str, Any]:
+        """``slots_used``, the exponential of the entropy of the slots' use, and ``dead_slots``, those hardly used.
+
+        By what the patches of the films ``seen`` and the words of their reports retrieve, in equal parts.
+        """
+        model, uses = self.model, list[Tensor]()
+        of_films = [evidence.slot_weights for evidence in seen if isinstance(evidence, McsamEvidence)]
+        if patches := [weights.mean(1) for weights in of_films if weights is not None]:
+            uses.append(torch.cat(patches).mean(0))
+        if model.reads_text:
+            reports = self.validation.reports[: sum(map(len, seen))]
+            rows = [model.tokenizer.encode(report, self.config.max_words) for report in reports]
+            words = [model.decoder.embed(torch.tensor([row], device=self.device)) for row in rows]
+            uses.append(torch.cat([model.bank(embedded).weights[0] for embedded in words]).mean(0))
+        if not uses:
+            return {}
+        use = torch.stack(uses).mean(0).float()
+        dead = (use < _DEAD_SHARE / len(use)).nonzero()[:, 0]
+        return {"slots_used": float(torch.special.entr(use).sum().exp()), "dead_slots": dead.tolist()}
 
 
 @dataclass(frozen=True)
@@ -88,7 +123,8 @@ class McsamGeneratorStep(GeneratorStep):
     def objective(self, model: Mcsam, device: torch.device) -> McsamObjective:
         recipe, seed = self.training.recipe, self.training.generator_seed
         splits = (self._split("train"), self._split("validate"))
-        return McsamObjective(model, *splits, recipe.generator, recipe.search, seed, self.training.strata())
+        epochs, strata = recipe.training.epochs, self.training.strata()
+        return McsamObjective(model, *splits, recipe.generator, recipe.search, seed, epochs, strata)
 
     def _split(self, name: str) -> Split:
         labels = torch.tensor([study.labels for study in self.training.studies(name)])
@@ -111,21 +147,38 @@ class McsamTraining(SystemTraining):
         features = torch.zeros(len(training.studies("train")), 0)  # without a memory nothing is near it
         start: Mapping[str, Any] | None = None
         if recipe.model.memory:
-            alignment = AlignmentStep(training, text, last_step, entities, recipe.model.memory.slot_width)
-            alignment_step = training.cache.step(alignment)
-            trained.append(alignment_step)
-            places = read_tensors(alignment_step.folder / "places.safetensors")
-            images, texts = places["images"], places["texts"]
-            bank_step = training.cache.step(
-                BankStep(training, alignment_step, images, texts, recipe.model.memory.start)
-            )
-            features = functional.normalize(images + texts, dim=-1)
+            steps, features = self._memory(recipe.model.memory, text, last_step, entities)
+            trained += steps
+            bank_step = steps[-1]
             start = read_json(bank_step.folder / "memory.json")
-        knowledge = SlotKnowledge(reference_database(training, text, features), start)
         encoders = (text.film_encoder, entities.image_encoder if entities else None)
         last = McsamGeneratorStep(training, text, last_step, bank_step, encoders, recipe.model)
         generator_step, model = last.trained()
+        if start is not None and bank_step is not None:
+            began = read_tensors(bank_step.folder / "slots.safetensors")["slots"]
+            kept = functional.cosine_similarity(began, model.bank.slots, dim=1).tolist()
+            start = {**start, "kept": [round(cosine, 4) for cosine in kept]}
+        knowledge = SlotKnowledge(reference_database(training, text, features), start)
         system = System(recipe.system(), text.encoder, model, None, knowledge)
         if recipe.half_precision:
             system.half().float()
         return [*trained, generator_step], system
+
+    def _memory(
+        self, memory: MemoryConfig, text: TrainedText, last_step: Step, entities: EntityModel | None
+    ) -> tuple[list[Step], Tensor]:
+        """The steps that start the memory, the slots' last; and where the training studies lie among the slots."""
+        training = self.training
+        if memory.start.mode == "ot_topic":
+            if text.encoder.width != memory.slot_width:
+                raise RadscribeError(
+                    f"model.memory.slot_width {memory.slot_width}: topics lie among the words of the text encoder; "
+                    f"write its width, {text.encoder.width}, or another start.mode"
+                )
+            topics_step = training.cache.step(TopicsStep(training, text, memory))
+            return [topics_step], read_tensors(topics_step.folder / "slots.safetensors")["places"]
+        alignment_step = training.cache.step(AlignmentStep(training, text, last_step, entities, memory.slot_width))
+        places = read_tensors(alignment_step.folder / "places.safetensors")
+        images, texts = places["images"], places["texts"]
+        bank_step = training.cache.step(BankStep(training, alignment_step, images, texts, memory.start))
+        return [alignment_step, bank_step], functional.normalize(images + texts, dim=-1)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from radscribe.core.files import replaced, saving, write_json_lines, write_text
+from radscribe.core.files import read_json, replaced, saving, write_json_lines, write_text
 from radscribe.core.records import NOTICE
+from radscribe.models.mcsam import MEMORY
 from radscribe.models.systems import SYSTEMS
 from radscribe.training.cache import Step
 
@@ -23,7 +24,8 @@ def write_training_report(out: Path, steps: Sequence[Step], about: dict[str, Any
     rows = [row for step in steps for row in read_log(step.folder / "training.jsonl")]
     write_json_lines(out / "training.jsonl", rows)
     draw_curves(rows, out / "curves.png")
-    write_text(out / "MODEL_CARD.md", model_card(about, rows))
+    memory = read_json(out / MEMORY) if (out / MEMORY).exists() else None
+    write_text(out / "MODEL_CARD.md", model_card(about, rows, memory))
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -47,7 +49,7 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
         own = [row for row in rows if row["stage"] == stage]
         epochs = [row["epoch"] for row in own]
         skipped = {"stage", "epoch", "step", "learning_rate", "seconds", "validation_score"}
-        for name in (name for name in own[0] if name not in skipped):
+        for name in (name for name, value in own[0].items() if name not in skipped and not isinstance(value, list)):
             panel = scores if name.startswith("validation_") else losses
             panel.plot(
                 epochs, [row.get(name) for row in own], marker="o", markersize=3, label=name.removeprefix("validation_")
@@ -62,8 +64,8 @@ def draw_curves(rows: Sequence[dict[str, Any]], path: Path) -> None:
         figure.savefig(file, format="png", dpi=90)
 
 
-def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
-    """Markdown from the configuration and the measured figures alone."""
+def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]], memory: Mapping[str, Any] | None = None) -> str:
+    """Markdown from the configuration and the measured figures alone; ``memory`` is how a memory bank began."""
     recipe, dataset = about["recipe"], about["dataset"]
     paper = SYSTEMS[recipe["model"].get("method", "revtaf")].model.paper
     paired = (
@@ -94,7 +96,33 @@ def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
         "The generator's score is the micro-F1 over 14 conditions of the reports written for the validation split; the "
         "best epoch was chosen by it alone. `curves.png` shows every epoch.",
         "",
+        *(_memory_lines(memory, rows) if memory else ()),
         "Not validated in any clinic. Drafts need a radiologist's reading of the film.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _memory_lines(memory: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> list[str]:
+    """How the memory bank began, which slots are dead, and its topics where it has them."""
+    kept = memory["kept"]
+    lines = [
+        f"Memory: {len(kept)} slots, started by `{memory['mode']}` from {memory['studies']} studies; as learned they "
+        f"have a cosine of {sum(kept) / len(kept):.2f} with their start ({min(kept):.2f} at the least).",
+        "",
+    ]
+    dead = next((row["validation_dead_slots"] for row in reversed(rows) if "validation_dead_slots" in row), None)
+    if dead is not None:
+        named = ", ".join(map(str, dead)) or "none"
+        lines += [f"Dead slots, which patches and words of the validation studies hardly retrieve: {named}.", ""]
+    if topics := memory.get("topics"):
+        lines += [
+            "| slot | share of reports | topic: its nearest words | studies of the nearest reports |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            f"| {slot} | {share:.3f} | {' '.join(topic['words'])} | {', '.join(topic['studies'])} |"
+            for slot, (topic, share) in enumerate(zip(topics, memory["usage"], strict=True))
+        ]
+        lines.append("")
+    return lines

@@ -17,6 +17,21 @@ def _alignment_training() -> TrainingConfig:
     return TrainingConfig(epochs=40, batch_size=256, learning_rate=1e-3, final_learning_rate=1e-5, warmup_steps=40)
 
 
+def _topic_training() -> TrainingConfig:
+    """The topic model's own schedule (Zhao et al.)."""
+    return TrainingConfig(
+        epochs=50,
+        batch_size=200,
+        learning_rate=1e-3,
+        schedule="steps",
+        decay=1.0,
+        warmup_steps=0,
+        weight_decay=0.0,
+        precision="32-true",
+        threads="auto",
+    )
+
+
 @dataclass(frozen=True)
 class GeneratorConfig:
     """How a generator is trained and its epoch chosen."""
@@ -67,6 +82,8 @@ class Recipe(SystemConfig):
     text_training: TrainingConfig = field(default_factory=TrainingConfig)
     entity_training: TrainingConfig = field(default_factory=TrainingConfig)
     alignment_training: TrainingConfig = field(default_factory=_alignment_training)
+    # The topics that the memory starts from (memory.start.mode ot_topic).
+    topic_training: TrainingConfig = field(default=_topic_training(), metadata=LATER)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:

@@ -49,8 +49,40 @@ def test_studies_of_one_report_do_not_repel_each_other() -> None:
     torch.testing.assert_close(functional.cross_entropy(columns, torch.arange(4), reduction="none")[0], rows)
     own = SemanticAlignment(AlignmentConfig(width=8), 8, 8)
     repelled = SemanticAlignment(AlignmentConfig(width=8, same_report_negatives=True), 8, 8)
-    torch.testing.assert_close(own.loss(image, text, same), without)
-    torch.testing.assert_close(repelled.loss(image, text, same), with_each_other)
+    labels = torch.arange(4)[:, None].expand(-1, 18)
+    torch.testing.assert_close(own.loss(image, text, reports, labels), without)
+    torch.testing.assert_close(repelled.loss(image, text, reports, labels), with_each_other)
+
+
+def test_studies_of_one_set_of_labels_need_not_repel_each_other() -> None:
+    image, text = pairs(4)
+    reports, labels = torch.arange(4), torch.zeros(4, 18, dtype=torch.long)
+    labels[2:, 3] = torch.tensor([1, 2])
+    same = torch.zeros(4, 4, dtype=torch.bool)
+    same[0, 1] = same[1, 0] = True
+    for allowed, expected in (
+        (True, contrastive_loss(image, text, SCALE)),
+        (False, contrastive_loss(image, text, SCALE, same)),
+    ):
+        module = SemanticAlignment(AlignmentConfig(width=8, same_labels_negatives=allowed), 8, 8)
+        torch.testing.assert_close(module.loss(image, text, reports, labels), expected)
+
+
+@torch.no_grad()
+def test_one_transformer_serves_both_sides_and_sees_a_set_without_its_padding() -> None:
+    torch.manual_seed(1)
+    module = SemanticAlignment(AlignmentConfig(width=8, encoder="siamese", heads=2), 6, 10).eval()
+    assert not any(name.startswith(("image_head", "text_head")) for name in module.state_dict())
+    retrieved, mask = torch.randn(3, 5, 6), torch.ones(3, 5, dtype=torch.bool)
+    torch.testing.assert_close(module.image(retrieved), module.text(retrieved, mask))
+    torch.testing.assert_close(module.image(retrieved.flip(1)), module.image(retrieved), rtol=1e-4, atol=1e-5)
+    mask[1, 2:] = False
+    torch.testing.assert_close(
+        module.text(retrieved, mask)[1], module.image(retrieved[1:2, :2])[0], rtol=1e-4, atol=1e-5
+    )
+    mask[1] = False  # nothing but the beginning is read
+    assert torch.isfinite(module.text(retrieved, mask)).all()
+    assert not torch.allclose(module.image(retrieved)[0], module.image(retrieved)[1], atol=1e-3)
 
 
 def test_a_batch_of_one_is_refused() -> None:
@@ -71,5 +103,5 @@ def test_padding_tells_nothing_and_the_scale_is_bounded() -> None:
     image, text = pairs()
     with torch.no_grad():
         own.log_scale.fill_(20.0)
-    none = torch.eye(6, dtype=torch.bool)
-    torch.testing.assert_close(own.loss(image, text, none), contrastive_loss(image, text, torch.tensor(LARGEST_SCALE)))
+    found = own.loss(image, text, torch.arange(6), torch.arange(6)[:, None])
+    torch.testing.assert_close(found, contrastive_loss(image, text, torch.tensor(LARGEST_SCALE)))

@@ -23,3 +23,18 @@ def test_each_way_computes_what_it_says_position_by_position() -> None:
         torch.testing.assert_close(module(own, retrieved), layer_norm(expected, (6,)))
         alone = module(own[:, 1:2], retrieved[:, 1:2])
         torch.testing.assert_close(alone, module(own, retrieved)[:, 1:2])
+
+
+def test_normalised_features_weigh_the_same_however_large_they_are() -> None:
+    torch.manual_seed(0)
+    own, retrieved, other = (torch.randn(2, 3, 32) for _ in range(3))
+    for join in ("add", "concatenate", "gate"):
+        plain = Consolidation(32, join)  # type: ignore[arg-type]
+        even = Consolidation(32, join, even=True)  # type: ignore[arg-type]
+        torch.testing.assert_close(even(20 * own, retrieved), even(own, 3 * retrieved), rtol=1e-3, atol=1e-3)
+        effect = {
+            module: (module(20 * own, retrieved) - module(20 * own, other)).abs().mean() for module in (plain, even)
+        }
+        assert effect[even] > 4 * effect[plain]
+    expected = layer_norm(layer_norm(own, (32,)) + layer_norm(retrieved, (32,)), (32,))
+    torch.testing.assert_close(Consolidation(32, "add", even=True)(own, retrieved), expected)

@@ -73,3 +73,16 @@ def test_the_slots_learn_and_their_order_means_nothing() -> None:
 def test_more_slots_than_there_are_cannot_be_read(nearest: int) -> None:
     with pytest.raises(ValueError, match="between 1 and the 10 slots"):
         bank(nearest=nearest)
+
+
+def test_a_lower_temperature_gives_the_nearest_slots_more_weight() -> None:
+    torch.manual_seed(0)
+    banks = [
+        MemoryBank(MemoryConfig(SlotsConfig(count=10), 6, 2, 10, temperature), 8) for temperature in (1.0, 0.2, 5.0)
+    ]
+    for other in banks[1:]:
+        other.load_state_dict(banks[0].state_dict())
+    plain, sharp, flat = (torch.special.entr(bank(20 * queries()).weights).sum(-1).mean() for bank in banks)
+    assert sharp < plain < flat
+    with pytest.raises(ValueError, match="temperature"):
+        MemoryConfig(temperature=0.0)

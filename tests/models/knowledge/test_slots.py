@@ -17,7 +17,8 @@ from radscribe.models.knowledge import slots as slots_module
 from radscribe.models.knowledge.nearest import nearest
 from radscribe.models.knowledge.slots import Mode, Slots, SlotsConfig, initial_slots
 
-MODES = get_args(Mode)
+# Topics are made of words, not of embeddings of studies: test_topics.py.
+MODES = tuple(mode for mode in get_args(Mode) if mode != "ot_topic")
 
 
 def studies(
@@ -242,3 +243,9 @@ def test_embeddings_that_are_no_unit_rows_or_do_not_belong_together_are_refused(
     for scale in (2.0, float("nan")):
         with pytest.raises(ValueError, match="unit rows"):
             found(images, scale * texts)
+
+
+def test_topics_are_not_made_of_embeddings() -> None:
+    images, texts, _ = studies()
+    with pytest.raises(ValueError, match="words of reports"):
+        found(images, texts, mode="ot_topic")

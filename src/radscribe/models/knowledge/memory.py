@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from radscribe.core.config import LATER
 from radscribe.models.knowledge.slots import SlotsConfig
 
 
@@ -24,12 +26,16 @@ class MemoryConfig:
     heads: int = 8
     # k, how many slots each head of a query reads; all of them (N_m) is dense attention.
     nearest: int = 32
+    # Divides the scaled dot products before their softmax: below 1 the nearest slots weigh more.
+    temperature: float = field(default=1.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         if not 1 <= self.nearest <= self.start.count:
             raise ValueError(f"nearest must lie between 1 and the {self.start.count} slots, not {self.nearest}")
         if self.heads < 1:
             raise ValueError(f"heads must be at least 1, not {self.heads}")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature must be positive, not {self.temperature}")
 
 
 class Retrieved(NamedTuple):
@@ -63,7 +69,7 @@ class MemoryBank(nn.Module):
         slots = self.slots * self.config.slot_width**0.5  # unit rows at the start: now of the size linear maps expect
         keys, values = (layer(slots).unflatten(-1, (self.config.heads, -1)) for layer in (self.key, self.value))
         scores = queries @ keys.permute(1, 2, 0) / queries.shape[-1] ** 0.5  # B x heads x L x N_m
-        weights = chosen_softmax(scores.float(), self.config.nearest)
+        weights = chosen_softmax(scores.float() / self.config.temperature, self.config.nearest)
         found = weights.to(values.dtype) @ values.transpose(0, 1)
         return Retrieved(self.output(found.transpose(1, 2).flatten(2)), weights.mean(1))  # MCSAM: R(X, M)
 

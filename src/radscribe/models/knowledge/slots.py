@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -16,11 +16,13 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional
 
+from radscribe.core.config import LATER
 from radscribe.core.errors import RadscribeError
 from radscribe.models.geometry.sinkhorn import solve_transport
 from radscribe.models.knowledge.nearest import nearest
+from radscribe.models.knowledge.topics import TopicsConfig
 
-Mode = Literal["ot_joint", "ot_match", "kmeans", "random"]
+Mode = Literal["ot_topic", "ot_joint", "ot_match", "kmeans", "random"]
 # How much each study belongs to each slot, N x K with equal row sums, given the slots and epsilon.
 _Weigh = Callable[[Tensor, float], Tensor]
 
@@ -36,10 +38,12 @@ class SlotsConfig:
 
     # N_m, how many slots there are.
     count: int = 256
-    # "ot_joint" moves slots to the means of one plan between studies and slots; "ot_match" clusters each modality by
-    # itself and couples the centroids by transport; "kmeans" clusters the pairs; "random" does without data, as
-    # R2GenCMN does: Gaussian vectors, here of unit length.
+    # "ot_topic" learns topics of the reports, from their text alone; "ot_joint" moves slots to the means of one plan
+    # between studies and slots; "ot_match" clusters each modality by itself and couples the centroids by transport;
+    # "kmeans" clusters the pairs; "random" does without data, as R2GenCMN does: Gaussian vectors, here of unit length.
     mode: Mode = "ot_joint"
+    # How topics are learned, for "ot_topic".
+    topics: TopicsConfig = field(default=TopicsConfig(), metadata=LATER)
     # Plans of "ot_joint" and "ot_match", and at most so many reseedings behind them.
     rounds: int = 10
     # Epsilon of the first round, in units of the cost 1 - cosine.
@@ -96,8 +100,10 @@ def initial_slots(images: Tensor, texts: Tensor, config: SlotsConfig, seed: int,
 
     Raises ``RadscribeError`` where the studies are too few or too alike for so many slots, or a slot stays dead (no
     study's first choice) or a duplicate; ``ConvergenceError`` where a plan does not converge; ``ValueError`` for shapes
-    that do not fit or rows that are not of unit length.
+    that do not fit, rows that are not of unit length, or the mode "ot_topic", which is learned from words instead.
     """
+    if config.mode == "ot_topic":
+        raise ValueError("topics are learned from the words of reports, not from embeddings of studies")
     if images.shape != texts.shape or images.dim() != 2:
         raise ValueError(f"images {tuple(images.shape)} and texts {tuple(texts.shape)} must both be N x D")
     if strata is not None and strata.shape != images.shape[:1]:

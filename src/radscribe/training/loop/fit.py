@@ -49,8 +49,11 @@ class Objective(Protocol):
     def begin_epoch(self, epoch: int) -> None:
         """What is brought up to date before an epoch."""
 
-    def validate(self) -> dict[str, float]:
-        """Figures of the validation split; "score" chooses the best epoch, higher is better."""
+    def validate(self) -> dict[str, Any]:
+        """Figures of the validation split; "score" chooses the best epoch, higher is better.
+
+        A list of whole numbers, such as slots that are not used, is logged and drawn in no curve.
+        """
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ class _Fit:
     def end_epoch(self) -> None:
         """Validates, keeps the weights where they are the best so far, logs, and saves a resumable state."""
         objective, counters, run = self.objective, self.counters, self.run
-        row = {name: value / counters["in_epoch"] for name, value in self.sums.items()}
+        row: dict[str, Any] = {name: value / counters["in_epoch"] for name, value in self.sums.items()}
         objective.module.eval()
         row |= {f"validation_{name}": value for name, value in objective.validate().items()}
         counters |= {"epoch": counters["epoch"] + 1, "in_epoch": 0}
@@ -224,7 +227,7 @@ class _Fit:
                 write_tensors(run.folder / "best.safetensors", dict(objective.module.state_dict()))
         rate, seconds = learning_rate(self.config, self.step - 1, self.total), self.seconds
         self.log.write({"epoch": epoch, "step": self.step, "learning_rate": rate, "seconds": seconds} | row)
-        figures = " ".join(f"{name} {value:.3f}" for name, value in row.items())
+        figures = " ".join(f"{name} {_shown(value)}" for name, value in row.items())
         run.say(f"{objective.name}: epoch {epoch}/{self.config.epochs}, {seconds:.0f} s, {figures}")
         self.save()
 
@@ -244,6 +247,12 @@ class _Fit:
         module.eval()
         self.point.clear()
         return {"steps": self.step, "best": self.counters["best"], "seconds": self.seconds}
+
+
+def _shown(value: float | list[int]) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "none"
+    return f"{value:.3f}"
 
 
 def _loaded(batches: list[list[int]], objective: Objective, epoch: int) -> Iterable[Any]:
@@ -290,7 +299,8 @@ class _Log:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"stage": self.name, **row}) + "\n")
         for name, value in row.items():
-            self.board.add_scalar(f"{self.name}/{name}", value, row["step"])
+            if not isinstance(value, list):
+                self.board.add_scalar(f"{self.name}/{name}", value, row["step"])
 
     def size(self) -> int:
         return self.path.stat().st_size
