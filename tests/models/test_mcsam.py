@@ -43,7 +43,8 @@ OTHERS = {
     "middle stage": replace(FULL, image_stage="middle"),
     "siamese": replace(FULL, alignment=AlignmentConfig(width=8, encoder="siamese", heads=2)),
     "normalised join": replace(FULL, normalized_join=True),
-    "words not moved": replace(FULL, alignment=AlignmentConfig(width=8, moves_words=False)),
+    "contrast into the memory": replace(FULL, alignment=AlignmentConfig(width=8, reach="memory")),
+    "contrast alone": replace(FULL, alignment=AlignmentConfig(width=8, reach="module")),
     "relational memory": replace(BASE, decoder=replace(BASE.decoder, relational_slots=3)),
 }
 ALL = {**{name: config for name, (config, _) in SETTINGS.items()}, **OTHERS}
@@ -119,20 +120,35 @@ def test_borrowed_patches_are_healthy_ones_at_their_own_place_and_only_in_traini
 
 def test_a_falling_alignment_counts_by_what_is_left_of_the_epochs(tokenizer: ReportTokenizer) -> None:
     one = batch(FULL, tokenizer)
-    falling = replace(FULL, losses=replace(FULL.losses, falling_alignment=True))
-    for config, progress, share in ((FULL, 0.25, 1.0), (falling, 0.0, 1.0), (falling, 0.25, 0.75)):
+    falling = replace(FULL, losses=replace(FULL.losses, alignment_until=0.5))
+    for config, progress, share in ((FULL, 0.75, 1.0), (falling, 0.0, 1.0), (falling, 0.25, 0.5), (falling, 0.75, 0.0)):
         losses = model_of(config, tokenizer)(one._replace(progress=torch.tensor(progress)))
         torch.testing.assert_close(losses["loss"], losses["task"] + share * losses["alignment"])
+    with pytest.raises(ValueError, match="alignment_until"):
+        replace(FULL.losses, alignment_until=0.0)
 
 
-def test_the_contrast_moves_the_words_only_where_it_may(tokenizer: ReportTokenizer) -> None:
-    for config, moved in ((FULL, True), (ALL["words not moved"], False)):
-        model = model_of(config, tokenizer)
-        model(batch(config, tokenizer))["alignment"].backward()
-        gradient = model.decoder.words.weight.grad
-        assert (gradient is not None and bool(gradient.any())) == moved
-        assert model.bank.slots.grad is not None and model.bank.slots.grad.any()
-        assert model.project.weight.grad is not None and model.project.weight.grad.any()
+@pytest.mark.parametrize(
+    ("setting", "reached"),
+    [("full", (True, True)), ("contrast into the memory", (True, False)), ("contrast alone", (False, False))],
+)
+def test_the_contrast_reaches_as_far_as_it_may(
+    setting: str, reached: tuple[bool, bool], tokenizer: ReportTokenizer
+) -> None:
+    model = model_of(ALL[setting], tokenizer)
+    losses = model(batch(FULL, tokenizer))
+    losses["alignment"].backward(retain_graph=True)
+    moved = {name for name, value in model.named_parameters() if value.grad is not None and value.grad.any()}
+    assert ("bank.slots" in moved, "decoder.words.weight" in moved) == reached
+    assert ("project.weight" in moved) == reached[1] and "alignment.image_head.0.weight" in moved
+    # The report's own loss reaches all of them, through s_v too.
+    model.zero_grad()
+    losses["task"].backward()
+    assert all(
+        value.grad is not None
+        for name, value in model.named_parameters()
+        if "text_head" not in name and "scale" not in name
+    )
 
 
 def test_lambda_0_is_not_the_same_as_no_alignment(tokenizer: ReportTokenizer) -> None:

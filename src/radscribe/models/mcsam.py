@@ -50,9 +50,19 @@ class LossConfig:
     """L = L_gen + lambda L_align: ``alignment`` is lambda."""
 
     alignment: float = 1.0
-    # Ours: lambda falls epoch by epoch, from the whole in the first towards nothing behind the last.
-    falling_alignment: bool = field(default=False, metadata=LATER)
+    # Ours: lambda falls epoch by epoch, from the whole in the first to nothing at this share of them; None keeps it.
+    alignment_until: float | None = field(default=None, metadata=LATER)
     label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.alignment_until is not None and not 0 < self.alignment_until <= 1:
+            raise ValueError(f"alignment_until must be above 0 and at most 1, not {self.alignment_until}")
+
+    def alignment_at(self, progress: Tensor) -> Tensor | float:
+        """lambda where the share ``progress`` of the epochs (0-d) is done."""
+        if self.alignment_until is None:
+            return self.alignment
+        return self.alignment * (1 - progress / self.alignment_until).clamp(min=0)
 
 
 @dataclass(frozen=True)
@@ -164,6 +174,12 @@ class Mcsam(ReportModel):
         self.tokenizer = tokenizer
         self.image_encoder = ImageEncoder(config.image_encoder, config.image_stage)
         self.project = nn.Linear(self.image_encoder.width, config.width)
+        layer = nn.TransformerEncoderLayer(
+            config.width, config.encoder.heads, config.encoder.feed_forward, config.encoder.dropout, batch_first=True
+        )
+        self.encoder = nn.TransformerEncoder(layer, config.encoder.layers, enable_nested_tensor=False)
+        self.decoder = ReportDecoder(config.decoder, len(tokenizer), config.width)
+        # What a setting may leave out is drawn last: all settings of a seed then begin with one base transformer.
         if config.memory:
             self.bank = MemoryBank(config.memory, config.width)
             if config.image_consolidation:
@@ -172,11 +188,6 @@ class Mcsam(ReportModel):
                 self.consolidate_text = Consolidation(config.width, config.join, config.normalized_join)
         if config.alignment:
             self.alignment = SemanticAlignment(config.alignment, config.width, config.width)
-        layer = nn.TransformerEncoderLayer(
-            config.width, config.encoder.heads, config.encoder.feed_forward, config.encoder.dropout, batch_first=True
-        )
-        self.encoder = nn.TransformerEncoder(layer, config.encoder.layers, enable_nested_tensor=False)
-        self.decoder = ReportDecoder(config.decoder, len(tokenizer), config.width)
 
     @classmethod
     def build(cls, config: McsamConfig, text_width: int, tokenizer: ReportTokenizer) -> Self:
@@ -189,18 +200,16 @@ class Mcsam(ReportModel):
         evidence, image = self.look(batch.films)  # V, R(V), s_v and z_v
         start = batch.tokens.new_full((len(batch.tokens), 1), self.tokenizer.start)
         embedded = self.decoder.embed(torch.cat((start, batch.tokens), 1)[:, :-1])  # E
-        aligned_words = self.config.alignment is not None and self.config.alignment.moves_words
-        found = self.retrieve(embedded) if self.reads_text or aligned_words else None  # R(E)
+        found = self.retrieve(embedded) if self.reads_text or self.config.alignment else None  # R(E)
         written = batch.tokens != self.tokenizer.padding
         healthy = batch.labels[:, NO_FINDING] == POSITIVE
         swap = PatchSwap((evidence.patches.shape[0], evidence.patches.shape[1]), healthy, self.config.healthy_patches)
         retrieved = None if evidence.retrieved is None else swap.applied(evidence.retrieved)
         seen = replace(evidence, patches=swap.applied(evidence.patches), retrieved=retrieved)
-        if self.config.alignment and image is not None:
+        if self.config.alignment and image is not None and found is not None:
             # Input i holds target i - 1: a word wherever target i is written, too. The start token holds no word.
             words = torch.cat((torch.zeros_like(written[:, :1]), written[:, 1:]), 1)
-            read = self.retrieve(embedded.detach()) if found is None or not aligned_words else found
-            text = self.alignment.text(read, words)  # z_t
+            text = self.alignment.text(self.as_far_as_contrast_reaches(embedded, found), words)  # z_t
             losses["alignment"] = self.alignment.loss(image, text, batch.reports, batch.labels)
         embedded = self.read_words(embedded, evidence.semantic, found)
         hidden = self.decoder.hidden(embedded, self.memory(seen), written.sum(1))
@@ -209,8 +218,7 @@ class Mcsam(ReportModel):
         losses["task"] = functional.cross_entropy(logits, targets, label_smoothing=smoothing)  # MCSAM: L_gen
         total = losses["task"]
         if "alignment" in losses:
-            left = 1 - batch.progress if weights.falling_alignment else 1.0
-            total = total + weights.alignment * left * losses["alignment"]  # MCSAM: L
+            total = total + weights.alignment_at(batch.progress) * losses["alignment"]  # MCSAM: L
         return {**losses, "loss": total}
 
     @property
@@ -233,9 +241,12 @@ class Mcsam(ReportModel):
         if self.config.memory and (self.config.image_consolidation or used):
             found = self.bank(patches)  # R(V)
         if aligned is not None and used:
-            image = self.alignment.image(found.values if found else patches)  # z_v
+            retrieved = found.values if found else patches
+            image = self.alignment.image(retrieved)  # z_v
             if aligned.semantic != "none":
                 semantic = self.alignment.embed(image.to(patches.dtype))  # s_v
+            if self.training and aligned.reach != "all":
+                image = self.alignment.image(self.as_far_as_contrast_reaches(patches, retrieved))
         values, weights = found if found and self.config.image_consolidation else (None, None)
         return McsamEvidence(patches, values, weights, semantic), image
 
@@ -243,6 +254,13 @@ class Mcsam(ReportModel):
         """R(E), or E itself where there is no bank: B x L x width."""
         values: Tensor = self.bank(embedded).values if self.config.memory else embedded
         return values
+
+    def as_far_as_contrast_reaches(self, own: Tensor, retrieved: Tensor) -> Tensor:
+        """What was ``retrieved`` for patches or words (B x L x width), cut off where L_align's gradient shall end."""
+        reach = self.config.alignment.reach if self.config.alignment else "all"
+        if reach == "memory":
+            return self.retrieve(own.detach())
+        return retrieved if reach == "all" else retrieved.detach()
 
     def memory(self, evidence: McsamEvidence) -> Tensor:
         """What cross-attention reads, [s_v; H_v]: B x (1 + N_I) x width."""

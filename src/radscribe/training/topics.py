@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from radscribe.core.config import to_mapping
 from radscribe.core.errors import RadscribeError
@@ -29,6 +30,8 @@ from radscribe.training.text_encoder import TrainedText
 # Shown of each topic, in the model card and as a draft's evidence.
 WORDS_SHOWN = 10
 REPORTS_SHOWN = 5
+# Reports among which a topic that begins anew looks for the worst served, and that are read at once.
+SAMPLE = 4096
 
 
 class TopicObjective:
@@ -40,10 +43,9 @@ class TopicObjective:
     strata: NDArray[np.int64] | None = None
 
     def __init__(self, model: TopicModel, bags: Bags, epochs: int) -> None:
-        self.module, self.epochs, self.epoch = model, epochs, 0
-        some = bags.counts.sum(1) > 0
-        self.counts, self.shares = bags.counts[some], bags.shares[some]
-        self.count, self.reseeded = len(self.counts), 0
+        self.module, self.bags, self.epochs, self.epoch = model, bags, epochs, 0
+        self.reports = bags.telling
+        self.count, self.reseeded = len(self.reports), 0
 
     def begin_epoch(self, epoch: int) -> None:
         self.epoch, self.reseeded = epoch, 0
@@ -51,13 +53,14 @@ class TopicObjective:
             self.separate()
 
     def separate(self) -> None:
-        """Topics that have become one begin anew."""
+        """Topics that have become one begin anew, from reports of an even sample where there are many."""
         device = self.module.topics.device
+        counts, shares = self.bags.rows(self.reports[:: -(-self.count // SAMPLE)])
         self.module.eval()
-        self.reseeded = self.module.separate(self.counts.to(device), self.shares.to(device))
+        self.reseeded = self.module.separate(counts.to(device), shares.to(device))
 
     def load(self, indices: list[int], epoch: int) -> tuple[Tensor, Tensor]:
-        return self.counts[indices], self.shares[indices]
+        return self.bags.rows([self.reports[index] for index in indices])
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -65,7 +68,7 @@ class TopicObjective:
         model = self.module
         directions = model.directions
         cosine = (directions @ directions.T).fill_diagonal_(-1).max()
-        found = coherence(nearest_words(model).cpu(), self.counts).mean()
+        found = coherence(nearest_words(model).cpu(), self.bags.counts).mean()
         return {
             "score": float(self.epoch),
             "coherence": float(found),
@@ -77,6 +80,13 @@ class TopicObjective:
 def nearest_words(model: TopicModel) -> Tensor:
     """The columns of the words nearest to each topic, the nearest first: K x at most ten."""
     return model.nearness().topk(min(WORDS_SHOWN, len(model.words)), dim=1).indices
+
+
+def placed(model: TopicModel, bags: Bags) -> Iterator[tuple[Tensor, Tensor]]:
+    """Block by block the reports among the topics (B x D, unit rows, zeros without a word), and each one's largest."""
+    for first in range(0, len(bags.counts), SAMPLE):
+        counts, shares = bags.rows(range(first, min(first + SAMPLE, len(bags.counts))))
+        yield functional.normalize(shares @ model.words, dim=-1), model.proportions(counts).argmax(1)
 
 
 def word_vectors(encoder: TextEncoder, words: Sequence[str]) -> Tensor:
@@ -127,9 +137,8 @@ class TopicsStep:
         model.cpu().eval()
         with torch.no_grad():
             slots = model.directions  # MCSAM: M
-            theta = model.proportions(bags.counts)
-            places = torch.nn.functional.normalize(bags.shares @ model.words, dim=-1)
             tops = nearest_words(model)
+            places, chosen = (torch.cat(parts) for parts in zip(*placed(model, bags), strict=True))
         measured = {
             "mode": start.mode,
             "studies": len(reports),
@@ -143,7 +152,7 @@ class TopicsStep:
             {"words": [bags.words[column] for column in columns], "studies": [ids[row] for row in rows]}
             for columns, rows in zip(tops.tolist(), reports_near, strict=True)
         ]
-        usage = theta.argmax(1).bincount(minlength=len(slots)) / len(theta)
+        usage = chosen.bincount(minlength=len(slots)) / len(chosen)
         begins = {
             **measured,
             "usage": [round(share, 6) for share in usage.tolist()],

@@ -46,15 +46,15 @@ def learned(bags: Bags, count: int, steps: int = 150, **settings: Any) -> TopicM
     torch.manual_seed(0)
     model = TopicModel(replace(CONFIG, **settings), count, vectors(bags))
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    shares = bags.shares
+    counts, shares = bags.rows(bags.telling)
     for step in range(steps):
         if step % 25 == 24:
-            model.eval().separate(bags.counts, shares)
-        loss = model.train()((bags.counts, shares))["loss"]
+            model.eval().separate(counts, shares)
+        loss = model.train()((counts, shares))["loss"]
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    model.eval().separate(bags.counts, shares)
+    model.eval().separate(counts, shares)
     return model.requires_grad_(False)
 
 
@@ -62,8 +62,13 @@ def test_bags_hold_counts_of_the_words_that_tell_reports_apart() -> None:
     bags = Bags.of(["The heart, the HEART is big.", "The lung is big.", "The lung xx."], TopicsConfig(least_reports=1))
     assert bags.words == ("big", "lung", "heart")  # "the" stands everywhere, "is" and "xx" are short
     assert bags.counts.tolist() == [[1, 0, 2], [1, 1, 0], [0, 1, 0]]
-    torch.testing.assert_close(bags.shares.sum(1), torch.ones(3))
-    assert bags.shares[0, 2] > 2 * bags.shares[0, 0]  # twice, and rarer
+    counts, shares = bags.rows([0, 2])
+    assert counts.tolist() == [[1, 0, 2], [0, 1, 0]]
+    torch.testing.assert_close(shares.sum(1), torch.ones(2))
+    assert shares[0, 2] > 2 * shares[0, 0]  # twice, and rarer
+    without = Bags.of(["big lung", "lung", "big", "No."], TopicsConfig(least_reports=1))
+    assert without.telling == [0, 1, 2] and without.rows([3])[1].tolist() == [[0, 0]]
+    assert int(Bags.of(["lung " * 300, "heart"], TopicsConfig(least_reports=1)).counts.max()) == 255
     with pytest.raises(RadscribeError, match="1 words stand in at least 2 of 3 reports"):
         Bags.of(["heart big", "heart small", "lung"], TopicsConfig(least_reports=2))
 
@@ -73,7 +78,7 @@ def test_planted_topics_are_found() -> None:
     model = learned(bags, 4)
     tops = model.nearness().topk(4, dim=1).indices.tolist()
     assert {frozenset(bags.words[column] for column in row) for row in tops} == {frozenset(words) for words in PLANTED}
-    theta = model.proportions(bags.counts)
+    theta = model.proportions(bags.rows(bags.telling)[0])
     torch.testing.assert_close(theta.sum(1), torch.ones(len(theta)))
     chosen = theta.argmax(1)
     for topic in range(4):  # each planted topic's reports have one topic of their own
@@ -90,7 +95,7 @@ def test_topics_are_distinct_though_there_are_more_of_them_than_subjects() -> No
 def test_words_of_a_topic_stand_together_more_than_those_nearest_to_a_cluster_of_reports() -> None:
     bags = Bags.of(reports(), CONFIG)
     model = learned(bags, 4)
-    places = normalize(bags.shares @ model.words, dim=-1)
+    places = normalize(bags.rows(bags.telling)[1] @ model.words, dim=-1)
     random = torch.Generator().manual_seed(3)
     centres = places[torch.randperm(len(places), generator=random)[:4]]
     for _ in range(20):
@@ -110,7 +115,7 @@ def test_coherence_is_one_for_words_always_together_zero_by_chance_and_minus_one
 def test_gradients_reach_topics_and_reader_and_never_the_words() -> None:
     bags = Bags.of(reports(), CONFIG)
     model = TopicModel(CONFIG, 5, vectors(bags))
-    losses = model((bags.counts, bags.shares))
+    losses = model(bags.rows(bags.telling))
     losses["loss"].backward()
     torch.testing.assert_close(losses["loss"], losses["transport"] + 0.07 * losses["reconstruction"])
     assert all(value.grad is not None and value.grad.abs().sum() > 0 for value in model.parameters() if value.dim() > 1)
@@ -124,7 +129,7 @@ def test_too_many_topics_for_so_few_kinds_of_report_are_refused() -> None:
         model.topics.copy_(torch.ones(6, 3))
         model.words.copy_(normalize(torch.eye(3)[[0, 0, 1, 1]], dim=-1))
     with pytest.raises(RadscribeError, match="ask for fewer slots"):
-        model.separate(bags.counts, bags.shares)
+        model.separate(*bags.rows(bags.telling))
 
 
 @pytest.mark.parametrize(

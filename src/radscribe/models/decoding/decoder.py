@@ -216,8 +216,6 @@ class ReportDecoder(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
         if config.rest:
             self.rest = nn.Parameter(0.02 * torch.randn(1, 1, memory_width))
-        if config.memory_tokens:
-            self.memory_tokens = nn.Parameter(torch.randn(1, config.memory_tokens, config.width))
         for module in self.modules():
             if isinstance(module, nn.Linear) and config.initialization == "xavier":
                 nn.init.xavier_uniform_(module.weight)
@@ -225,6 +223,8 @@ class ReportDecoder(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
+        if config.memory_tokens:  # drawn last: a decoder without them then begins with the same weights
+            self.memory_tokens = nn.Parameter(torch.randn(1, config.memory_tokens, config.width))
 
     def embed(self, tokens: Tensor, first_position: int = 0) -> Tensor:
         """E, words with their positions: ``B x L (token ids) -> B x L x width``."""

@@ -62,14 +62,13 @@ class Bags:
     """N reports as bags of V words."""
 
     words: tuple[str, ...]  # V, the commonest first
-    counts: Tensor  # N x V
+    counts: Tensor  # N x V, bytes: how often each stands there
     rarity: Tensor  # V: log(N / reports with the word), so that a word of every report says nothing
 
     @classmethod
     def of(cls, reports: Sequence[str], config: TopicsConfig) -> Bags:
         """The words of three letters or more of ``reports``. Raises ``RadscribeError`` where they have too few."""
-        found = [Counter(_WORD.findall(report.lower())) for report in reports]
-        frequency = Counter(word for bag in found for word in bag)
+        frequency = Counter(word for report in reports for word in set(_words(report)))
         ranked = sorted(frequency.items(), key=lambda entry: (-entry[1], entry[0]))
         words = [word for word, count in ranked if config.least_reports <= count < len(reports)][: config.vocabulary]
         if len(words) < 2:
@@ -78,18 +77,31 @@ class Bags:
                 "not in all of them; topics need two or more"
             )
         place = {word: column for column, word in enumerate(words)}
-        counts = torch.zeros(len(reports), len(words))
-        for row, bag in enumerate(found):
-            for word in bag.keys() & place.keys():
-                counts[row, place[word]] = bag[word]
+        counts = torch.zeros(len(reports), len(words), dtype=torch.uint8)
+        for row, report in enumerate(reports):
+            for word, count in Counter(_words(report)).items():
+                if word in place:
+                    counts[row, place[word]] = min(count, 255)
         rarity = torch.tensor([math.log(len(reports) / frequency[word]) for word in words])
         return cls(tuple(words), counts, rarity)
 
+    def rows(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Counts and x of some reports, B x V each: x is the counts times the words' rarity, as a distribution.
+
+        A report without a word of the vocabulary has zeros.
+        """
+        counts = self.counts[list(indices)].float()
+        weighed = counts * self.rarity
+        return counts, weighed / weighed.sum(1, keepdim=True).clamp(min=1e-9)
+
     @property
-    def shares(self) -> Tensor:
-        """x: each report's counts times the words' rarity, as a distribution (N x V); zeros without a word."""
-        weighed = self.counts * self.rarity
-        return weighed / weighed.sum(1, keepdim=True).clamp(min=1e-9)
+    def telling(self) -> list[int]:
+        """The reports with a word of the vocabulary."""
+        return self.counts.any(1).nonzero()[:, 0].tolist()
+
+
+def _words(report: str) -> list[str]:
+    return _WORD.findall(report.lower())
 
 
 class TopicModel(nn.Module):
@@ -180,13 +192,13 @@ def coherence(tops: Tensor, counts: Tensor) -> Tensor:
 
     The mean normalised pointwise mutual information of its pairs of words: -1 never together, 0 by chance, 1 always.
     """
-    present = (counts > 0).double()
-    together = present.T @ present / len(present)
-    alone = together.diagonal()
-    log = together.clamp(min=1e-300).log()
+    together = torch.zeros(counts.shape[1], counts.shape[1], dtype=torch.float64)
+    for block in (counts > 0).split(4096):
+        together += block.double().T @ block.double()
+    together /= len(counts)
+    alone, log = together.diagonal(), together.clamp(min=1e-300).log()
     information = (log - alone.log()[:, None] - alone.log()) / -log.clamp(max=-1e-12)
     information = torch.where(together > 0, information, -1.0).clamp(-1, 1)
-    size = tops.shape[1]
     pairs = information[tops[:, :, None], tops[:, None, :]]
-    off_diagonal = ~torch.eye(size, dtype=torch.bool, device=tops.device)
+    off_diagonal = ~torch.eye(tops.shape[1], dtype=torch.bool)
     return pairs[:, off_diagonal].mean(1).float()
