@@ -143,13 +143,16 @@ def revtaf() -> System:
 
 
 def mcsam() -> System:
-    """The parts that the abstract of arXiv 2404.00588 names, in its order; how they join is our choice."""
+    """The parts that the abstract of arXiv 2404.00588 names, in its order; how they join is our choice.
+
+    That the memory starts from topics of reports by optimal transport is what two summaries of the paper say.
+    """
     films = Box(0, 0, 0, "outside", "Film, or two views")
-    pairs = Box(0, 1, 1, "outside", "Training studies", dashed=True)
+    pairs = Box(0, 1, 1, "outside", "Training reports", dashed=True)
     written = Box(0, 2, 2, "outside", "Words so far")
     image = Box(1, 0, 0, "image", "Image encoder", ("films to 7 x 7 patches",), "encoders/image.py")
-    starts = ("one transport plan from", "studies to slots")
-    slots = Box(1, 1, 1, "knowledge", "First memory", starts, "knowledge/slots.py", dashed=True)
+    starts = ("topics of the reports,", "by optimal transport")
+    slots = Box(1, 1, 1, "knowledge", "First memory", starts, "knowledge/topics.py", dashed=True)
     words = Box(1, 2, 2, "text", "Word embeddings", ("in training, those of", "the report"), "decoding/decoder.py")
     finds = ("patches and words each retrieve from the slots", "most like them (top-k attention)")
     bank = Box(2, 0, 2, "knowledge", "Clinical memory bank", finds, "knowledge/memory.py")

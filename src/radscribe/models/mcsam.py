@@ -258,9 +258,7 @@ class Mcsam(ReportModel):
     def as_far_as_contrast_reaches(self, own: Tensor, retrieved: Tensor) -> Tensor:
         """What was ``retrieved`` for patches or words (B x L x width), cut off where L_align's gradient shall end."""
         reach = self.config.alignment.reach if self.config.alignment else "all"
-        if reach == "memory":
-            return self.retrieve(own.detach())
-        return retrieved if reach == "all" else retrieved.detach()
+        return retrieved if reach == "all" else self.retrieve(own.detach())
 
     def memory(self, evidence: McsamEvidence) -> Tensor:
         """What cross-attention reads, [s_v; H_v]: B x (1 + N_I) x width."""

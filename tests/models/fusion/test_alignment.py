@@ -10,12 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from radscribe.core.errors import RadscribeError
-from radscribe.labels.conditions import NEGATIVE, POSITIVE
 from radscribe.models.fusion.alignment import (
     LARGEST_SCALE,
     AlignmentConfig,
     SemanticAlignment,
-    agreement,
     contrastive_loss,
 )
 
@@ -112,34 +110,3 @@ def test_padding_tells_nothing_and_the_scale_is_bounded() -> None:
         own.log_scale.fill_(20.0)
     found = own.loss(image, text, torch.arange(6), torch.arange(6)[:, None])
     torch.testing.assert_close(found, contrastive_loss(image, text, torch.tensor(LARGEST_SCALE)))
-
-
-def test_some_studies_do_without_their_embedding_in_training_alone() -> None:
-    torch.manual_seed(0)
-    module = SemanticAlignment(AlignmentConfig(width=8, semantic_dropout=0.25), 6, 10)
-    z = functional.normalize(torch.randn(400, 8), dim=-1)
-    without = (module.train().embed(z) == 0).all(-1)[:, 0]
-    assert 0.15 < float(without.float().mean()) < 0.35
-    assert not (module.eval().embed(z) == 0).any()
-    with pytest.raises(ValueError, match="semantic_dropout"):
-        AlignmentConfig(semantic_dropout=1.0)
-
-
-def test_studies_share_a_target_as_far_as_they_state_the_same() -> None:
-    image, text = pairs(4)
-    labels = torch.zeros(4, 18, dtype=torch.long)
-    labels[0, [1, 2]] = labels[1, [1, 2]] = labels[2, 2] = POSITIVE
-    labels[3, 4] = NEGATIVE
-    expected = torch.tensor([[1, 1, 0.5, 0], [1, 1, 0.5, 0], [0.5, 0.5, 1, 0], [0, 0, 0, 1]])
-    torch.testing.assert_close(agreement(labels), expected)
-    targets = (expected / 0.2).softmax(1)
-    logs = (SCALE * image @ text.T).log_softmax(1), (SCALE * text @ image.T).log_softmax(1)
-    shared = -sum((targets * log).sum(1).mean() for log in logs) / 2
-    module = SemanticAlignment(AlignmentConfig(width=8, agreement_temperature=0.2), 8, 8)
-    torch.testing.assert_close(module.loss(image, text, torch.arange(4), labels), shared)
-    # Nothing is shared at a low temperature among studies that state different things.
-    labels = torch.eye(4, 18, dtype=torch.long)
-    alone = SemanticAlignment(AlignmentConfig(width=8, agreement_temperature=1e-3), 8, 8)
-    torch.testing.assert_close(alone.loss(image, text, torch.arange(4), labels), contrastive_loss(image, text, SCALE))
-    with pytest.raises(ValueError, match="agreement_temperature"):
-        AlignmentConfig(agreement_temperature=0.0)

@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from radscribe.core.config import LATER
 from radscribe.core.errors import RadscribeError
-from radscribe.labels.conditions import POSITIVE
 from radscribe.models.encoders.attention import trainable_attention
 from radscribe.models.fusion.consolidation import START
 
@@ -30,18 +29,13 @@ class AlignmentConfig:
     temperature: float = 0.07
     # Where s_v goes: one more "token" that cross-attention reads, added to the "words", or "none".
     semantic: Literal["token", "words", "none"] = "token"
-    # Ours, training only: this share of the studies has no s_v, so that the decoder does not lean on it alone.
-    semantic_dropout: float = field(default=0.0, metadata=LATER)
     # Whether studies with the same report text are negatives of each other.
     same_report_negatives: bool = False
     # Whether studies with the same 18 labels are: they often say the same in other words.
     same_labels_negatives: bool = field(default=True, metadata=LATER)
-    # Ours: other studies share the target of a study by softmax(agreement / this), where the agreement of two is the
-    # share of their positive labels that both have; None leaves the whole target to a study's own report.
-    agreement_temperature: float | None = field(default=None, metadata=LATER)
-    # How far the contrast's gradient reaches: through what was retrieved into patches and words ("all"), into the
-    # "memory" but no further, or into this "module" alone.
-    reach: Literal["all", "memory", "module"] = field(default="all", metadata=LATER)
+    # How far the contrast's gradient reaches: through what was retrieved into patches and words ("all"), or into the
+    # "memory" and no further.
+    reach: Literal["all", "memory"] = field(default="all", metadata=LATER)
     # What makes z of what was retrieved: a small network on the mean for each modality, or one transformer for both.
     encoder: Literal["mlp", "siamese"] = field(default="mlp", metadata=LATER)
     # Layers and heads of that transformer.
@@ -51,10 +45,6 @@ class AlignmentConfig:
     def __post_init__(self) -> None:
         if self.width < 1 or not self.temperature > 0:
             raise ValueError(f"alignment: width {self.width} and temperature {self.temperature} must be positive")
-        if self.agreement_temperature is not None and not self.agreement_temperature > 0:
-            raise ValueError(f"alignment: agreement_temperature must be positive, not {self.agreement_temperature}")
-        if not 0 <= self.semantic_dropout < 1:
-            raise ValueError(f"alignment: semantic_dropout must be within [0, 1), not {self.semantic_dropout}")
         if min(self.layers, self.heads) < 1:
             raise ValueError(f"alignment: layers {self.layers} and heads {self.heads} must be at least 1")
         if self.encoder == "siamese" and self.width % self.heads:
@@ -139,15 +129,9 @@ class SemanticAlignment(nn.Module):
         return functional.normalize(encoder(retrieved, mask).float(), dim=-1)  # MCSAM: z_t
 
     def embed(self, image: Tensor) -> Tensor:
-        """s_v of z_v: ``B x config.width -> B x 1 x output width``. Only where ``semantic`` is not "none".
-
-        In training it is zero for some studies (``semantic_dropout``).
-        """
+        """s_v of z_v: ``B x config.width -> B x 1 x output width``. Only where ``semantic`` is not "none"."""
         # A unit row has small entries: times the root of its width it is of the size that linear maps expect.
         semantic: Tensor = self.semantic(image * self.config.width**0.5)  # MCSAM: s_v
-        if self.training and self.config.semantic_dropout:
-            kept = torch.rand(len(semantic), 1, device=semantic.device) >= self.config.semantic_dropout
-            semantic = semantic * kept
         return semantic.unsqueeze(1)
 
     def loss(self, image: Tensor, text: Tensor, reports: Tensor, labels: Tensor) -> Tensor:
@@ -161,38 +145,22 @@ class SemanticAlignment(nn.Module):
             same = same | (reports[:, None] == reports)
         if not self.config.same_labels_negatives:
             same = same | (labels[:, None] == labels).all(-1)
-        scale, temperature = self.log_scale.exp().clamp(max=LARGEST_SCALE), self.config.agreement_temperature
-        targets = None if temperature is None else (agreement(labels) / temperature).softmax(1)
-        return contrastive_loss(image, text, scale, same, targets)
+        return contrastive_loss(image, text, self.log_scale.exp().clamp(max=LARGEST_SCALE), same)
 
 
-def agreement(labels: Tensor) -> Tensor:
-    """How far two studies state the same findings: ``B x 18 (states) -> B x B``, from 0 to 1.
-
-    The conditions that both state as positive over those that either does; 1 for two studies without any.
-    """
-    positive = (labels == POSITIVE).float()
-    both = positive @ positive.T
-    either = positive.sum(1)[:, None] + positive.sum(1) - both
-    return torch.where(either > 0, both / either.clamp(min=1), 1.0)
-
-
-def contrastive_loss(
-    image: Tensor, text: Tensor, scale: Tensor, same: Tensor | None = None, targets: Tensor | None = None
-) -> Tensor:
+def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, same: Tensor | None = None) -> Tensor:
     """Symmetric InfoNCE, the mean of both directions: unit rows ``B x d`` twice, scale (0-d) ``-> scalar``.
 
-    ``scale`` is one over the temperature. Pairs in ``same`` (B x B, bool) are no negatives of each other, unless
-    ``targets`` (B x B, rows that sum to one) share each study's target among all. Raises ``RadscribeError`` for fewer
-    than two pairs: a contrast needs something to differ from.
+    ``scale`` is one over the temperature. Pairs in ``same`` (B x B, bool) are no negatives of each other. Raises
+    ``RadscribeError`` for fewer than two pairs: a contrast needs something to differ from.
     """
     if len(image) < 2:
         raise RadscribeError("contrast needs batches of at least 2 studies; raise batch_size")
     with torch.autocast(image.device.type, enabled=False):  # a scale of up to 100 magnifies half precision
         logits = scale.float() * image.float() @ text.float().T
-    own = torch.eye(len(image), dtype=torch.bool, device=logits.device)
-    if targets is None and same is not None:
-        logits = logits.masked_fill(same & ~own, float("-inf"))
-    wanted = torch.arange(len(image), device=logits.device) if targets is None else targets
-    both_directions = functional.cross_entropy(logits, wanted) + functional.cross_entropy(logits.T, wanted)
+    if same is not None:
+        others = same & ~torch.eye(len(image), dtype=torch.bool, device=same.device)
+        logits = logits.masked_fill(others, float("-inf"))
+    target = torch.arange(len(image), device=logits.device)
+    both_directions = functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
     return both_directions / 2  # MCSAM: L_align

@@ -193,8 +193,9 @@ def coherence(tops: Tensor, counts: Tensor) -> Tensor:
     The mean normalised pointwise mutual information of its pairs of words: -1 never together, 0 by chance, 1 always.
     """
     together = torch.zeros(counts.shape[1], counts.shape[1], dtype=torch.float64)
-    for block in (counts > 0).split(4096):
-        together += block.double().T @ block.double()
+    for first in range(0, len(counts), 4096):
+        present = (counts[first : first + 4096] > 0).double()
+        together += present.T @ present
     together /= len(counts)
     alone, log = together.diagonal(), together.clamp(min=1e-300).log()
     information = (log - alone.log()[:, None] - alone.log()) / -log.clamp(max=-1e-12)
