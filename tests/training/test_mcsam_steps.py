@@ -22,6 +22,8 @@ from radscribe.drafting.checkpoint import load_checkpoint
 from radscribe.drafting.picture import draw_draft
 from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.evaluate import evaluate
+from radscribe.models.decoding.tokenizer import train_word_pieces
+from radscribe.models.encoders.text import TextEncoder
 from radscribe.models.geometry.sinkhorn import ConvergenceError
 from radscribe.models.knowledge.slots import SlotsConfig
 from radscribe.models.knowledge.topics import TopicsConfig
@@ -33,7 +35,7 @@ from radscribe.training.mcsam import McsamObjective
 from radscribe.training.recipe import Recipe
 from radscribe.training.steps import Training
 from radscribe.training.text_encoder import text_encoder
-from radscribe.training.topics import TopicsStep
+from radscribe.training.topics import TopicsStep, word_vectors
 from radscribe.training.train import Options, train
 
 
@@ -300,3 +302,25 @@ def test_the_index_of_a_memory_cannot_be_rebuilt_alone(
     arguments = ("index", "build", "--checkpoint", str(folder), "--data", str(phantoms.folder), "--out", str(tmp_path))
     code, _, error = run(*arguments)
     assert code == 1 and "train it anew" in error and error.count("\n") == 1
+
+
+@torch.no_grad()
+def test_a_word_lies_at_the_mean_of_its_places_in_the_reports(recipe: Recipe, phantoms: PreparedDataset) -> None:
+    steps = Training(recipe, phantoms, Options(Path("unused")))
+    tokenizer = train_word_pieces(["the heart is normal . no pleural effusion ."] * 2, 100)
+    torch.manual_seed(0)
+    encoder = TextEncoder(replace(steps.recipe.text_encoder, max_tokens=8), tokenizer).eval()
+    words, reports = ("heart", "effusion", "normal"), ["Heart normal. No effusion.", "The heart is NORMAL."]
+    sums = {word: list[torch.Tensor]() for word in words}
+    for sentence in ("Heart normal.", "No effusion.", "The heart is NORMAL.", *words):
+        ids, mask = encoder.tokenize([sentence])
+        states = encoder.states(ids, mask)[0]
+        pieces = tokenizer.encode(sentence, add_special_tokens=False)
+        for position, (first, last) in enumerate(pieces.offsets, 1):
+            for word in words:
+                at = sentence.lower().find(word)
+                if at >= 0 and at <= first and last <= at + len(word):
+                    sums[word].append(states[position])
+    expected = torch.stack([torch.stack(sums[word]).mean(0) for word in words])
+    expected = (expected - expected.mean(0)) / expected.std(0).clamp(min=1e-4)
+    torch.testing.assert_close(word_vectors(encoder, words, reports), expected, rtol=1e-4, atol=1e-4)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ from radscribe.core.tensors import fingerprint_of, write_tensors
 from radscribe.models.encoders.text import TextEncoder
 from radscribe.models.knowledge.memory import MemoryConfig
 from radscribe.models.knowledge.nearest import nearest
+from radscribe.models.knowledge.prompts import report_sentences
 from radscribe.models.knowledge.topics import Bags, TopicModel, coherence
 from radscribe.training.loop.fit import fit
 from radscribe.training.steps import Training
@@ -32,6 +34,9 @@ WORDS_SHOWN = 10
 REPORTS_SHOWN = 5
 # Reports among which a topic that begins anew looks for the worst served, and that are read at once.
 SAMPLE = 4096
+# Distinct sentences, at most, and at once, in which words are looked up.
+SENTENCES_READ, SENTENCE_BATCH = 50_000, 256
+LETTERS = re.compile(r"[A-Za-z]+")
 
 
 class TopicObjective:
@@ -89,11 +94,44 @@ def placed(model: TopicModel, bags: Bags) -> Iterator[tuple[Tensor, Tensor]]:
         yield functional.normalize(shares @ model.words, dim=-1), model.proportions(counts).argmax(1)
 
 
-def word_vectors(encoder: TextEncoder, words: Sequence[str]) -> Tensor:
-    """The text encoder's embedding of each word, the mean over its pieces: V x width."""
-    table = encoder.bert.embeddings.word_embeddings.weight.detach().float().cpu()
-    pieces = encoder.tokenizer.encode_batch(list(words), add_special_tokens=False)
-    return torch.stack([table[piece.ids].mean(0) for piece in pieces])
+@torch.no_grad()
+def word_vectors(encoder: TextEncoder, words: Sequence[str], reports: Sequence[str]) -> Tensor:
+    """The mean of the text encoder's hidden states over where each word stands in ``reports``: V x width.
+
+    In every dimension mean 0 and standard deviation 1 over the words: a small BERT gives all of them much in common.
+    """
+    device = next(encoder.parameters()).device
+    columns = {word: column for column, word in enumerate(words)}
+    sentences = list(dict.fromkeys(sentence for report in reports for sentence in report_sentences(report)))
+    sentences = [*sentences[:: -(-len(sentences) // SENTENCES_READ)], *words]  # alone, each word is there at least once
+    sums, counts = torch.zeros(len(words), encoder.width), torch.zeros(len(words), 1)
+    for first in range(0, len(sentences), SENTENCE_BATCH):
+        part = sentences[first : first + SENTENCE_BATCH]
+        ids, mask = encoder.tokenize(part)
+        states = encoder.states(ids.to(device), mask.to(device)).float().cpu()
+        found = torch.tensor(list(_pieces_of_words(encoder, part, columns)))
+        sums.index_add_(0, found[:, 2], states[found[:, 0], found[:, 1]])
+        counts.index_add_(0, found[:, 2], torch.ones(len(found), 1))
+    vectors = sums / counts
+    return (vectors - vectors.mean(0)) / vectors.std(0).clamp(min=1e-4)
+
+
+def _pieces_of_words(
+    encoder: TextEncoder, sentences: Sequence[str], columns: Mapping[str, int]
+) -> Iterator[tuple[int, int, int]]:
+    """Row, position behind [CLS] and column of each word piece in ``sentences`` that is part of a known word."""
+    read = encoder.config.max_tokens - 2
+    encoded = encoder.tokenizer.encode_batch(list(sentences), add_special_tokens=False)
+    for row, (sentence, pieces) in enumerate(zip(sentences, encoded, strict=True)):
+        column_at = {
+            place: columns[word[0].lower()]
+            for word in LETTERS.finditer(sentence)
+            if word[0].lower() in columns
+            for place in range(*word.span())
+        }
+        for position, (start, _) in enumerate(pieces.offsets[:read], 1):
+            if start in column_at:
+                yield row, position, column_at[start]
 
 
 @dataclass(frozen=True)
@@ -126,7 +164,7 @@ class TopicsStep:
         reports = [writable(report) for report in training.reports("train")]
         bags = Bags.of(reports, start.topics)
         torch.manual_seed(training.recipe.seed)
-        model = TopicModel(start.topics, start.count, word_vectors(self.text.encoder, bags.words))
+        model = TopicModel(start.topics, start.count, word_vectors(self.text.encoder, bags.words, reports))
         objective = TopicObjective(model, bags, config.epochs)
         if objective.count < 2:
             raise RadscribeError(

@@ -23,6 +23,14 @@ from radscribe.models.geometry.transport_cost import LARGEST_SPAN, transport_cos
 # The cost 1 - cosine lies between 0 and 2.
 _LEAST_EPSILON = 2 / LARGEST_SPAN
 _WORD = re.compile(r"[a-z]{3,}")
+# Words that join others and name nothing.
+_FUNCTION_WORDS = """
+about all also although and any are been being both but can could did does due during each for from further given had
+has have having here into its itself may might more most much nor not now only other over own per rather same seen
+shall should since some such than that the their them then there these they this those though through thus too under
+until upon very was were what when where whether which while who will with within without would you your
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class TopicsConfig:
 
 @dataclass(frozen=True)
 class Bags:
-    """N reports as bags of V words."""
+    """N reports as bags of V words, of three letters or more, that name something."""
 
     words: tuple[str, ...]  # V, the commonest first
     counts: Tensor  # N x V, bytes: how often each stands there
@@ -67,7 +75,7 @@ class Bags:
 
     @classmethod
     def of(cls, reports: Sequence[str], config: TopicsConfig) -> Bags:
-        """The words of three letters or more of ``reports``. Raises ``RadscribeError`` where they have too few."""
+        """The words of ``reports``. Raises ``RadscribeError`` where they have too few."""
         frequency = Counter(word for report in reports for word in set(_words(report)))
         ranked = sorted(frequency.items(), key=lambda entry: (-entry[1], entry[0]))
         words = [word for word, count in ranked if config.least_reports <= count < len(reports)][: config.vocabulary]
@@ -101,7 +109,7 @@ class Bags:
 
 
 def _words(report: str) -> list[str]:
-    return _WORD.findall(report.lower())
+    return [word for word in _WORD.findall(report.lower()) if word not in FUNCTION_WORDS]
 
 
 class TopicModel(nn.Module):
@@ -149,7 +157,7 @@ class TopicModel(nn.Module):
         """
         config, theta, nearness = self.config, self.proportions(counts), self.nearness().float()
         transport = transport_cost(1 - nearness, theta, shares, config.epsilon, config.iterations, config.tolerance)
-        missed = -(shares * (theta @ nearness).log_softmax(1)).sum(1) * counts.sum(1)
+        missed = -(shares * (theta @ nearness).log_softmax(1)).sum(1)
         return transport, missed
 
     def forward(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
