@@ -152,6 +152,15 @@ def test_lambda_0_is_not_the_same_as_no_alignment(tokenizer: ReportTokenizer) ->
     assert "alignment" in losses and any("alignment" in name for name in model_of(config, tokenizer).state_dict())
 
 
+def test_settings_of_one_seed_begin_with_the_same_base_transformer(tokenizer: ReportTokenizer) -> None:
+    """So that what a part does is not mixed with what another draw of weights does."""
+    base = model_of(BASE, tokenizer).state_dict()
+    for name, config in ALL.items():
+        if name not in ("relational memory", "middle stage"):
+            weights = model_of(config, tokenizer).state_dict()
+            assert all(torch.equal(weights[part], value) for part, value in base.items()), name
+
+
 @torch.no_grad()
 def test_no_memory_tokens_is_the_base_decoder_exactly() -> None:
     """The same weights without the tokens give what a decoder gives that never had any; with them something else."""
