@@ -32,9 +32,16 @@ def test_normalised_features_weigh_the_same_however_large_they_are() -> None:
         plain = Consolidation(32, join)  # type: ignore[arg-type]
         even = Consolidation(32, join, even=True)  # type: ignore[arg-type]
         torch.testing.assert_close(even(20 * own, retrieved), even(own, 3 * retrieved), rtol=1e-3, atol=1e-3)
+        with torch.no_grad():  # as it may be learned
+            even.retrieved_norm.weight.fill_(1.0)
         effect = {
             module: (module(20 * own, retrieved) - module(20 * own, other)).abs().mean() for module in (plain, even)
         }
         assert effect[even] > 4 * effect[plain]
-    expected = layer_norm(layer_norm(own, (32,)) + layer_norm(retrieved, (32,)), (32,))
+
+
+def test_what_is_retrieved_begins_small_beside_normalised_features() -> None:
+    torch.manual_seed(0)
+    own, retrieved = torch.randn(2, 3, 32), torch.randn(2, 3, 32)
+    expected = layer_norm(layer_norm(own, (32,)) + 0.1 * layer_norm(retrieved, (32,)), (32,))
     torch.testing.assert_close(Consolidation(32, "add", even=True)(own, retrieved), expected)
