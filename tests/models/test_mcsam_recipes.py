@@ -51,9 +51,14 @@ def test_what_a_recipe_switches_off_has_no_parameters_and_is_never_called(
     model, full = model_of(config, tokenizer), model_of(full_config, tokenizer)
     off = OFF.get(path.stem, ())
     own, whole = model.state_dict().keys(), full.state_dict().keys()
+    norms = [name for name in whole if ".own_norm" in name or ".retrieved_norm" in name]
+    heads = [name for name in whole if name.startswith("alignment.encoder")]
+    off = (*off, *(norms if path.stem in ("r2gencmn", "plain-join") else ()))
+    off = (*off, *(heads if path.stem == "pooled-alignment" else ()))
     assert whole - own == {name for name in whole if name.startswith(off) and off}
-    assert all("relational" in name or "norm.s" in name for name in own - whole)
-    assert bool(own - whole) == (path.stem == "r2gen")
+    new = {"r2gen": ("relational", "norm.s"), "pooled-alignment": ("_head",)}.get(path.stem, ())
+    assert all(any(part in name for part in new) for name in own - whole)
+    assert bool(own - whole) == bool(new)
     called: set[str] = set()
     for name, module in model.named_modules():
         module.register_forward_hook(lambda *_, name=name: called.add(name))
@@ -69,13 +74,23 @@ def test_what_a_recipe_switches_off_has_no_parameters_and_is_never_called(
 
 def test_rows_without_a_part_of_their_own_change_what_they_say() -> None:
     models = {path.stem: read_recipe(path).model for path in ABLATIONS}
-    assert all(isinstance(model, McsamConfig) for model in models.values())
-    modes = {name: model.memory.start.mode for name, model in models.items() if model.memory}  # type: ignore[union-attr]
-    assert modes["full"] == "ot_joint" and modes["random-memory"] == "random"
-    assert modes["kmeans-memory"] == "kmeans" and modes["matched-memory"] == "ot_match"
-    assert models["lambda-0"].losses.alignment == 0 < models["full"].losses.alignment  # type: ignore[union-attr]
-    assert models["semantic-token"].alignment.semantic == "token"  # type: ignore[union-attr]
-    assert models["full"].alignment.semantic == "words"  # type: ignore[union-attr]
+    full, plain = models["full"], models["plain-alignment"]
+    assert isinstance(full, McsamConfig) and isinstance(plain, McsamConfig) and full.memory and full.alignment
+    assert full.memory.start.mode == "ot_topic" and full.normalized_join and full.alignment.encoder == "siamese"
+    assert not models["plain-join"].normalized_join  # type: ignore[union-attr]
+    assert plain.losses.alignment == 1 and plain.losses.alignment_until is None and plain.alignment
+    assert plain.alignment.reach == "all" and plain.alignment.same_labels_negatives
+    assert full.losses.alignment_until is not None and full.losses.alignment < 1
+
+
+def test_rows_of_one_seed_begin_with_the_same_base_transformer(tokenizer: ReportTokenizer) -> None:
+    """So that their differences are less those of the draw."""
+    base = model_of(
+        read_recipe(RECIPES / "ablations" / "mcsam" / "base-transformer.yaml").model, tokenizer
+    ).state_dict()
+    for path in ABLATIONS:
+        weights = model_of(read_recipe(path).model, tokenizer).state_dict()
+        assert all(torch.equal(weights[name], value) for name, value in base.items()), path.stem
 
 
 @pytest.mark.parametrize("path", [*ABLATIONS, *PEERS], ids=lambda path: f"{path.parent.name}/{path.stem}")

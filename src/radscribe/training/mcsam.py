@@ -80,15 +80,16 @@ class McsamObjective(ReportObjective):
 
         By what the patches of the films ``seen`` and the words of their reports retrieve, in equal parts.
         """
-        model, uses = self.model, list[Tensor]()
+        model, start, uses = self.model, self.model.tokenizer.start, list[Tensor]()
         of_films = [evidence.slot_weights for evidence in seen if isinstance(evidence, McsamEvidence)]
         if patches := [weights.mean(1) for weights in of_films if weights is not None]:
             uses.append(torch.cat(patches).mean(0))
         if model.reads_text:
             reports = self.validation.reports[: sum(map(len, seen))]
-            rows = [model.tokenizer.encode(report, self.config.max_words) for report in reports]
+            # As the decoder reads them: behind the start token, which holds no word, and without the end.
+            rows = [[start, *model.tokenizer.encode(report, self.config.max_words)[:-1]] for report in reports]
             words = [model.decoder.embed(torch.tensor([row], device=self.device)) for row in rows]
-            uses.append(torch.cat([model.bank(embedded).weights[0] for embedded in words]).mean(0))
+            uses.append(torch.cat([model.bank(embedded).weights[0, 1:] for embedded in words]).mean(0))
         if not uses:
             return {}
         use = torch.stack(uses).mean(0).float()
