@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from makers import TINY_MCSAM
-from radscribe.core.config import from_mapping
+from radscribe.core.config import RecipeError, from_mapping, to_mapping
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.records import SPLITS, Study, View
 from radscribe.core.tensors import read_tensors
@@ -215,6 +215,7 @@ def test_a_draft_shows_the_topics_of_its_slots(
     reporter = load_reporter(folder)
     view = reporter.view(phantoms.film(phantoms.split("test")[0]))
     draft = reporter.draft(view)
+    assert draft.sentences and all(sentence.slots for sentence in draft.sentences)
     for sentence in draft.sentences:
         for slot in sentence.slots:
             assert slot["words"] == told["topics"][slot["slot"]]["words"] and len(slot["studies"]) == 3
@@ -224,13 +225,30 @@ def test_a_draft_shows_the_topics_of_its_slots(
     assert all(" ".join(topic["words"]) in card for topic in told["topics"])
 
 
-def test_topics_need_slots_as_wide_as_a_word(
+def test_topics_need_slots_as_wide_as_a_word(by_topics: Recipe) -> None:
+    assert isinstance(by_topics.model, McsamConfig) and by_topics.model.memory is not None
+    with pytest.raises(ValueError, match=r"slot_width 12: .* write its width, 16"):
+        changed(by_topics, memory=replace(by_topics.model.memory, slot_width=12))
+
+
+def test_topics_need_four_reports_a_slot(
     by_topics: Recipe, phantoms: PreparedDataset, options: Options, tmp_path: Path
 ) -> None:
     assert isinstance(by_topics.model, McsamConfig) and by_topics.model.memory is not None
-    narrow = changed(by_topics, memory=replace(by_topics.model.memory, slot_width=12))
-    with pytest.raises(RadscribeError, match=r"slot_width 12: .* write its width, 16"):
-        train(narrow, phantoms, tmp_path / "out", options)
+    memory = by_topics.model.memory
+    many = changed(by_topics, memory=replace(memory, start=replace(memory.start, count=1000)))
+    with pytest.raises(RadscribeError, match="1000 slots need 4000 training studies, found"):
+        train(many, phantoms, tmp_path / "out", options)
+
+
+def test_what_a_recipe_leaves_unsaid_of_topics_and_alignment_keeps_their_own_defaults() -> None:
+    recipe = from_mapping(Recipe, {**TINY_MCSAM, "topic_training": {"epochs": 3}, "alignment_training": {"epochs": 3}})
+    topics, alignment = recipe.topic_training, recipe.alignment_training
+    assert (topics.epochs, topics.batch_size, topics.schedule, topics.weight_decay) == (3, 200, "steps", 0.0)
+    assert (alignment.epochs, alignment.batch_size, alignment.learning_rate) == (3, 256, 1e-3)
+    assert from_mapping(Recipe, to_mapping(recipe)) == recipe
+    with pytest.raises(RecipeError, match="topic_training: batch_size must be at least 2"):
+        from_mapping(Recipe, {**TINY_MCSAM, "topic_training": {"batch_size": 1}})
 
 
 def test_a_plan_that_does_not_converge_stops_the_run_with_its_numbers(

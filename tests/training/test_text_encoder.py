@@ -73,10 +73,13 @@ def test_the_loss_is_shared_by_all_that_belong() -> None:
 
 @pytest.mark.slow
 def test_sentences_learn_to_lie_beside_what_they_state() -> None:
-    """Trained on four reports, a sentence is nearer to its own triplet than to the opposite or the other side."""
+    """Trained on four reports, a sentence is nearer to its own triplet than to the opposite or the other side.
+
+    At three times the rate and a third of the steps it depended on the processor.
+    """
     found = objective()
-    optimizer = torch.optim.Adam(found.module.parameters(), lr=3e-3)
-    for step in range(350):
+    optimizer = torch.optim.Adam(found.module.parameters(), lr=1e-3)
+    for step in range(1000):
         batch = SentenceBatch(*found.load([0, 1, 2, 3], epoch=step))
         optimizer.zero_grad()
         found.module(batch)["loss"].backward()

@@ -100,6 +100,11 @@ class McsamConfig:
     prompt_tokens: ClassVar[int] = 1  # [DEC]
     reads_entities: ClassVar[bool] = False
 
+    @property
+    def text_width(self) -> int | None:
+        """The width that the text encoder must have: where slots lie among its words, theirs."""
+        return self.memory.slot_width if self.memory and self.memory.start.mode == "ot_topic" else None
+
     def __post_init__(self) -> None:
         if self.decoder.width != self.width:
             raise ValueError(f"decoder.width {self.decoder.width} must be the model's width {self.width}")

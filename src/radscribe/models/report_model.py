@@ -49,6 +49,10 @@ class ModelConfig(Protocol):
         """How many tokens the decoder is given before the first word."""
 
     @property
+    def text_width(self) -> int | None:
+        """The width that the text encoder must have, None where any will do."""
+
+    @property
     def reads_entities(self) -> bool:
         """Whether the system reads entity predictions of its films, and so has an entity model of its own."""
 

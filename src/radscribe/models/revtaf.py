@@ -75,6 +75,7 @@ class RevtafConfig:
     views: ClassVar[int] = 1
     prompt_tokens: ClassVar[int] = 1 + len(CONDITIONS)  # [DEC] and a state token for each condition
     reads_entities: ClassVar[bool] = True
+    text_width: ClassVar[None] = None  # any text encoder's will do
 
     def __post_init__(self) -> None:
         shares = (self.predicted_states, self.borrowed_states)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from radscribe.core.errors import RadscribeError
 from radscribe.core.files import read_json
 from radscribe.core.tensors import read_tensors
 from radscribe.drafting.system import System
@@ -171,11 +170,6 @@ class McsamTraining(SystemTraining):
         """The steps that start the memory, the slots' last; and where the training studies lie among the slots."""
         training = self.training
         if memory.start.mode == "ot_topic":
-            if text.encoder.width != memory.slot_width:
-                raise RadscribeError(
-                    f"model.memory.slot_width {memory.slot_width}: topics lie among the words of the text encoder; "
-                    f"write its width, {text.encoder.width}, or another start.mode"
-                )
             topics_step = training.cache.step(TopicsStep(training, text, memory))
             return [topics_step], read_tensors(topics_step.folder / "slots.safetensors")["places"]
         alignment_step = training.cache.step(AlignmentStep(training, text, last_step, entities, memory.slot_width))

@@ -96,14 +96,14 @@ def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]], memory: Ma
         "The generator's score is the micro-F1 over 14 conditions of the reports written for the validation split; the "
         "best epoch was chosen by it alone. `curves.png` shows every epoch.",
         "",
-        *(_memory_lines(memory, rows) if memory else ()),
+        *(_memory_lines(memory, rows, about["measured"]) if memory else ()),
         "Not validated in any clinic. Drafts need a radiologist's reading of the film.",
         "",
     ]
     return "\n".join(lines)
 
 
-def _memory_lines(memory: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> list[str]:
+def _memory_lines(memory: Mapping[str, Any], rows: Sequence[dict[str, Any]], measured: Mapping[str, Any]) -> list[str]:
     """How the memory bank began, which slots are dead, and its topics where it has them."""
     kept = memory["kept"]
     lines = [
@@ -111,7 +111,10 @@ def _memory_lines(memory: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> 
         f"have a cosine of {sum(kept) / len(kept):.2f} with their start ({min(kept):.2f} at the least).",
         "",
     ]
-    dead = next((row["validation_dead_slots"] for row in reversed(rows) if "validation_dead_slots" in row), None)
+    best = (measured["generator"].get("best") or {}).get("epoch")
+    dead = next(
+        (row["validation_dead_slots"] for row in rows if row["stage"] == "generator" and row["epoch"] == best), None
+    )
     if dead is not None:
         named = ", ".join(map(str, dead)) or "none"
         lines += [f"Dead slots, which patches and words of the validation studies hardly retrieve: {named}.", ""]

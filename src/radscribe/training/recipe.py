@@ -12,24 +12,35 @@ from radscribe.models.knowledge.prompts import triplet_text
 from radscribe.training.loop.schedule import TrainingConfig
 
 
-def _alignment_training() -> TrainingConfig:
+@dataclass(frozen=True)
+class AlignmentTrainingConfig(TrainingConfig):
     """Two small heads over features that are there: large batches, short and cheap."""
-    return TrainingConfig(epochs=40, batch_size=256, learning_rate=1e-3, final_learning_rate=1e-5, warmup_steps=40)
+
+    epochs: int = 40
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 1e-5
+    warmup_steps: int = 40
 
 
-def _topic_training() -> TrainingConfig:
+@dataclass(frozen=True)
+class TopicTrainingConfig(TrainingConfig):
     """The topic model's own schedule (Zhao et al.)."""
-    return TrainingConfig(
-        epochs=50,
-        batch_size=200,
-        learning_rate=1e-3,
-        schedule="steps",
-        decay=1.0,
-        warmup_steps=0,
-        weight_decay=0.0,
-        precision="32-true",
-        threads="auto",
-    )
+
+    epochs: int = 50
+    batch_size: int = 200
+    learning_rate: float = 1e-3
+    schedule: Literal["cosine", "steps"] = "steps"
+    decay: float = 1.0
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "32-true"
+    threads: int | Literal["auto"] | None = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.batch_size < 2:
+            raise ValueError("batch_size must be at least 2 for topics: their batch norm needs a second report")
 
 
 @dataclass(frozen=True)
@@ -81,9 +92,9 @@ class Recipe(SystemConfig):
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     text_training: TrainingConfig = field(default_factory=TrainingConfig)
     entity_training: TrainingConfig = field(default_factory=TrainingConfig)
-    alignment_training: TrainingConfig = field(default_factory=_alignment_training)
+    alignment_training: AlignmentTrainingConfig = field(default_factory=AlignmentTrainingConfig)
     # The topics that the memory starts from (memory.start.mode ot_topic).
-    topic_training: TrainingConfig = field(default=_topic_training(), metadata=LATER)
+    topic_training: TopicTrainingConfig = field(default=TopicTrainingConfig(), metadata=LATER)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
@@ -113,6 +124,12 @@ class Recipe(SystemConfig):
         encoders = (self.entity_model.image_encoder, self.model.image_encoder)
         if self.cache_frozen_blocks and not (encoders[0] == encoders[1] and encoders[0].frozen_blocks):
             raise ValueError("cache_frozen_blocks needs both image encoders alike, with frozen_blocks above 0")
+
+        if model.text_width not in (None, self.text_encoder.width):
+            raise ValueError(
+                f"model.memory.slot_width {model.text_width}: topics lie among the text encoder's words; write its "
+                f"width, {self.text_encoder.width}, or another start.mode"
+            )
 
     def system(self) -> SystemConfig:
         """The part that a checkpoint carries on."""

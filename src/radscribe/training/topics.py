@@ -1,4 +1,4 @@
-"""The memory's start from topics of the training reports, learned from their text alone (MCSAM's ``ot_topic``)."""
+"""The memory's start from topics of the training reports, among the text encoder's words (MCSAM's ``ot_topic``)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from radscribe.core.config import to_mapping
-from radscribe.core.errors import RadscribeError
 from radscribe.core.files import write_json
 from radscribe.core.tensors import fingerprint_of, write_tensors
 from radscribe.models.encoders.text import TextEncoder
 from radscribe.models.knowledge.memory import MemoryConfig
 from radscribe.models.knowledge.nearest import nearest
 from radscribe.models.knowledge.prompts import report_sentences
-from radscribe.models.knowledge.topics import Bags, TopicModel, coherence
+from radscribe.models.knowledge.slots import require_studies
+from radscribe.models.knowledge.topics import Bags, TopicModel
 from radscribe.training.loop.fit import fit
 from radscribe.training.steps import Training
 from radscribe.training.targets import writable
@@ -73,7 +73,7 @@ class TopicObjective:
         model = self.module
         directions = model.directions
         cosine = (directions @ directions.T).fill_diagonal_(-1).max()
-        found = coherence(nearest_words(model).cpu(), self.bags.counts).mean()
+        found = self.bags.coherence(nearest_words(model).cpu()).mean()
         return {
             "score": float(self.epoch),
             "coherence": float(found),
@@ -109,10 +109,10 @@ def word_vectors(encoder: TextEncoder, words: Sequence[str], reports: Sequence[s
         part = sentences[first : first + SENTENCE_BATCH]
         ids, mask = encoder.tokenize(part)
         states = encoder.states(ids.to(device), mask.to(device)).float().cpu()
-        found = torch.tensor(list(_pieces_of_words(encoder, part, columns)))
+        found = torch.tensor(list(_pieces_of_words(encoder, part, columns)), dtype=torch.long).reshape(-1, 3)
         sums.index_add_(0, found[:, 2], states[found[:, 0], found[:, 1]])
         counts.index_add_(0, found[:, 2], torch.ones(len(found), 1))
-    vectors = sums / counts
+    vectors = sums / counts.clamp(min=1)
     return (vectors - vectors.mean(0)) / vectors.std(0).clamp(min=1e-4)
 
 
@@ -166,10 +166,7 @@ class TopicsStep:
         torch.manual_seed(training.recipe.seed)
         model = TopicModel(start.topics, start.count, word_vectors(self.text.encoder, bags.words, reports))
         objective = TopicObjective(model, bags, config.epochs)
-        if objective.count < 2:
-            raise RadscribeError(
-                f"topics: {objective.count} of {len(reports)} training reports have words to learn from"
-            )
+        require_studies(objective.count, start.count)
         summary = fit(objective, config, training.run(folder, config))
         objective.separate()
         model.cpu().eval()
@@ -177,12 +174,14 @@ class TopicsStep:
             slots = model.directions  # MCSAM: M
             tops = nearest_words(model)
             places, chosen = (torch.cat(parts) for parts in zip(*placed(model, bags), strict=True))
+        coherence = round(float(bags.coherence(tops).mean()), 4)
         measured = {
             "mode": start.mode,
             "studies": len(reports),
             "vocabulary": len(bags.words),
-            "coherence": round(float(coherence(tops, bags.counts).mean()), 4),
+            "coherence": coherence,
             "reseeded": objective.reseeded,
+            "largest_marginal_error": start.topics.tolerance,  # of any transport: else the step had failed
         }
         ids = [study.study_id for study in training.studies("train")]
         reports_near = nearest(slots, places, min(REPORTS_SHOWN, len(ids)))[1].tolist()
@@ -190,7 +189,7 @@ class TopicsStep:
             {"words": [bags.words[column] for column in columns], "studies": [ids[row] for row in rows]}
             for columns, rows in zip(tops.tolist(), reports_near, strict=True)
         ]
-        usage = chosen.bincount(minlength=len(slots)) / len(chosen)
+        usage = chosen[objective.reports].bincount(minlength=len(slots)) / objective.count
         begins = {
             **measured,
             "usage": [round(share, 6) for share in usage.tolist()],
@@ -200,4 +199,6 @@ class TopicsStep:
         }
         write_tensors(folder / "slots.safetensors", {"slots": slots.contiguous(), "places": places.contiguous()})
         write_json(folder / "memory.json", begins)
-        return {**summary, **measured}
+        # The last epoch is taken: its number is no score.
+        best = {**summary["best"], "score": coherence} if summary["best"] else None
+        return {**summary, **measured, "best": best}

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from radscribe.core.errors import RadscribeError
-from radscribe.models.knowledge.topics import Bags, TopicModel, TopicsConfig, coherence
+from radscribe.models.knowledge.topics import Bags, TopicModel, TopicsConfig
 
 PLANTED = (
     ("heart", "enlarged", "cardiomegaly", "borderline"),
@@ -92,23 +92,27 @@ def test_topics_are_distinct_though_there_are_more_of_them_than_subjects() -> No
     assert float((directions @ directions.T).fill_diagonal_(-1).max()) <= 0.95
 
 
-def test_words_of_a_topic_stand_together_more_than_those_nearest_to_a_cluster_of_reports() -> None:
+def test_words_of_a_topic_stand_together_no_less_than_those_nearest_to_the_best_clusters_of_reports() -> None:
     bags = Bags.of(reports(), CONFIG)
     model = learned(bags, 4)
     places = normalize(bags.rows(bags.telling)[1] @ model.words, dim=-1)
-    random = torch.Generator().manual_seed(3)
-    centres = places[torch.randperm(len(places), generator=random)[:4]]
+    by_topics = bags.coherence(model.nearness().topk(4, dim=1).indices).mean()
+    by_clusters = max(clustered(places, bags, model, seed) for seed in range(8))
+    assert by_topics >= by_clusters - 1e-6 and by_topics > 0.5
+
+
+def clustered(places: Tensor, bags: Bags, model: TopicModel, seed: int) -> float:
+    """The coherence of the words nearest to the centres that k-means finds from one start."""
+    centres = places[torch.randperm(len(places), generator=torch.Generator().manual_seed(seed))[:4]]
     for _ in range(20):
         nearest = (places @ centres.T).argmax(1)
         centres = normalize(torch.stack([places[nearest == one].mean(0) for one in range(4)]).nan_to_num(), dim=-1)
-    by_topics = coherence(model.nearness().topk(4, dim=1).indices, bags.counts).mean()
-    by_clusters = coherence((centres @ model.words.T).topk(4, dim=1).indices, bags.counts).mean()
-    assert by_topics >= by_clusters and by_topics > 0.5
+    return float(bags.coherence((centres @ model.words.T).topk(4, dim=1).indices).mean())
 
 
 def test_coherence_is_one_for_words_always_together_zero_by_chance_and_minus_one_for_strangers() -> None:
     counts = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 1]])
-    found = coherence(torch.tensor([[0, 1], [0, 2], [0, 3]]), counts)
+    found = Bags(("a", "b", "c", "d"), counts.byte(), torch.ones(4)).coherence(torch.tensor([[0, 1], [0, 2], [0, 3]]))
     torch.testing.assert_close(found, torch.tensor([1.0, 0.0, -1.0]))
 
 
@@ -136,6 +140,7 @@ def test_too_many_topics_for_so_few_kinds_of_report_are_refused() -> None:
     ("settings", "words"),
     [
         ({"epsilon": 0.01}, "epsilon must be at least 0.033"),
+        ({"epsilon": float("inf")}, "finite"),
         ({"vocabulary": 0}, "at least 1"),
         ({"dropout": 1.0}, "dropout"),
         ({"duplicate_cosine": 1.0}, "duplicate_cosine"),

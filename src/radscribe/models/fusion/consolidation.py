@@ -19,8 +19,8 @@ class Consolidation(nn.Module):
     That both modalities are consolidated is the paper's; how is ours. ``join`` "add" sums; "concatenate" projects
     [X; R(X)] to ``width``; "gate" adds R(X) times a sigmoid gate made of both. With ``even`` both are normalised first,
     each with a learned scale: the patches of a pretrained image encoder may be twenty times as large as what they
-    retrieve, of which the norm of the sum would then leave nothing. R(X) begins small, so that an untrained memory
-    does not stand in the way of what is seen. Raises no errors of its own.
+    retrieve, of which the norm of the sum would then leave nothing. R(X) then begins small, so that an untrained
+    memory does not stand in the way of what is seen. Raises no errors of its own.
     """
 
     def __init__(self, width: int, join: Join, even: bool = False) -> None:

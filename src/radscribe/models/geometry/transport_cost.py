@@ -5,6 +5,7 @@ It trains the topics from which MCSAM's memory may start (``models/knowledge/top
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -29,15 +30,17 @@ def transport_cost(
     plan is: nothing is differentiated through the iterations. ``columns`` gets none. Stops once the L1 error of the
     row sums is within ``tolerance``; those of the columns are exact.
 
-    Raises ``ConvergenceError`` where that is not reached after ``iterations``, and ``ValueError`` where the cost spans
-    more than 60 epsilon, or ``epsilon`` is not positive.
+    Raises ``ConvergenceError`` where that is not reached after ``iterations`` or a price is not finite, and
+    ``ValueError`` where the cost spans more than 60 epsilon, or ``epsilon`` is not positive and finite.
     """
-    if not epsilon > 0:
-        raise ValueError(f"epsilon {epsilon} must be positive")
+    if not 0 < epsilon < math.inf:
+        raise ValueError(f"epsilon {epsilon} must be positive and finite")
     with torch.autocast(cost.device.type, enabled=False):
         cost, rows, columns = cost.float(), rows.float(), columns.float()
-        if (span := float(cost.detach().max() - cost.detach().min()) / epsilon) > LARGEST_SPAN:
-            raise ValueError(f"the cost spans {span:.0f} epsilon, at most {LARGEST_SPAN:.0f} are possible; raise it")
+        if (span := float(cost.detach().max() - cost.detach().min()) / epsilon) > LARGEST_SPAN * (1 + 1e-5):
+            raise ValueError(
+                f"the cost spans {span:.0f} epsilon, at most {LARGEST_SPAN:.0f} are possible; raise epsilon"
+            )
         price: Tensor = _TransportCost.apply(cost, rows, columns, epsilon, iterations, tolerance)  # type: ignore[no-untyped-call]
     return price
 
@@ -72,7 +75,10 @@ class _TransportCost(torch.autograd.Function):
         # T = r c' exp((f + g - C) / epsilon), with u = r exp(f / epsilon) and v = c exp(g / epsilon).
         f, g = -epsilon * v_sums.log(), -epsilon * u_sums.log()
         ctx.save_for_backward(kernel, u, v, f)
-        return (rows * f).sum(1) + (columns * g).sum(1) + lowest
+        price = (rows * f).sum(1) + (columns * g).sum(1) + lowest
+        if not price.isfinite().all():  # a row without mass, or one beyond float32
+            raise ConvergenceError(math.nan, tolerance, step)
+        return price
 
     @staticmethod
     @once_differentiable

@@ -38,7 +38,7 @@ class SlotsConfig:
 
     # N_m, how many slots there are.
     count: int = 256
-    # "ot_topic" learns topics of the reports, from their text alone; "ot_joint" moves slots to the means of one plan
+    # "ot_topic" learns topics of the reports, from their words; "ot_joint" moves slots to the means of one plan
     # between studies and slots; "ot_match" clusters each modality by itself and couples the centroids by transport;
     # "kmeans" clusters the pairs; "random" does without data, as R2GenCMN does: Gaussian vectors, here of unit length.
     mode: Mode = "ot_joint"
@@ -69,6 +69,8 @@ class SlotsConfig:
             raise ValueError(f"epsilon {self.epsilon} must be positive and at most first_epsilon {self.first_epsilon}")
         if not (self.tolerance > 0 and 0 < self.duplicate_cosine < 1):
             raise ValueError("tolerance must be positive, duplicate_cosine within (0, 1)")
+        if self.mode == "ot_topic" and self.count < 2:
+            raise ValueError("count must be at least 2 for topics")
         if self.at_most < _STUDIES_PER_SLOT * self.count:
             raise ValueError(f"at_most {self.at_most} must be at least {_STUDIES_PER_SLOT} x count {self.count}")
 
@@ -110,11 +112,7 @@ def initial_slots(images: Tensor, texts: Tensor, config: SlotsConfig, seed: int,
         raise ValueError(f"strata {tuple(strata.shape)} must be one for each of {len(images)} studies")
     if not all(bool(((rows.norm(dim=1) - 1).abs() < 1e-2).all()) for rows in (images, texts)):
         raise ValueError("images and texts must be unit rows")
-    if len(images) < _STUDIES_PER_SLOT * config.count:
-        raise RadscribeError(
-            f"slots: {config.count} slots need {_STUDIES_PER_SLOT * config.count} training studies, found "
-            f"{len(images)}; at most {len(images) // _STUDIES_PER_SLOT} slots are possible"
-        )
+    require_studies(len(images), config.count)
     generator = torch.Generator().manual_seed(seed)
     rows = _studies_used(images, texts, config.at_most, generator, strata)
     v, t = images[rows].float(), texts[rows].float()
@@ -131,6 +129,15 @@ def initial_slots(images: Tensor, texts: Tensor, config: SlotsConfig, seed: int,
         slots = functional.normalize(torch.randn(config.count, pairs.shape[1], generator=generator), dim=-1).to(pairs)
         usage, reseeded = _usage(_choice_of_nearest(pairs)(slots, config.epsilon)), 0
     return Slots(slots, *plans.errors, plans.iterations, usage, reseeded, len(rows), len(rows) < len(images))
+
+
+def require_studies(found: int, slots: int) -> None:
+    """Raises ``RadscribeError`` where ``found`` training studies are too few to start so many slots."""
+    if found < _STUDIES_PER_SLOT * slots:
+        raise RadscribeError(
+            f"slots: {slots} slots need {_STUDIES_PER_SLOT * slots} training studies, found {found}; "
+            f"at most {found // _STUDIES_PER_SLOT} slots are possible"
+        )
 
 
 def _studies_used(

@@ -1,4 +1,4 @@
-"""Topics of radiology reports, learned from their words alone by optimal transport: one start of MCSAM's memory.
+"""Topics of radiology reports, learned by optimal transport from words alone: one start of MCSAM's memory.
 
 Summaries of MCSAM (arXiv 2404.00588) say that its memory starts from topics of reports found by optimal transport; the
 algorithm is not known. This one is ours, after the neural topic model of Zhao et al., "Neural topic model via optimal
@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,10 @@ FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 @dataclass(frozen=True)
 class TopicsConfig:
-    """How topics are learned; the defaults are the topic model's own. Raises ``ValueError`` out of range."""
+    """How topics are learned; the transport's settings are Zhao et al.'s, the rest is ours.
+
+    Raises ``ValueError`` for a setting out of its range.
+    """
 
     # Words that stand in fewer training reports are left out.
     least_reports: int = 5
@@ -57,8 +61,8 @@ class TopicsConfig:
     def __post_init__(self) -> None:
         if min(self.least_reports, self.vocabulary, self.hidden, self.iterations) < 1:
             raise ValueError("least_reports, vocabulary, hidden and iterations must be at least 1")
-        if not self.epsilon >= _LEAST_EPSILON:
-            raise ValueError(f"epsilon must be at least {_LEAST_EPSILON:.3f}, not {self.epsilon}")
+        if not _LEAST_EPSILON <= self.epsilon < math.inf:
+            raise ValueError(f"epsilon must be at least {_LEAST_EPSILON:.3f} and finite, not {self.epsilon}")
         if not (0 <= self.dropout < 1 and self.tolerance > 0 and self.reconstruction >= 0):
             raise ValueError("dropout must be within [0, 1), tolerance positive, reconstruction not negative")
         if not 0 < self.duplicate_cosine < 1:
@@ -107,6 +111,26 @@ class Bags:
         """The reports with a word of the vocabulary."""
         return self.counts.any(1).nonzero()[:, 0].tolist()
 
+    @cached_property
+    def association(self) -> Tensor:
+        """Normalised pointwise mutual information of words: V x V; -1 never together, 0 by chance, 1 always."""
+        together = torch.zeros(len(self.words), len(self.words))
+        for first in range(0, len(self.counts), 4096):
+            present = (self.counts[first : first + 4096] > 0).float()
+            together += present.T @ present  # whole numbers: exact up to 16 million reports
+        share = together.double() / len(self.counts)
+        alone, log = share.diagonal(), share.clamp(min=1e-300).log()
+        information = (log - alone.log()[:, None] - alone.log()) / -log.clamp(max=-1e-12)
+        return torch.where(share > 0, information, -1.0).clamp(-1, 1).float()
+
+    def coherence(self, tops: Tensor) -> Tensor:
+        """How often the words of a topic stand in one report, by their pairs' mean association.
+
+        ``K x n (columns) -> K``.
+        """
+        pairs = self.association[tops[:, :, None], tops[:, None, :]]
+        return pairs[:, ~torch.eye(tops.shape[1], dtype=torch.bool)].mean(1)
+
 
 def _words(report: str) -> list[str]:
     return [word for word in _WORD.findall(report.lower()) if word not in FUNCTION_WORDS]
@@ -143,7 +167,7 @@ class TopicModel(nn.Module):
 
     def nearness(self) -> Tensor:
         """The cosine of topics and words: K x V."""
-        return self.directions @ self.words.T
+        return (self.directions @ self.words.T).clamp(-1, 1)
 
     def proportions(self, counts: Tensor) -> Tensor:
         """theta, the share of each topic in a report: ``B x V (counts) -> B x K``, rows that sum to one."""
@@ -193,21 +217,3 @@ class TopicModel(nn.Module):
             self.topics[topic] = places[worst] * size
             closest = torch.maximum(closest, places @ places[worst])
         return len(twins)
-
-
-def coherence(tops: Tensor, counts: Tensor) -> Tensor:
-    """How often the words of a topic stand in one report: ``K x n (columns), N x V (counts) -> K``, within [-1, 1].
-
-    The mean normalised pointwise mutual information of its pairs of words: -1 never together, 0 by chance, 1 always.
-    """
-    together = torch.zeros(counts.shape[1], counts.shape[1], dtype=torch.float64)
-    for first in range(0, len(counts), 4096):
-        present = (counts[first : first + 4096] > 0).double()
-        together += present.T @ present
-    together /= len(counts)
-    alone, log = together.diagonal(), together.clamp(min=1e-300).log()
-    information = (log - alone.log()[:, None] - alone.log()) / -log.clamp(max=-1e-12)
-    information = torch.where(together > 0, information, -1.0).clamp(-1, 1)
-    pairs = information[tops[:, :, None], tops[:, None, :]]
-    off_diagonal = ~torch.eye(tops.shape[1], dtype=torch.bool)
-    return pairs[:, off_diagonal].mean(1).float()

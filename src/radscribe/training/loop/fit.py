@@ -26,6 +26,9 @@ from radscribe.drafting.films import ahead
 from radscribe.training.loop.schedule import TrainingConfig, learning_rate, parameter_groups, set_learning_rate
 from radscribe.training.loop.state import ResumePoint
 
+# Of a list, the numbers that a line of the log shows; the file has all.
+_LIST_SHOWN = 10
+
 
 class Objective(Protocol):
     """What the loop trains: a module that turns a batch into losses, with its data and its validation."""
@@ -251,7 +254,8 @@ class _Fit:
 
 def _shown(value: float | list[int]) -> str:
     if isinstance(value, list):
-        return ",".join(map(str, value)) or "none"
+        more = f" and {len(value) - _LIST_SHOWN} more" if len(value) > _LIST_SHOWN else ""
+        return (",".join(map(str, value[:_LIST_SHOWN])) or "none") + more
     return f"{value:.3f}"
 
 
