@@ -12,6 +12,7 @@ from radscribe.drafting.films import Films
 from radscribe.drafting.reporter import load_reporter
 from radscribe.drafting.system import System
 from radscribe.labels.entities import ENTITIES
+from radscribe.models.classification import refreshed_rates
 from radscribe.models.encoders.entity import FilmEntities
 from radscribe.models.revtaf import Revtaf
 from radscribe.training.recipe import GeneratorConfig
@@ -55,6 +56,26 @@ def test_a_batch_is_ranked_with_itself_and_a_pool_of_others(checkpoint, phantoms
         assert all(torch.equal(a, b) for a, b in zip(batch.ranking, again, strict=True))
         if pool == 6:
             assert not torch.equal(presence, found.load([3, 1, 8, 5], epoch=1).ranking.presence)
+
+
+def test_an_epochs_weights_keep_the_rates_that_they_were_trained_with(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
+    """Those found in validation, of the whole split, count from the next epoch on, however often it is begun."""
+    found = objective(checkpoint, phantoms, 0)
+    found.config = replace(found.config, validation_studies=3)
+    rates = found.model.classification.positive_rates
+    before = rates.clone()
+    found.begin_epoch(0)
+    found.model.eval()
+    found.validate()
+    assert torch.equal(rates, before)
+    count = len(found.validation.labels)
+    with torch.no_grad():
+        logits = torch.cat([found.see([row]).state_logits for row in range(count)])
+    wanted = refreshed_rates(logits.softmax(-1)[..., 1], found.validation.labels, before)
+    assert float((wanted - before).abs().max()) > 0.01
+    for _ in range(2):  # a resumed run begins its epoch again
+        found.begin_epoch(1)
+        torch.testing.assert_close(rates, wanted)
 
 
 def test_no_training_film_is_given_a_report_of_its_own_patient(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]

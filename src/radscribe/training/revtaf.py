@@ -17,6 +17,7 @@ from radscribe.core.tensors import read_tensors, write_tensors
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.features import entities_of, entities_of_films
 from radscribe.drafting.system import System
+from radscribe.labels.conditions import POSITIVE
 from radscribe.models.classification import class_rates, refreshed_rates
 from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.encoders.entity import EntityModel, FilmEntities
@@ -33,7 +34,7 @@ from radscribe.models.revtaf import (
 from radscribe.training.cache import Step
 from radscribe.training.database import reference_database
 from radscribe.training.entity_model import entity_model
-from radscribe.training.generator import GeneratorStep, ReportObjective, Split
+from radscribe.training.generator import VALIDATION_BATCH, GeneratorStep, ReportObjective, Split
 from radscribe.training.recipe import GeneratorConfig
 from radscribe.training.steps import SystemTraining, Training
 from radscribe.training.targets import writable
@@ -55,11 +56,18 @@ class RevtafSplit(Split):
 
 
 class ModelWithKnowledge(nn.Module):
-    """Revtaf and what it looks things up in, as one module for the loop; knowledge is no parameter."""
+    """Revtaf and what it looks things up in, as one module for the loop; knowledge is no parameter.
+
+    ``next_rates`` (18) are the rates of the classes for the epoch to come, kept apart: an epoch's weights are stored
+    with the rates that they were trained with.
+    """
+
+    next_rates: Tensor
 
     def __init__(self, model: Revtaf, knowledge: RevtafKnowledge) -> None:
         super().__init__()
         self.model, self.knowledge = model, knowledge
+        self.register_buffer("next_rates", model.classification.positive_rates.clone())
 
     def forward(self, batch: RevtafBatch) -> dict[str, Tensor]:
         """The losses of ``Revtaf.forward``."""
@@ -119,8 +127,9 @@ class RevtafObjective(ReportObjective):
         return not self.searches_ball
 
     def begin_epoch(self, epoch: int) -> None:
-        """Rebuilds the index and finds references, where training searches the ball."""
+        """Takes up the rates that validation found; rebuilds the index, where training searches the ball."""
         config = self.model.config
+        self.model.classification.positive_rates.copy_(self.module.next_rates)
         self.references = self.neighbours[:, : config.fusion.references] if config.fusion else self.neighbours[:, :1]
         if self.searches_ball:
             self.rebuild_index()
@@ -186,13 +195,16 @@ class RevtafObjective(ReportObjective):
         return self.model.evidence_of(films, entities, self.module.knowledge)
 
     def validate(self) -> dict[str, float]:
-        """The figures of the reports; brings the index and the rates of the classes up to date."""
+        """The figures of the reports; brings the index up to date, and the rates of the classes for the next epoch."""
         self.rebuild_index()
         figures, seen = self.written()
-        logits = torch.cat([evidence.state_logits for evidence in seen if isinstance(evidence, RevtafEvidence)])
-        rates = self.model.classification.positive_rates
-        truth = self.validation.labels[: len(logits)]
-        rates.copy_(refreshed_rates(logits.softmax(-1)[..., 1].cpu(), truth, rates.cpu()))
+        truth, first = self.validation.labels, sum(map(len, seen))
+        # The rates are of the whole split: of the studies that are drafted, a rare condition may be none's.
+        rest = list(range(first, len(truth)))
+        every = [*seen, *(self.see(rest[at : at + VALIDATION_BATCH]) for at in range(0, len(rest), VALIDATION_BATCH))]
+        logits = torch.cat([evidence.state_logits for evidence in every if isinstance(evidence, RevtafEvidence)])
+        last = self.model.classification.positive_rates.cpu()
+        self.module.next_rates.copy_(refreshed_rates(logits.softmax(-1)[..., POSITIVE].cpu(), truth, last))
         return figures
 
 
