@@ -14,12 +14,12 @@ from radscribe.core.records import Study, View
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare
-from radscribe.evaluation.controls.films import other_films
+from radscribe.evaluation.controls.films import other_films, stratified_rows
 from radscribe.evaluation.controls.proof import _sides_named, proof_of
 from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate
 from radscribe.evaluation.scorecard.card import score
 from radscribe.evaluation.scorecard.saved import read_scorecards
-from radscribe.labels.conditions import CONDITIONS
+from radscribe.labels.conditions import CONDITIONS, NO_FINDING
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,30 @@ def test_the_other_film_is_another_patients_of_the_same_source() -> None:
         assert (row in (3, 4, 5, 7)) == (other in (3, 4, 5, 7))
     with pytest.raises(RadscribeError, match="one patient"):
         other_films(studies_of("aaa"), [""] * 3)
+
+
+def test_parts_are_exchanged_in_studies_drawn_evenly_from_sources_and_findings() -> None:
+    """An ordered list, of which the first would all be of one kind."""
+    healthy = tuple(int(number == NO_FINDING) for number in range(18))
+    ill = (1, *(0,) * 17)
+    studies = [replace(study, labels=healthy if row < 60 else ill) for row, study in enumerate(studies_of("ab" * 50))]
+    sources = ["x"] * 40 + ["y"] * 60
+    rows = stratified_rows(studies, sources, 20)
+    assert (
+        rows == sorted(set(rows)) == stratified_rows(studies, sources, 20) != stratified_rows(studies, sources, 20, 1)
+    )
+    assert [sum(first <= row < last for row in rows) for first, last in ((0, 40), (40, 60), (60, 100))] == [8, 4, 8]
+    assert stratified_rows(studies, sources, 400) == list(range(100))
+
+
+def test_a_part_exchanged_in_some_studies_stands_beside_the_drafts_of_these(
+    checkpoint: Path, phantoms: PreparedDataset
+) -> None:
+    controls = evaluate(load_reporter(checkpoint), phantoms, part_limit=5).scorecard.controls
+    assert controls["same_studies"].micro_f1_drop.difference.value == 0
+    own = controls["same_studies"].clinical.micro.f1.value
+    other = controls["other_patches"]
+    assert other.micro_f1_drop.difference.value == pytest.approx(own - other.clinical.micro.f1.value)
 
 
 def test_every_control_is_there_and_true_labels_are_used(found: Evaluation) -> None:

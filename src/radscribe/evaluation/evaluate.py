@@ -17,7 +17,13 @@ from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.controls.baselines import with_baselines
-from radscribe.evaluation.controls.films import image_sources, noise_reports, other_films, part_controls
+from radscribe.evaluation.controls.films import (
+    image_sources,
+    noise_reports,
+    other_films,
+    part_controls,
+    stratified_rows,
+)
 from radscribe.evaluation.drafted import evidence_and_reports
 from radscribe.evaluation.scorecard.breakdown import agreement, agreement_by_group, by_frequency, by_severity
 from radscribe.evaluation.scorecard.card import SHUFFLED_IMAGES, Scorecard
@@ -72,9 +78,9 @@ def evaluate(
     """Draft every study of ``split`` (the first ``limit``) and score the drafts and the controls.
 
     Controls: another patient's film of the same source through the whole pipeline; one part alone (patches, retrieved
-    text or memory; on the first ``part_limit`` studies) of that other film; the draft's own statements negated (a
-    figure that does not fall there does not read statements); noise; the commonest training report; the report of the
-    nearest training film by pixels; logistic regression on 32 x 32 pixels.
+    text or memory; on ``part_limit`` studies, drawn from each stratum) of that other film; the draft's own statements
+    negated (a figure that does not fall there does not read statements); noise; the commonest training report; the
+    report of the nearest training film by pixels; logistic regression on 32 x 32 pixels.
 
     Raises:
         RadscribeError: fewer than two studies, all of one patient, or a dataset prepared for another section.
@@ -88,10 +94,11 @@ def evaluate(
     evidence, reports = evidence_and_reports(reporter, dataset, studies)
     drafts = dict(zip(references.ids, reports, strict=True))
     card = references.score(reports, metrics=METRICS)
-    shuffled = other_films(studies, image_sources(dataset, studies))
+    sources = image_sources(dataset, studies)
+    shuffled = other_films(studies, sources)
     of_other_films = references.score([reports[row] for row in shuffled])
     card = card.with_control(SHUFFLED_IMAGES, of_other_films)
-    exchanged = min(part_limit, len(studies))
+    exchanged = stratified_rows(studies, sources, part_limit)
     parts = part_controls(reporter, references, evidence, reports, shuffled, exchanged)
     card = replace(card, controls={**card.controls, **parts})
     card = card.with_control("negation_flip", references.score(map(negation_flipped, reports)))
@@ -101,8 +108,8 @@ def evaluate(
         card = _broken_down(card, dataset)
     if "image_labels" in dataset.table.column_names:
         card = _with_agreement(card, of_other_films, dataset, drafts)
-    model = {"model": reporter.system.config.name, "fingerprint": reporter.fingerprint, "part_controls_on": exchanged}
-    card = _signed(card, {**model, "dataset": dataset.fingerprint})
+    model = {"model": reporter.system.config.name, "fingerprint": reporter.fingerprint}
+    card = _signed(card, {**model, "part_controls_on": len(exchanged), "dataset": dataset.fingerprint})
     baselines = {
         name: _signed(baseline, {"model": name, "dataset": dataset.fingerprint}) for name, baseline in baselines.items()
     }

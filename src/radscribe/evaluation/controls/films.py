@@ -15,6 +15,7 @@ from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.drafted import write_reports
 from radscribe.evaluation.scorecard.card import Control
 from radscribe.evaluation.split import SplitReferences
+from radscribe.labels.conditions import NO_FINDING, POSITIVE
 from radscribe.models.evidence import FilmEvidence
 
 NOISE_FILMS = 8
@@ -48,24 +49,38 @@ def image_sources(dataset: PreparedDataset, studies: Sequence[Study]) -> list[st
     return [column[study.study_id] for study in studies]
 
 
+def stratified_rows(studies: Sequence[Study], sources: Sequence[str], count: int, seed: int = 0) -> list[int]:
+    """At most ``count`` rows of the studies, sorted: of each image source and of studies with and without a finding as
+    large a share as among all, to within one study; drawn with ``seed``.
+    """
+    strata = [(source, study.labels[NO_FINDING] == POSITIVE) for study, source in zip(studies, sources, strict=True)]
+    number = np.unique([f"{healthy} {source}" for source, healthy in strata], return_inverse=True)[1]
+    order = np.random.default_rng(seed).permutation(len(studies))
+    order = order[np.argsort(number[order], kind="stable")]
+    count = min(count, len(studies))
+    steps = (np.arange(count) + 0.5) * len(studies) / max(count, 1)
+    return sorted(order[steps.astype(int)].tolist())
+
+
 def part_controls(
     reporter: Reporter,
     references: SplitReferences,
     evidence: FilmEvidence,
     reports: Sequence[str],
     shuffled: NDArray[np.int64],
-    count: int,
+    rows: Sequence[int],
 ) -> dict[str, Control]:
     """For each part of the evidence (patches, retrieved text, memory) the control ``other_PART``.
 
-    The first ``count`` studies are drafted again with that part alone taken from the film of row ``shuffled`` (``N``),
-    and compared with their own ``reports``.
+    The studies of ``rows`` are drafted again with that part alone taken from the film of row ``shuffled`` (``N``), and
+    compared with their own ``reports``; where these are not all, the control ``same_studies`` has the figures of those.
     """
-    rows = list(range(count))
     own = references.score([reports[row] for row in rows], rows)
     controls = {}
+    if len(rows) < len(reports):
+        controls["same_studies"] = own.with_control("own", own).controls["own"]
     for part in evidence.parts:
-        other = evidence.rows(torch.from_numpy(shuffled[rows]))
+        other = evidence.rows(torch.from_numpy(shuffled[list(rows)]))
         exchanged = evidence.rows(torch.tensor(rows)).with_part_of(part, other)
         written = write_reports(reporter, exchanged, f"other {part}")
         controls[f"other_{part}"] = own.with_control(part, references.score(written, rows)).controls[part]
