@@ -33,6 +33,9 @@ class FilmSource(Protocol):
     def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:
         """The films at ``indices`` augmented for ``epoch``, the same whenever they are asked for."""
 
+    def grey(self, indices: Sequence[int]) -> Tensor:
+        """The grey levels of ``plain``, where that gives features of them instead."""
+
 
 @dataclass(frozen=True)
 class Films:
@@ -55,6 +58,10 @@ class Films:
             crops.append(augmented(self.pixels[self.rows[index]], self.config, random))
         return to_tensor(np.stack(crops))
 
+    def grey(self, indices: Sequence[int]) -> Tensor:
+        """As ``plain``."""
+        return self.plain(indices)
+
 
 @dataclass(frozen=True)
 class Views:
@@ -69,6 +76,10 @@ class Views:
     def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:
         """B x views x 1 x H x W, each view augmented by itself."""
         return torch.stack([source.augmented(indices, epoch) for source in self.sources], 1)
+
+    def grey(self, indices: Sequence[int]) -> Tensor:
+        """B x views x 1 x H x W."""
+        return torch.stack([source.grey(indices) for source in self.sources], 1)
 
 
 def ahead(items: Iterable[Item], load: Callable[[Item], Loaded], depth: int = 2) -> Iterator[Loaded]:

@@ -23,12 +23,12 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class FrozenFilms:
-    """``plain`` (N x C x h x w) is what evaluation sees; ``wide`` (N x C x H x W), of the uncropped films, is cropped
-    at random in training: shifts of one grid cell are the only augmentation left."""
+    """``films`` behind frozen blocks: ``plain`` (N x C x h x w) is what evaluation sees; ``wide`` (N x C x H x W), of
+    the uncropped films, is cropped at random in training: shifts of one grid cell are the only augmentation left."""
 
+    films: Films
     plain_features: NDArray[np.float16]
     wide_features: NDArray[np.float16] | None
-    seed: int
 
     def plain(self, indices: Sequence[int]) -> Tensor:
         """The features of the films at ``indices``: B x C x h x w."""
@@ -41,9 +41,13 @@ class FrozenFilms:
         crops = []
         for index in indices:
             room = (self.wide_features.shape[2] - height + 1, self.wide_features.shape[3] - width + 1)
-            down, across = np.random.default_rng((self.seed, epoch, index)).integers(0, room).tolist()
+            down, across = np.random.default_rng((self.films.seed, epoch, index)).integers(0, room).tolist()
             crops.append(self.wide_features[index, :, down : down + height, across : across + width])
         return torch.from_numpy(np.stack(crops)).float()
+
+    def grey(self, indices: Sequence[int]) -> Tensor:
+        """The grey levels of the films at ``indices``: B x 1 x crop x crop."""
+        return self.films.plain(indices)
 
 
 @dataclass(frozen=True)
@@ -92,11 +96,11 @@ def write_frozen(encoder: ImageEncoder, films: Films, folder: Path, name: str, w
             array.flush()
 
 
-def read_frozen(folder: Path, name: str, seed: int) -> FrozenFilms:
-    """The features that ``write_frozen`` left, memory-mapped."""
+def read_frozen(folder: Path, name: str, films: Films) -> FrozenFilms:
+    """The features that ``write_frozen`` left of ``films``, memory-mapped."""
     wide = folder / f"{name}-wide.npy"
     return FrozenFilms(
+        films,
         np.load(folder / f"{name}-plain.npy", mmap_mode="r", allow_pickle=False),
         np.load(wide, mmap_mode="r", allow_pickle=False) if wide.exists() else None,
-        seed,
     )

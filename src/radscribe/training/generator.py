@@ -20,7 +20,7 @@ from radscribe.drafting.films import FilmSource
 from radscribe.labels.rules import label_report
 from radscribe.metrics.clinical import micro, outcomes
 from radscribe.models.decoding.search import SearchConfig
-from radscribe.models.evidence import FilmEvidence
+from radscribe.models.evidence import FilmEvidence, seeds_of
 from radscribe.models.report_model import ReportModel
 from radscribe.training.cache import Step
 from radscribe.training.loop.fit import fit
@@ -98,7 +98,9 @@ class ReportObjective(ABC):
         truth = self.validation_split.labels[: self.config.validation_studies]
         reports, seen = [], []
         for first in range(0, len(truth), VALIDATION_BATCH):
-            seen.append(self.see(list(range(first, min(first + VALIDATION_BATCH, len(truth))))))
+            rows = list(range(first, min(first + VALIDATION_BATCH, len(truth))))
+            seeds = seeds_of(self.validation_split.films.grey(rows))  # drawn reports are those that a draft would be
+            seen.append(replace(self.see(rows), seeds=seeds))
             written = self.writer.write(seen[-1], self.search)
             reports += [self.writer.tokenizer.decode(tokens) for tokens in written]
         stated = np.array([label_report(report) for report in reports])

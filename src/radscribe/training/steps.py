@@ -102,7 +102,7 @@ class Training:
         step = FrozenFilmsStep(
             split, number, films, self.dataset.fingerprint, self.recipe.model.image_encoder, self.starts
         )
-        return read_frozen(self.cache.step(step).folder, split, films.seed)
+        return read_frozen(self.cache.step(step).folder, split, films)
 
     def strata(self) -> NDArray[np.int64] | None:
         """The image source of each training study as a number, where the recipe balances them."""
