@@ -79,6 +79,23 @@ def weights(objective: Regression) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in objective.module.state_dict().items()}
 
 
+class SecondDevice(Fabric):
+    @property
+    def global_rank(self) -> int:
+        return 1
+
+
+def test_of_several_devices_the_first_alone_writes_and_speaks(tmp_path: Path) -> None:
+    said: list[str] = []
+    fit(Regression(), CONFIG, replace(run_in(tmp_path), say=said.append))
+    assert len(said) == CONFIG.epochs
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    fabric = SecondDevice(accelerator="cpu", devices=1, precision="32-true")
+    fit(Regression(), CONFIG, replace(run_in(tmp_path), fabric=fabric, say=said.append))
+    assert len(said) == CONFIG.epochs
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
 def test_a_training_computes_with_its_own_threads_and_gives_them_back(tmp_path: Path) -> None:
     before = torch.get_num_threads()
     seen: list[int] = []

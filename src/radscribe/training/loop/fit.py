@@ -151,14 +151,20 @@ class _Fit:
             "seconds": 0.0,
         }
         self.counters |= (self.point.load(objective.module, self.optimizer) or {}) if run.resume else {}
-        if not run.resume:
+        if not run.resume and self.first:
             self.point.clear()
-        self.log = _Log(run.folder, objective.name, self.counters["log"], self.step)
+        # Of several devices the first alone writes: each is a process that would write the same.
+        self.log = _Log(run.folder, objective.name, self.counters["log"], self.step) if self.first else None
         self.per_epoch = len(self.order(0))
         self.total = config.epochs * self.per_epoch
         self.stop = self.total if run.max_steps is None else min(self.total, run.max_steps)
         self.began = time.monotonic() - self.counters["seconds"]
         self.sums: dict[str, float] = self.counters.get("sums", {})
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the first device, which writes for all."""
+        return self.run.fabric.global_rank == 0
 
     @property
     def step(self) -> int:
@@ -226,29 +232,33 @@ class _Fit:
         epoch, score = counters["epoch"], row["validation_score"]
         if counters["best"] is None or score > counters["best"]["score"]:
             counters["best"] = {"score": score, "epoch": epoch}
-            if run.fabric.global_rank == 0:
+            if self.first:
                 write_tensors(run.folder / "best.safetensors", dict(objective.module.state_dict()))
         rate, seconds = learning_rate(self.config, self.step - 1, self.total), self.seconds
-        self.log.write({"epoch": epoch, "step": self.step, "learning_rate": rate, "seconds": seconds} | row)
-        figures = " ".join(f"{name} {_shown(value)}" for name, value in row.items())
-        run.say(f"{objective.name}: epoch {epoch}/{self.config.epochs}, {seconds:.0f} s, {figures}")
+        if self.log:
+            self.log.write({"epoch": epoch, "step": self.step, "learning_rate": rate, "seconds": seconds} | row)
+            figures = " ".join(f"{name} {_shown(value)}" for name, value in row.items())
+            run.say(f"{objective.name}: epoch {epoch}/{self.config.epochs}, {seconds:.0f} s, {figures}")
         self.save()
 
     def save(self) -> None:
         """Writes a resumable state, on the first device."""
-        if self.run.fabric.global_rank == 0:
+        if self.log:
             kept = {**self.counters, "log": self.log.size(), "seconds": self.seconds, "sums": self.sums}
             self.point.save(self.objective.module, self.optimizer, kept)
         self.run.fabric.barrier()
 
     def finish(self) -> dict[str, Any]:
         """Puts the best weights back, clears the resumable states, and returns the summary."""
-        self.log.close()
+        if self.log:
+            self.log.close()
         module = self.objective.module
         if self.counters["best"] is not None:
             module.load_state_dict(read_tensors(self.run.folder / "best.safetensors"))
         module.eval()
-        self.point.clear()
+        self.run.fabric.barrier()  # all have read what the first one clears
+        if self.first:
+            self.point.clear()
         return {"steps": self.step, "best": self.counters["best"], "seconds": self.seconds}
 
 
