@@ -49,6 +49,8 @@ def batch(system: System, size: int = 6) -> RevtafBatch:
         references=torch.randint(0, count, (size, 1), generator=random),
         neighbours=torch.randint(0, count, (size, 4), generator=random),
         tokens=words,
+        film_states=labels,
+        known=torch.ones(size, 18, dtype=torch.bool),
     )
 
 

@@ -37,7 +37,8 @@ def objective(  # type: ignore[no-untyped-def]
     films = Films(phantoms.pixels, [study.frontal.image_index for study in studies], system.config.film)
     labels = torch.tensor([study.labels for study in studies])
     indexed = indexed_presence(retrieval, entities, studies)
-    split = RevtafSplit(films, labels, [study.findings for study in studies], entities, indexed)
+    known = torch.ones_like(labels, dtype=torch.bool)
+    split = RevtafSplit(films, labels, [study.findings for study in studies], entities, indexed, labels, known)
     config = GeneratorConfig(references=references)  # type: ignore[arg-type]
     return RevtafObjective(model, system.knowledge, split, split, config, system.config.search, seed=0)
 
@@ -76,6 +77,22 @@ def test_an_epochs_weights_keep_the_rates_that_they_were_trained_with(checkpoint
     for _ in range(2):  # a resumed run begins its epoch again
         found.begin_epoch(1)
         torch.testing.assert_close(rates, wanted)
+
+
+def test_only_what_is_known_of_a_film_trains_the_branch(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
+    found = objective(checkpoint, phantoms, 0)
+    found.begin_epoch(0)
+    found.module.eval()
+    batch = found.load([3, 1, 8, 5], epoch=0)
+
+    def loss(**changes: torch.Tensor) -> float:
+        return float(found.module(batch._replace(**changes))["classification"])
+
+    some, other = batch.known.clone(), batch.film_states.clone()
+    some[:, 4:] = False
+    other[:, 4:] = (other[:, 4:] + 1) % 4
+    assert loss() != loss(known=some) == loss(known=some, film_states=other) != loss(film_states=other)
+    assert loss(labels=(batch.labels + 1) % 4) == loss()  # what the report alone states
 
 
 def test_no_training_film_is_given_a_report_of_its_own_patient(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]

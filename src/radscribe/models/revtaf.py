@@ -131,6 +131,8 @@ class RevtafBatch(NamedTuple):
     references: Tensor
     neighbours: Tensor
     tokens: Tensor  # B x L: report words and [SEP], padded
+    film_states: Tensor  # B x 18, of the films: they are the labels where a report belongs to its film
+    known: Tensor  # B x 18, which of them are known
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class Revtaf(ReportModel):
         patches = self.look(batch.films)  # F_v
         neighbours = knowledge.database.neighbour_vectors(batch.neighbours, knowledge.report_vectors)  # B x 21 x d_t
         state_logits = self.classification(patches.mean(1), neighbours)
-        losses["classification"] = self.classification.loss(state_logits, batch.labels)
+        losses["classification"] = self.classification.loss(state_logits, batch.film_states, batch.known)
         total = weights.classification * losses["classification"]  # Eq. 15: with its baseline's term
         if self.config.retrieval:
             losses["rank"] = self.rank(batch.ranking, self.config.retrieval)

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from radscribe.core.records import Study
 from radscribe.core.tensors import read_tensors, write_tensors
 from radscribe.data.dataset import PreparedDataset
+from radscribe.data.film_labels import film_states
 from radscribe.drafting.features import entities_of, entities_of_films
 from radscribe.drafting.system import System
-from radscribe.labels.conditions import POSITIVE
+from radscribe.labels.conditions import BLANK, POSITIVE
 from radscribe.models.classification import class_rates, refreshed_rates
 from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.encoders.entity import EntityModel, FilmEntities
@@ -49,6 +50,13 @@ class RevtafSplit(Split):
 
     entities: FilmEntities
     indexed: Tensor  # N x 75, the presence of entities by which the database places the studies
+    film_states: Tensor  # N x 18, of the films: they are the labels where a report belongs to its film
+    known: Tensor  # N x 18, which of them are known
+
+    @property
+    def known_states(self) -> Tensor:
+        """The states of the films, blank where they are not known: N x 18."""
+        return self.film_states.masked_fill(~self.known, BLANK)
 
     def entities_of(self, indices: Sequence[int]) -> FilmEntities:
         """Entity predictions for the films at ``indices``."""
@@ -154,6 +162,8 @@ class RevtafObjective(ReportObjective):
             references=references,
             neighbours=self.neighbours[indices],
             tokens=self.words(indices),
+            film_states=self.training.film_states[indices],
+            known=self.training.known[indices],
         )
 
     def references_of(self, indices: list[int], generator: torch.Generator) -> Tensor:
@@ -198,7 +208,7 @@ class RevtafObjective(ReportObjective):
         """The figures of the reports; brings the index up to date, and the rates of the classes for the next epoch."""
         self.rebuild_index()
         figures, seen = self.written()
-        truth, first = self.validation.labels, sum(map(len, seen))
+        truth, first = self.validation.known_states, sum(map(len, seen))
         # The rates are of the whole split: of the studies that are drafted, a rare condition may be none's.
         rest = list(range(first, len(truth)))
         every = [*seen, *(self.see(rest[at : at + VALIDATION_BATCH]) for at in range(0, len(rest), VALIDATION_BATCH))]
@@ -271,7 +281,7 @@ class RevtafGeneratorStep(GeneratorStep):
     def begin(self, model: Revtaf) -> None:
         self.training.starts.begin(model.image_encoder, self.text.film_encoder, self.entity_model.image_encoder)
         self.training.start_generator(model)
-        model.classification.positive_rates.copy_(class_rates(self.splits["train"].labels))
+        model.classification.positive_rates.copy_(class_rates(self.splits["train"].known_states))
 
     def objective(self, model: Revtaf, device: torch.device) -> RevtafObjective:
         recipe, seed = self.training.recipe, self.training.generator_seed
@@ -304,12 +314,15 @@ class RevtafTraining(SystemTraining):
     def _split(self, name: str, predictions_step: Step, config: RevtafConfig) -> RevtafSplit:
         studies = self.training.studies(name)
         entities = FilmEntities(**read_tensors(predictions_step.folder / f"{name}.safetensors"))
+        of_films = film_states(self.training.dataset, studies)
         return RevtafSplit(
             films=self.training.films(name),
             labels=torch.tensor([study.labels for study in studies]),
             reports=[writable(report) for report in self.training.reports(name)],
             entities=entities,
             indexed=indexed_presence(config.retrieval, entities, studies),
+            film_states=torch.from_numpy(of_films.states),
+            known=torch.from_numpy(of_films.known),
         )
 
     @classmethod
