@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from radscribe.core.errors import RadscribeError
 from radscribe.core.records import Study, View
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare
-from radscribe.evaluation.controls.films import other_films, stratified_rows
+from radscribe.evaluation.controls import sources
+from radscribe.evaluation.controls.films import edge_alone, other_films, stratified_rows, without_top
+from radscribe.evaluation.controls.pixels_baseline import at_the_edge
 from radscribe.evaluation.controls.proof import _sides_named, proof_of
+from radscribe.evaluation.controls.sources import transfer_between_sources
 from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate
 from radscribe.evaluation.scorecard.card import score
 from radscribe.evaluation.scorecard.saved import read_scorecards
+from radscribe.evaluation.scorecard.tables import markdown
 from radscribe.labels.conditions import CONDITIONS, NO_FINDING
+from radscribe.models.evidence import FilmEvidence
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +74,53 @@ def test_a_part_exchanged_in_some_studies_stands_beside_the_drafts_of_these(
     assert other.micro_f1_drop.difference.value == pytest.approx(own - other.clinical.micro.f1.value)
 
 
+def test_films_are_changed_where_the_controls_say() -> None:
+    film = np.random.default_rng(0).integers(0, 256, (64, 96)).astype(np.uint8)
+    edge, rest = edge_alone(film), without_top(film)
+    assert np.array_equal(edge[:4], film[:4]) and np.array_equal(edge[:, -6:], film[:, -6:])
+    assert len(np.unique(edge[4:-4, 6:-6])) == 1
+    assert len(np.unique(rest[:10])) == 1 and np.array_equal(rest[10:], film[10:])
+    pooled = np.arange(2 * 1024.0).reshape(2, 1024)
+    rim = at_the_edge(pooled)
+    assert rim.shape == (2, 240) and {0, 31, 32 * 31, 33, 32 + 30} <= set(rim[0]) and 2 * 32 + 2 not in rim[0]
+
+
+def test_a_regression_that_knows_the_source_alone_is_no_better_than_chance_on_another(
+    found: Evaluation, checkpoint: Path, phantoms: PreparedDataset
+) -> None:
+    """Patches that hold the disease carry over; patches that hold where a film is from do not."""
+    studies, everyone = phantoms.studies, phantoms.table["study_id"].to_pylist()
+    sick = {study_id: int(hashlib.sha256(study_id.encode()).hexdigest(), 16) % 2 == 1 for study_id in everyone}
+    source = {study_id: "ab"[int(hashlib.sha256(study_id[::-1].encode()).hexdigest(), 16) % 2] for study_id in everyone}
+    table = phantoms.table.append_column("image_labels", [[["Pneumonia"] if sick[x] else ["normal"] for x in everyone]])
+    table = table.append_column("image_source", [[source[x] for x in everyone]])
+    dataset = replace(phantoms, table=table)
+
+    def patches_of(sign: dict[str, float], some: Sequence[Study]) -> torch.Tensor:
+        told = [(1.0 if sick[study.study_id] else -1.0) * sign[source[study.study_id]] for study in some]
+        return torch.tensor(told)[:, None, None].expand(-1, 4, 3)
+
+    for sign, others in (({"a": 1.0, "b": 1.0}, 1.0), ({"a": 1.0, "b": -1.0}, 0.0)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sources, "evidence_of", lambda _, __, some: FilmEvidence(patches_of(sign, some)))  # noqa: B023
+            areas = transfer_between_sources(load_reporter(checkpoint), dataset, studies, patches_of(sign, studies))
+        assert areas == {name: {"own": 1.0, "others": others} for name in "ab"}
+    one = dataset.table.set_column(
+        dataset.table.column_names.index("image_source"), "image_source", [["a"] * len(sick)]
+    )
+    reporter = load_reporter(checkpoint)
+    own = patches_of({"a": 1.0, "b": 1.0}, studies)
+    assert transfer_between_sources(reporter, replace(dataset, table=one), studies, own) == {}
+    card = replace(found.scorecard, source_transfer=areas)
+    assert "on those of others" in markdown(card) and json.loads(card.to_json())["source_transfer"] == areas
+
+
 def test_every_control_is_there_and_true_labels_are_used(found: Evaluation) -> None:
     card = json.loads(found.scorecard.to_json())
     assert set(card["controls"]) == {
         "shuffled_images", "other_patches", "other_states", "other_global", "other_local", "negation_flip",
         "noise_image", "majority_report", "nearest_neighbour", "pixels_32x32_logistic_regression",
+        "film_edge_logistic_regression", "edge_alone", "without_top",
     }  # fmt: skip
     assert card["signature"]["reference_labels"] == "true labels"
     assert card["severity"] and card["frequency"]

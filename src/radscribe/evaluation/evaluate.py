@@ -18,12 +18,14 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.controls.baselines import with_baselines
 from radscribe.evaluation.controls.films import (
+    changed_controls,
     image_sources,
     noise_reports,
     other_films,
     part_controls,
     stratified_rows,
 )
+from radscribe.evaluation.controls.sources import names_pneumonia, transfer_between_sources
 from radscribe.evaluation.drafted import evidence_and_reports
 from radscribe.evaluation.scorecard.breakdown import agreement, agreement_by_group, by_frequency, by_severity
 from radscribe.evaluation.scorecard.card import SHUFFLED_IMAGES, Scorecard
@@ -78,9 +80,11 @@ def evaluate(
     """Draft every study of ``split`` (the first ``limit``) and score the drafts and the controls.
 
     Controls: another patient's film of the same source through the whole pipeline; one part alone (patches, retrieved
-    text or memory; on ``part_limit`` studies, drawn from each stratum) of that other film; the draft's own statements
-    negated (a figure that does not fall there does not read statements); noise; the commonest training report; the
-    report of the nearest training film by pixels; logistic regression on 32 x 32 pixels.
+    text or memory) of that other film, the film's edge alone and the film without its top (these on ``part_limit``
+    studies, drawn from each stratum); the draft's own statements negated (a figure that does not fall there does not
+    read statements); noise; the commonest training report; the report of the nearest training film by pixels; logistic
+    regression on 32 x 32 pixels, and on the outer ones alone. Where image sources were labelled, what the patches tell
+    of films of a source left out.
 
     Raises:
         RadscribeError: fewer than two studies, all of one patient, or a dataset prepared for another section.
@@ -100,7 +104,8 @@ def evaluate(
     card = card.with_control(SHUFFLED_IMAGES, of_other_films)
     exchanged = stratified_rows(studies, sources, part_limit)
     parts = part_controls(reporter, references, evidence, reports, shuffled, exchanged)
-    card = replace(card, controls={**card.controls, **parts})
+    changed = changed_controls(reporter, references, reports, exchanged)
+    card = replace(card, controls={**card.controls, **parts, **changed})
     card = card.with_control("negation_flip", references.score(map(negation_flipped, reports)))
     card = card.with_control("noise_image", references.score(noise_reports(reporter, len(studies))))
     card, baselines = with_baselines(card, references)
@@ -108,6 +113,8 @@ def evaluate(
         card = _broken_down(card, dataset)
     if "image_labels" in dataset.table.column_names:
         card = _with_agreement(card, of_other_films, dataset, drafts)
+        transfer = transfer_between_sources(reporter, dataset, studies, evidence.patches)
+        card = replace(card, source_transfer=transfer)
     model = {"model": reporter.system.config.name, "fingerprint": reporter.fingerprint}
     card = _signed(card, {**model, "part_controls_on": len(exchanged), "dataset": dataset.fingerprint})
     baselines = {
@@ -151,8 +158,9 @@ def _with_agreement(
 
 
 def _agreement(states: NDArray[np.int64], rows: PerStudy, dataset: PreparedDataset) -> dict[str, Figure | None]:
-    labels, source, view = (dataset.column(name) for name in ("image_labels", "image_source", "image_view_position"))
-    positive = np.array(["pneumonia" in [label.lower() for label in labels[study_id]] for study_id in rows.study_ids])
+    source, view = (dataset.column(name) for name in ("image_source", "image_view_position"))
+    by_id = {study.study_id: study for study in dataset.studies}
+    positive = names_pneumonia(dataset, [by_id[study_id] for study_id in rows.study_ids])
     sources = [source[study_id] for study_id in rows.study_ids]
     views = [f"{source[study_id]}, {view[study_id]}" for study_id in rows.study_ids if view[study_id]]
     found: dict[str, Figure | None] = {"all films": agreement(states, positive, resampling=rows.resampling)}

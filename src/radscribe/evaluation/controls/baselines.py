@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
-from radscribe.evaluation.controls.pixels_baseline import nearest_by_pixels, pool, predict
+from radscribe.evaluation.controls.pixels_baseline import (
+    at_the_edge,
+    nearest_by_pixels,
+    pool,
+    predict,
+    standardised_logistic,
+)
 from radscribe.evaluation.scorecard.card import Scorecard, majority_report
 from radscribe.evaluation.split import SplitReferences, states_of
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
@@ -33,7 +39,9 @@ def with_baselines(card: Scorecard, references: SplitReferences) -> tuple[Scorec
     targets = states_of(training)[:, :CHEXBERT_COUNT] == POSITIVE
     rows = {study_id: row for row, study_id in enumerate(references.ids)}
     order = [rows[study_id] for study_id in card.per_study.study_ids]
-    return card.with_predictions("pixels_32x32_logistic_regression", predict(films, targets, own)[order]), baselines
+    card = card.with_predictions("pixels_32x32_logistic_regression", predict(films, targets, own)[order])
+    edge = standardised_logistic(at_the_edge(films), targets, at_the_edge(own)) > 0
+    return card.with_predictions("film_edge_logistic_regression", edge[order]), baselines
 
 
 def pooled_films(dataset: PreparedDataset, studies: Sequence[Study]) -> NDArray[np.float64]:

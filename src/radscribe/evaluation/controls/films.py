@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from radscribe.core.errors import RadscribeError
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
-from radscribe.evaluation.drafted import write_reports
+from radscribe.evaluation.drafted import Change, evidence_of, write_reports
 from radscribe.evaluation.scorecard.card import Control
 from radscribe.evaluation.split import SplitReferences
 from radscribe.labels.conditions import NO_FINDING, POSITIVE
@@ -84,6 +84,39 @@ def part_controls(
         exchanged = evidence.rows(torch.tensor(rows)).with_part_of(part, other)
         written = write_reports(reporter, exchanged, f"other {part}")
         controls[f"other_{part}"] = own.with_control(part, references.score(written, rows)).controls[part]
+    return controls
+
+
+def edge_alone(film: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The film (H x W) with all but the outer sixteenth of each side at its mean grey: no lung is left."""
+    blanked = film.copy()
+    down, across = (max(1, side // 16) for side in film.shape)
+    blanked[down:-down, across:-across] = film.mean()
+    return blanked
+
+
+def without_top(film: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The film (H x W) with its upper sixth, where letters stand and hardly a lung, at its mean grey."""
+    blanked = film.copy()
+    blanked[: film.shape[0] // 6] = film.mean()
+    return blanked
+
+
+# Controls of films that are changed alike: with the edge alone a draft should know nothing, without the top everything.
+CHANGED: Mapping[str, Change] = {"edge_alone": edge_alone, "without_top": without_top}
+
+
+def changed_controls(
+    reporter: Reporter, references: SplitReferences, reports: Sequence[str], rows: Sequence[int]
+) -> dict[str, Control]:
+    """For each change of ``CHANGED`` the control of that name: the studies of ``rows`` drafted from changed films."""
+    own = references.score([reports[row] for row in rows], rows)
+    studies = [references.studies[row] for row in rows]
+    controls = {}
+    for name, change in CHANGED.items():
+        evidence = evidence_of(reporter, references.dataset, studies, change)
+        written = write_reports(reporter, evidence, name.replace("_", " "))
+        controls[name] = own.with_control(name, references.score(written, rows)).controls[name]
     return controls
 
 

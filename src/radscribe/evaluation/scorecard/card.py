@@ -34,8 +34,8 @@ SHUFFLED_IMAGES = "shuffled_images"
 IDS_IN_MESSAGE = 10
 # Fields that the JSON file leaves out where they are empty.
 OPTIONAL = (
-    "severity", "frequency", "agreement", "agreement_without_old_changes", "agreement_shuffled", "radeval", "notice",
-    "other_metrics", "whole_set",
+    "severity", "frequency", "agreement", "agreement_without_old_changes", "agreement_shuffled", "source_transfer",
+    "radeval", "notice", "other_metrics", "whole_set",
 )  # fmt: skip
 
 
@@ -77,6 +77,8 @@ class Scorecard:
     agreement_without_old_changes: Mapping[str, Figure | None] = field(default_factory=dict)
     # The same of the reports drafted from another patient's film of the same source.
     agreement_shuffled: Mapping[str, Figure | None] = field(default_factory=dict)
+    # ROC areas for pneumonia by image source: of a regression fitted on its own training films, and on the others'.
+    source_transfer: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     radeval: Mapping[str, Figure] = field(default_factory=dict)  # figures of the RadEval package
     other_metrics: Mapping[str, Figure] = field(default_factory=dict)  # figures of further packages
     # Of these packages, figures of all studies together that come without interval.

@@ -45,6 +45,10 @@ def markdown(card: Scorecard, more: str = "") -> str:
         rows = [(name, value, *(other.get(name) for other in others)) for name, value in card.agreement.items()]
         kinds = ("balanced accuracy for the image's label", "without scars and other old changes", "shuffled films")
         parts.append(table(("films", *kinds), rows))
+    if card.source_transfer:
+        titles = ("patches of films", "ROC area for pneumonia, fitted on its own training films", "on those of others")
+        areas = [(name, found["own"], found["others"]) for name, found in card.source_transfer.items()]
+        parts.append(table(titles, areas))
     scores = card.clinical.per_condition.items()
     conditions = [(name, s.support, s.precision.value, s.recall.value, s.f1) for name, s in scores]
     parts.append(table(("condition", "positives", "precision", "recall", "F1"), conditions))
