@@ -18,7 +18,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare
 from radscribe.evaluation.controls import sources
-from radscribe.evaluation.controls.films import edge_alone, other_films, stratified_rows, without_top
+from radscribe.evaluation.controls.films import other_films, stratified_rows, without_top
 from radscribe.evaluation.controls.pixels_baseline import at_the_edge
 from radscribe.evaluation.controls.proof import _sides_named, proof_of
 from radscribe.evaluation.controls.sources import transfer_between_sources
@@ -26,6 +26,7 @@ from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate
 from radscribe.evaluation.scorecard.card import score
 from radscribe.evaluation.scorecard.saved import read_scorecards
 from radscribe.evaluation.scorecard.tables import markdown
+from radscribe.imaging.crop import only_edge
 from radscribe.labels.conditions import CONDITIONS, NO_FINDING
 from radscribe.models.evidence import FilmEvidence
 
@@ -76,7 +77,7 @@ def test_a_part_exchanged_in_some_studies_stands_beside_the_drafts_of_these(
 
 def test_films_are_changed_where_the_controls_say() -> None:
     film = np.random.default_rng(0).integers(0, 256, (64, 96)).astype(np.uint8)
-    edge, rest = edge_alone(film), without_top(film)
+    edge, rest = only_edge(film), without_top(film)
     assert np.array_equal(edge[:4], film[:4]) and np.array_equal(edge[:, -6:], film[:, -6:])
     assert len(np.unique(edge[4:-4, 6:-6])) == 1
     assert len(np.unique(rest[:10])) == 1 and np.array_equal(rest[10:], film[10:])

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from radscribe.imaging.crop import FilmConfig, augmented, centre_crop
+from radscribe.imaging.crop import FilmConfig, augmented, centre_crop, only_edge, without_edge
 
 SMALL = FilmConfig(resize=64, crop=48, rotation=5)
 
@@ -62,6 +62,47 @@ def test_training_turns_at_most_by_the_configured_angle_either_way() -> None:
         slopes.append(np.degrees(np.arctan(np.polyfit(np.arange(4, 60), centres, 1)[0])))
     assert max(map(abs, slopes)) < 5.2
     assert min(slopes) < -3 and max(slopes) > 3
+
+
+def test_a_film_grows_and_shrinks_about_its_middle() -> None:
+    film = np.zeros((64, 64), dtype=np.uint8)
+    film[16:48, 16:48] = 255
+    config, random = FilmConfig(resize=64, crop=64, rotation=0, scale=0.25), np.random.default_rng(6)
+    sides = []
+    for _ in range(60):
+        bright = augmented(film, config, random) > 127
+        rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
+        sides.append(len(rows))
+        assert abs(rows.mean() - 31.5) <= 1 and abs(columns.mean() - 31.5) <= 1 and len(rows) == len(columns)
+    assert 25 <= min(sides) <= 27 and 38 <= max(sides) <= 40
+
+
+def test_contrast_changes_and_black_and_white_stay() -> None:
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))
+    ramp[:, -1] = 255
+    config, random = FilmConfig(resize=64, crop=64, rotation=0, gamma=0.5), np.random.default_rng(7)
+    middles = []
+    for _ in range(60):
+        view = augmented(ramp, config, random)
+        assert view.min() == 0 and view.max() == 255 and (np.diff(view[0].astype(int)) >= 0).all()
+        middles.append(int(view[0, 32]))
+    assert 85 < min(middles) < 100 and 155 < max(middles) < 165  # 128 at the power of 1.5 is 90, of its inverse 161
+
+
+def test_of_a_share_of_films_the_edge_is_blank() -> None:
+    film = noise(64, 64)
+    config, random = FilmConfig(resize=64, crop=64, rotation=0, edge=0.4), np.random.default_rng(8)
+    blank = [np.array_equal(augmented(film, config, random), without_edge(film)) for _ in range(200)]
+    assert 60 <= sum(blank) <= 100
+    edge, rest = only_edge(film), without_edge(film)
+    assert len(np.unique(rest[:4])) == 1 and len(np.unique(edge[4:-4, 4:-4])) == 1
+    assert np.array_equal(rest[4:-4, 4:-4], film[4:-4, 4:-4]) and np.array_equal(edge[:, :4], film[:, :4])
+
+
+@pytest.mark.parametrize("change", [{"scale": 0.5}, {"gamma": -0.1}, {"edge": 1.5}])
+def test_changes_out_of_range_are_refused(change: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="scale must be within"):
+        FilmConfig(**change)  # type: ignore[arg-type]
 
 
 def test_training_never_swaps_left_and_right() -> None:

@@ -11,7 +11,10 @@ import pytest
 import torch
 from test_revtaf_generator import objective
 from torch import Tensor
+from torch.nn import functional
 
+from makers import TINY
+from radscribe.core.config import RecipeError, from_mapping
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.films import Films, Views
 from radscribe.imaging.crop import FilmConfig
@@ -19,22 +22,49 @@ from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.models.evidence import FilmEvidence, seeds_of
 from radscribe.training.frozen import read_frozen, write_frozen
+from radscribe.training.recipe import Recipe
 
 
-def test_features_are_kept_and_the_film_is_still_known(tmp_path: Path) -> None:
+@pytest.fixture
+def encoder(monkeypatch: pytest.MonkeyPatch) -> ImageEncoder:
+    """Its frozen blocks are a mean over cells: those of an untrained network leave next to nothing."""
+    found = ImageEncoder(ImageEncoderConfig(architecture="mobilenet_v2", frozen_blocks=2, projection=8)).eval()
+    monkeypatch.setattr(found, "frozen", lambda films: functional.avg_pool2d(films, 16))
+    return found
+
+
+def test_features_are_kept_and_the_film_is_still_known(tmp_path: Path, encoder: ImageEncoder) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 96, 96)).astype(np.uint8)
     films = Films(pixels, range(5), FilmConfig(resize=96, crop=64))
-    encoder = ImageEncoder(ImageEncoderConfig(architecture="mobilenet_v2", frozen_blocks=3, projection=8)).eval()
-    write_frozen(encoder, films, tmp_path, "train", wide=True)
+    write_frozen(encoder, films, tmp_path, "train", training=True)
     frozen = read_frozen(tmp_path, "train", films)
     with torch.no_grad():
         wanted = encoder.frozen(films.plain([3, 1]))
-    torch.testing.assert_close(frozen.plain([3, 1]), wanted, atol=2e-2, rtol=2e-2)
+    torch.testing.assert_close(frozen.plain([3, 1]), wanted, atol=1e-3, rtol=1e-3)
     assert frozen.augmented([0], 1).shape == wanted[:1].shape
     assert torch.equal(frozen.augmented([0, 2], 3)[1], frozen.augmented([2], 3)[0])
     assert torch.equal(frozen.grey([3, 1]), films.plain([3, 1]))
     both = Views([frozen, frozen]).grey([4])
     assert torch.equal(seeds_of(both), seeds_of(Views([films, films]).plain([4])))
+
+
+def test_training_draws_among_augmented_copies(tmp_path: Path, encoder: ImageEncoder) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 96, 96)).astype(np.uint8)
+    films = Films(pixels, range(3), FilmConfig(resize=96, crop=64, scale=0.1, gamma=0.3, edge=0.5), seed=4)
+    write_frozen(encoder, films, tmp_path, "train", training=True, copies=3)
+    frozen = read_frozen(tmp_path, "train", films, copies=3)
+    with torch.no_grad():
+        wanted = [encoder.frozen(films.augmented([1], copy)) for copy in range(3)]
+    seen = set()
+    for epoch in range(12):
+        one = frozen.augmented([1], epoch)
+        apart = [float((one - copy).abs().max()) for copy in wanted]
+        assert sorted(apart)[0] < 0.1 * sorted(apart)[1]
+        assert torch.equal(one[0], frozen.augmented([0, 1], epoch)[1])
+        seen.add(apart.index(min(apart)))
+    assert seen == {0, 1, 2} and not (tmp_path / "train-wide.npy").exists()
+    with pytest.raises(RecipeError, match=r"frozen_copies .* is for cache_frozen_blocks alone"):
+        from_mapping(Recipe, {**TINY, "frozen_copies": 2})
 
 
 class OfFeatures:

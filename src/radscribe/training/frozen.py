@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,26 @@ BATCH = 64
 @dataclass(frozen=True)
 class FrozenFilms:
     """``films`` behind frozen blocks: ``plain`` (N x C x h x w) is what evaluation sees; ``wide`` (N x C x H x W), of
-    the uncropped films, is cropped at random in training: shifts of one grid cell are the only augmentation left."""
+    the uncropped films, is cropped at random in training: shifts of one grid cell are the only augmentation left. With
+    ``copies`` (each N x C x h x w), of films augmented in as many ways, training draws one of these instead."""
 
     films: Films
     plain_features: NDArray[np.float16]
     wide_features: NDArray[np.float16] | None
+    copies: Sequence[NDArray[np.float16]] = ()
 
     def plain(self, indices: Sequence[int]) -> Tensor:
         """The features of the films at ``indices``: B x C x h x w."""
         return torch.from_numpy(np.stack([self.plain_features[index] for index in indices])).float()
 
     def augmented(self, indices: Sequence[int], epoch: int) -> Tensor:
-        """As ``Films.augmented``: the shift depends on seed, epoch and film alone."""
+        """As ``Films.augmented``: shift and copy depend on seed, epoch and film alone."""
+        if self.copies:
+            count = len(self.copies)
+            drawn = {
+                index: int(np.random.default_rng((self.films.seed, epoch, index)).integers(count)) for index in indices
+            }
+            return torch.from_numpy(np.stack([self.copies[drawn[index]][index] for index in indices])).float()
         assert self.wide_features is not None
         height, width = self.plain_features.shape[2:]
         crops = []
@@ -60,6 +69,7 @@ class FrozenFilmsStep:
     dataset_fingerprint: str
     encoder: ImageEncoderConfig
     starts: Starts
+    copies: int = 0
 
     @property
     def name(self) -> str:
@@ -72,22 +82,32 @@ class FrozenFilmsStep:
             "film": to_mapping(self.films.config),
             "image_encoder": to_mapping(self.encoder),
             "weights": self.starts.content(self.encoder),
-        } | ({"view": self.number} if self.number else {})
+        } | {
+            **({"view": self.number} if self.number else {}),
+            **({"copies": self.copies, "seed": self.films.seed} if self.copies else {}),
+        }
 
     def build(self, folder: Path) -> dict[str, Any]:
         encoder = self.starts.begin(ImageEncoder(self.encoder), None).eval()
-        write_frozen(encoder, self.films, folder, self.split, wide=self.split == "train")
+        write_frozen(encoder, self.films, folder, self.split, self.split == "train", self.copies)
         return {}
 
 
-def write_frozen(encoder: ImageEncoder, films: Films, folder: Path, name: str, wide: bool) -> None:
-    """Runs the frozen blocks over all ``films`` and writes their features to ``folder``."""
-    uncropped = replace(films, config=replace(films.config, crop=films.config.resize))
-    for kind, source in (("plain", films), ("wide", uncropped)) if wide else (("plain", films),):
+def write_frozen(encoder: ImageEncoder, films: Films, folder: Path, name: str, training: bool, copies: int = 0) -> None:
+    """Runs the frozen blocks over all ``films`` and writes their features to ``folder``.
+
+    Those that are for ``training``: of the uncropped films, or of so many augmented ``copies``.
+    """
+    sources: dict[str, Callable[[Sequence[int]], Tensor]] = {"plain": films.plain}
+    if training and copies:
+        sources |= {f"copy-{copy}": partial(films.augmented, epoch=copy) for copy in range(copies)}
+    elif training:
+        sources["wide"] = replace(films, config=replace(films.config, crop=films.config.resize)).plain
+    for kind, seen in sources.items():
         array: np.memmap[Any, np.dtype[np.float16]] | None = None
         for first in range(0, len(films.rows), BATCH):
             rows = range(first, min(first + BATCH, len(films.rows)))
-            features = encoder.frozen(source.plain(rows)).half().numpy()
+            features = encoder.frozen(seen(rows)).half().numpy()
             if array is None:
                 shape = (len(films.rows), *features.shape[1:])
                 array = open_memmap(folder / f"{name}-{kind}.npy", mode="w+", dtype=np.float16, shape=shape)
@@ -96,11 +116,14 @@ def write_frozen(encoder: ImageEncoder, films: Films, folder: Path, name: str, w
             array.flush()
 
 
-def read_frozen(folder: Path, name: str, films: Films) -> FrozenFilms:
+def read_frozen(folder: Path, name: str, films: Films, copies: int = 0) -> FrozenFilms:
     """The features that ``write_frozen`` left of ``films``, memory-mapped."""
-    wide = folder / f"{name}-wide.npy"
-    return FrozenFilms(
-        films,
-        np.load(folder / f"{name}-plain.npy", mmap_mode="r", allow_pickle=False),
-        np.load(wide, mmap_mode="r", allow_pickle=False) if wide.exists() else None,
-    )
+
+    def mapped(kind: str) -> NDArray[np.float16] | None:
+        path = folder / f"{name}-{kind}.npy"
+        return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
+
+    plain = mapped("plain")
+    assert plain is not None
+    of_copies = [mapped(f"copy-{copy}") for copy in range(copies)]
+    return FrozenFilms(films, plain, mapped("wide"), [copy for copy in of_copies if copy is not None])

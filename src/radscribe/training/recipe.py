@@ -81,6 +81,9 @@ class Recipe(SystemConfig):
     # Computes the frozen blocks of the image encoders once a film and shifts their features instead of augmenting
     # films; all encoders must freeze the same blocks of the same weights.
     cache_frozen_blocks: bool = False
+    # With it, computes so many augmented copies of each training film, one of which is drawn each epoch, instead of
+    # shifting the features of one.
+    frozen_copies: int = field(default=0, metadata=LATER)
     # Trains an entity model first, whose image encoder an MCSAM generator starts from (a mini recipe's shortcut).
     entity_start: bool = False
     # Folder made by `radscribe import` that is the entity model, which then needs no training.
@@ -121,6 +124,8 @@ class Recipe(SystemConfig):
             raise ValueError("decoder_weights and generator_weights both start the decoder: leave one out")
         if self.generator_weights and self.cache_frozen_blocks:
             raise ValueError("generator_weights starts an image encoder too: leave out cache_frozen_blocks")
+        if self.frozen_copies < 0 or (self.frozen_copies and not self.cache_frozen_blocks):
+            raise ValueError("frozen_copies must not be negative, and is for cache_frozen_blocks alone")
         encoders = (self.entity_model.image_encoder, self.model.image_encoder)
         if self.cache_frozen_blocks and not (encoders[0] == encoders[1] and encoders[0].frozen_blocks):
             raise ValueError("cache_frozen_blocks needs both image encoders alike, with frozen_blocks above 0")

@@ -99,10 +99,10 @@ class Training:
         films = Films(self.dataset.pixels, rows, self.recipe.film, seed + 1_000_003 * number)
         if not self.recipe.cache_frozen_blocks:
             return films
-        step = FrozenFilmsStep(
-            split, number, films, self.dataset.fingerprint, self.recipe.model.image_encoder, self.starts
-        )
-        return read_frozen(self.cache.step(step).folder, split, films)
+        copies = self.recipe.frozen_copies
+        encoder = self.recipe.model.image_encoder
+        step = FrozenFilmsStep(split, number, films, self.dataset.fingerprint, encoder, self.starts, copies)
+        return read_frozen(self.cache.step(step).folder, split, films, copies)
 
     def strata(self) -> NDArray[np.int64] | None:
         """The image source of each training study as a number, where the recipe balances them."""

@@ -15,6 +15,7 @@ from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.drafted import Change, evidence_of, write_reports
 from radscribe.evaluation.scorecard.card import Control
 from radscribe.evaluation.split import SplitReferences
+from radscribe.imaging.crop import only_edge
 from radscribe.labels.conditions import NO_FINDING, POSITIVE
 from radscribe.models.evidence import FilmEvidence
 
@@ -87,14 +88,6 @@ def part_controls(
     return controls
 
 
-def edge_alone(film: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The film (H x W) with all but the outer sixteenth of each side at its mean grey: no lung is left."""
-    blanked = film.copy()
-    down, across = (max(1, side // 16) for side in film.shape)
-    blanked[down:-down, across:-across] = film.mean()
-    return blanked
-
-
 def without_top(film: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The film (H x W) with its upper sixth, where letters stand and hardly a lung, at its mean grey."""
     blanked = film.copy()
@@ -103,7 +96,7 @@ def without_top(film: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 # Controls of films that are changed alike: with the edge alone a draft should know nothing, without the top everything.
-CHANGED: Mapping[str, Change] = {"edge_alone": edge_alone, "without_top": without_top}
+CHANGED: Mapping[str, Change] = {"edge_alone": only_edge, "without_top": without_top}
 
 
 def changed_controls(
