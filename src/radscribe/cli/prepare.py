@@ -106,6 +106,15 @@ def iu_xray(
     projections: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="indiana_projections.csv, for the views.")
     ] = None,
+    shapes: Annotated[
+        Path | None,
+        typer.Option(
+            "--views",
+            exists=True,
+            dir_okay=False,
+            help="dicom_views.csv, or another table of image, rows, columns, for --images that were squashed to squares.",
+        ),
+    ] = None,
     section: SectionOption = Section.FINDINGS,
     size: Size = 256,
     workers: Workers = None,
@@ -122,16 +131,16 @@ def iu_xray(
     """
     from radscribe.data.sources.iu_xray import iu_xray_source, kaggle_source, r2gen_source
 
-    _keep(out, reports, images, kaggle, r2gen, annotation, projections)
+    _keep(out, reports, images, kaggle, r2gen, annotation, projections, shapes)
     archives = reports is not None or images is not None
     if archives + (kaggle is not None) + (r2gen is not None) != 1:
         raise WrongUse("prepare iu-xray: it needs one source; give --reports with --images, or --kaggle, or --r2gen")
-    if kaggle is not None and projections is None:
+    if kaggle is not None and projections is None and shapes is None:
         source = kaggle_source(kaggle, annotation)
-    elif r2gen is not None and projections is None and annotation is None:
+    elif r2gen is not None and projections is None and annotation is None and shapes is None:
         source = r2gen_source(r2gen)
     elif reports is not None and images is not None:
-        source = iu_xray_source(reports, images, annotation, projections, size)
+        source = iu_xray_source(reports, images, annotation, projections, size, shapes)
     else:
         raise WrongUse(
             "prepare iu-xray: these options do not go together; give --reports with --images, --kaggle with at most "

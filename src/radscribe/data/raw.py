@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
 
 from radscribe.imaging.film import Film, read_film
 from radscribe.imaging.levels import Pixels
@@ -27,6 +30,28 @@ class FilmFile:
 
     def __call__(self, size: int) -> Film:
         return read_film(self.path, self.source, size)
+
+
+@dataclass(frozen=True)
+class Unsquashed:
+    """A film that was scaled to a square, given back the shape that its detector gave it: ``rows`` x ``columns``.
+
+    Its longer side stays as long as the square's; a film that is no square keeps the shape it has.
+    """
+
+    load: FilmLoader
+    rows: int
+    columns: int
+
+    def __call__(self, size: int) -> Film:
+        film = self.load(size)
+        height, width = film.pixels.shape
+        if height != width or self.rows == self.columns:
+            return film
+        scale = height / max(self.rows, self.columns)
+        shape = max(1, round(self.columns * scale)), max(1, round(self.rows * scale))
+        picture = Image.fromarray(film.pixels).resize(shape, Image.Resampling.BILINEAR)
+        return replace(film, pixels=np.asarray(picture))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dicom_films import dicom_film
+from numpy.typing import NDArray
+from PIL import Image
 
 from makers import NORMAL, report_xml, write_archive, write_film, write_reports, write_table
 from radscribe.core.errors import RadscribeError, WrongUse
@@ -72,6 +75,29 @@ def test_a_report_without_the_section_is_set_aside(tmp_path: Path, reports: Path
     images = folder(tmp_path, {f"{THIRD}.png": 3, "CXR3_IM-1384-1001.png": 4})
     assert set(prepared(tmp_path, reports, images)) == {"CXR20"}
     assert "CXR3,no findings section" in rejected(tmp_path)
+
+
+def test_a_table_of_sizes_undoes_what_made_squares_of_films(tmp_path: Path, reports: Path) -> None:
+    tall = np.zeros((120, 90), np.uint8)
+    tall[30:90, 15:75] = np.random.default_rng(0).integers(100, 256, (60, 60))
+    for name in (FIRST, THIRD):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        Image.fromarray(tall).resize((256, 256)).save(tmp_path / "images" / f"{name}.png")
+    rows = [{"image": FIRST, "rows": "2000", "columns": "1500"}]
+    shapes = write_table(tmp_path / "dicom_views.csv", rows)
+    studies = prepared(tmp_path, reports, tmp_path / "images", shapes=shapes)
+    pixels = PreparedDataset.open(tmp_path / "out").pixels
+    first, third = (pixels[studies[name].frontal.image_index] for name in ("CXR1", "CXR20"))
+
+    def sides(film: NDArray[np.uint8]) -> tuple[int, int]:
+        return tuple(np.ptp(np.flatnonzero((film > 50).any(axis))) + 1 for axis in (1, 0))  # type: ignore[return-value]
+
+    assert sides(third)[1] > 1.25 * sides(third)[0]  # squashed
+    assert sides(first)[0] == pytest.approx(128, abs=3) and sides(first)[1] == pytest.approx(128, abs=3)
+    assert not first[:, :30].any() and not first[:, -30:].any()  # three quarters as wide as high, on black
+    write_table(tmp_path / "dicom_views.csv", [{**rows[0], "rows": "0"}])
+    with pytest.raises(WrongUse, match="row 2: rows and columns must be whole numbers"):
+        iu_xray_source(reports, tmp_path / "images", shapes=shapes)
 
 
 def test_projections_name_the_views(tmp_path: Path, reports: Path) -> None:

@@ -38,6 +38,19 @@ def projected_views(path: Path) -> dict[str, str]:
     return {film_key(row["filename"]): row["projection"].lower() for row in rows}
 
 
+def native_shapes(path: Path) -> dict[str, tuple[int, int]]:
+    """Film key -> rows and columns of its DICOM file, from a table with image, rows and columns.
+
+    Raises ``WrongUse`` for another table, or a number of rows or columns that is none.
+    """
+    shapes = {}
+    for number, row in enumerate(read_rows(path, ("image", "rows", "columns")), 2):
+        if not all(row[name].isdecimal() and int(row[name]) > 0 for name in ("rows", "columns")):
+            raise WrongUse(f"{path}: row {number}: rows and columns must be whole numbers above 0; correct them")
+        shapes[film_key(row["image"])] = (int(row["rows"]), int(row["columns"]))
+    return shapes
+
+
 def kaggle_reports(reports: Path, projections: Path) -> list[IuReport]:
     """The reports of indiana_reports.csv, in its order, with their images from indiana_projections.csv.
 

@@ -12,12 +12,13 @@ import pyarrow as pa
 from radscribe.core.errors import RadscribeError
 from radscribe.core.files import listing_hash, sha256_of
 from radscribe.data.archive import fit_archive
-from radscribe.data.raw import FilmFile, FilmLoader, FilmRefused, RawFilm, RawStudy
+from radscribe.data.raw import FilmFile, FilmLoader, FilmRefused, RawFilm, RawStudy, Unsquashed
 from radscribe.data.source import Source
 from radscribe.data.sources.iu_copies import (
     annotation_splits,
     film_key,
     kaggle_reports,
+    native_shapes,
     projected_views,
     r2gen_reports,
 )
@@ -33,6 +34,7 @@ class _Options:
 
     splits: Mapping[str, str] | None  # report id -> split
     views: Mapping[str, str] | None  # film key -> view
+    shapes: Mapping[str, tuple[int, int]] | None = None  # film key -> rows and columns
 
 
 def iu_xray_source(
@@ -41,6 +43,7 @@ def iu_xray_source(
     annotation: Path | None = None,
     projections: Path | None = None,
     size: int = 256,
+    shapes: Path | None = None,
 ) -> Source:
     """The studies of IU X-Ray; every report is its own patient.
 
@@ -53,15 +56,19 @@ def iu_xray_source(
             one-view model reads the first image of a study; the DICOM headers are not used, as they call many lateral
             films PA.
         size: side of the films fitted from an archive, in pixels.
+        shapes: a table with the rows and columns of each film (image, rows, columns), where the films of a folder were
+            scaled to squares: it undoes that.
 
     Raises:
         RadscribeError: for a file that is missing, damaged or of another kind.
     """
     reports = read_reports(reports_archive)
     options = _Options(
-        annotation_splits(annotation) if annotation else None, projected_views(projections) if projections else None
+        annotation_splits(annotation) if annotation else None,
+        projected_views(projections) if projections else None,
+        native_shapes(shapes) if shapes else None,
     )
-    return _source(reports, images, options, (reports_archive, annotation, projections), size)
+    return _source(reports, images, options, (reports_archive, annotation, projections, shapes), size)
 
 
 def kaggle_source(folder: Path, annotation: Path | None = None) -> Source:
@@ -144,10 +151,15 @@ def _study(report: IuReport, loaders: Mapping[str, FilmLoader], options: _Option
         study_id=report.report_id,
         patient_id=report.report_id,
         split=options.splits.get(report.report_id) if options.splits is not None else None,
-        films=tuple(RawFilm(loaders[key], key, views.get(key, "unknown")) for key in keys),
+        films=tuple(RawFilm(_film(loaders[key], key, options), key, views.get(key, "unknown")) for key in keys),
         findings=report.findings,
         impression=report.impression,
         indication=report.indication,
         extra={"report_id": report.report_id},
         refused=refused,
     )
+
+
+def _film(load: FilmLoader, key: str, options: _Options) -> FilmLoader:
+    shape = (options.shapes or {}).get(key)
+    return Unsquashed(load, *shape) if shape else load
