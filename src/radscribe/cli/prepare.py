@@ -112,7 +112,7 @@ def iu_xray(
             "--views",
             exists=True,
             dir_okay=False,
-            help="dicom_views.csv, or another table of image, rows, columns, for --images that were squashed to squares.",
+            help="dicom_views.csv, or another table of image, rows and columns, for squashed --images.",
         ),
     ] = None,
     section: SectionOption = Section.FINDINGS,
