@@ -95,6 +95,7 @@ class AlignmentObjective:
     saves_within_epoch = True
     smallest_batch = 2
     strata: NDArray[np.int64] | None = None
+    often: NDArray[np.float64] | None = None
 
     def __init__(self, heads: AlignmentHeads, training: PairFeatures, validation: PairFeatures) -> None:
         self.module, self.training, self.validation = heads, training, validation

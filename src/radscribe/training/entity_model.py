@@ -111,6 +111,7 @@ class EntityObjective:
         strata: NDArray[np.int64] | None = None,
     ) -> None:
         self.strata = strata
+        self.often: NDArray[np.float64] | None = None
         self.presence, self.positions = targets(triplets)
         self.validation_presence, self.validation_positions = targets(validation_triplets)
         self.module = EntityLoss(model, self.presence)

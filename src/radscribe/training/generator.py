@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from radscribe.core.config import to_mapping
 from radscribe.core.tensors import write_tensors
 from radscribe.drafting.films import FilmSource
+from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
 from radscribe.labels.rules import label_report
 from radscribe.metrics.clinical import micro, outcomes
 from radscribe.models.decoding.search import SearchConfig
@@ -59,6 +60,7 @@ class ReportObjective(ABC):
     ) -> None:
         self.module: Any = module
         self.writer, self.config, self.seed, self.strata = model, config, seed, strata
+        self.often = repeat_factors(training.labels.numpy(), config.rare_rate) if config.rare_rate else None
         self.validation_split, self.count = validation, len(training.reports)
         self.reports = training.reports
         self.search = replace(search, beams=config.validation_beams)
@@ -114,6 +116,16 @@ class ReportObjective(ABC):
             "commonest": commonest,
         }
         return figures, seen
+
+
+def repeat_factors(states: NDArray[np.integer], rate: float) -> NDArray[np.float64]:
+    """How often each study is drawn: max(1, sqrt(rate / share of studies with its rarest positive condition)).
+
+    ``N x 18 -> N``. The rule is that of Gupta et al. for rare classes of a detector (LVIS, arXiv 1908.03195).
+    """
+    positive = states[:, :CHEXBERT_COUNT] == POSITIVE
+    rarest = np.where(positive, positive.mean(0), 1.0).min(1)
+    return np.asarray(np.maximum(1.0, np.sqrt(rate / rarest)))
 
 
 @dataclass(frozen=True)

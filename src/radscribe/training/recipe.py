@@ -59,8 +59,13 @@ class GeneratorConfig:
     commonest: float = 1.0
     # Another seed for the generator alone; runs that differ in it share the cached steps before it.
     seed: int | None = None
+    # A study is drawn max(1, sqrt(this / share of studies with its rarest positive condition)) times as often, in the
+    # same number of steps; 0 draws all alike.
+    rare_rate: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
+        if not 0 <= self.rare_rate <= 1:
+            raise ValueError(f"rare_rate must be between 0 and 1, not {self.rare_rate}")
         if self.seed is not None and self.seed < 0:
             raise ValueError(f"seed {self.seed} must not be negative")
         if not 0 < self.commonest <= 1:

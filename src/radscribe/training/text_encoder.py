@@ -105,6 +105,7 @@ class TextEncoderObjective:
     saves_within_epoch = True
     smallest_batch = 1
     strata: NDArray[np.int64] | None = None
+    often: NDArray[np.float64] | None = None
 
     def __init__(
         self,

@@ -46,6 +46,7 @@ class TopicObjective:
     smallest_batch = 2  # a batch norm needs a second report
     saves_within_epoch = False
     strata: NDArray[np.int64] | None = None
+    often: NDArray[np.float64] | None = None
 
     def __init__(self, model: TopicModel, bags: Bags, epochs: int) -> None:
         self.module, self.bags, self.epochs, self.epoch = model, bags, epochs, 0

@@ -51,6 +51,7 @@ class Regression:
     smallest_batch = 1
     saves_within_epoch = True
     strata = None
+    often = None
 
     def __post_init__(self) -> None:
         torch.manual_seed(7)
@@ -211,6 +212,25 @@ def test_an_epoch_takes_each_study_once_and_differs_from_the_next() -> None:
     assert sorted(index for batch in first for index in batch) == list(range(18))
     assert [len(batch) for batch in first] == [4, 4, 4, 4, 2]
     assert first != second and first == epoch_order(objective, 4, 0, 0)
+
+
+def test_studies_are_drawn_as_often_as_they_shall_be_in_as_many_steps() -> None:
+    objective = Regression()
+    objective.count = 40
+    often = np.ones(40)
+    often[:4] = 6.0  # of 60 in all: 16 of 40 draws
+    objective.often = often  # type: ignore[assignment]
+    seen = np.zeros(40)
+    for epoch in range(50):
+        batches = epoch_order(objective, 8, 3, epoch)
+        assert [len(batch) for batch in batches] == [8] * 5 and batches == epoch_order(objective, 8, 3, epoch)
+        drawn = np.bincount(np.concatenate(batches), minlength=40)
+        assert drawn[:4].sum() == pytest.approx(16, abs=4) and drawn[4:].max() == 1 and set(drawn[:4]) <= {4}
+        seen += drawn
+    assert seen[4:].min() > 20 and seen[4:].mean() == pytest.approx(50 * 24 / 36)
+    objective.strata = np.array([0] * 20 + [1] * 20)  # type: ignore[assignment]
+    drawn = np.bincount(np.concatenate(epoch_order(objective, 8, 3, 0)), minlength=40)
+    assert drawn[:20].sum() == drawn[20:].sum() == 20 and drawn[:4].sum() > 10
 
 
 def test_strata_are_drawn_equally_often() -> None:

@@ -37,6 +37,7 @@ class Objective(Protocol):
     count: int  # training studies
     smallest_batch: int  # studies that a batch needs; a shorter last one joins the batch before it
     strata: NDArray[np.int64] | None  # a source for each study, to be drawn equally often; None takes each study once
+    often: NDArray[np.float64] | None  # how often each study is drawn beside others; None draws all alike
 
     @property
     def module(self) -> nn.Module:
@@ -277,19 +278,20 @@ def epoch_order(objective: Objective, size: int, seed: int, epoch: int, devices:
     """The epoch's batches of all devices; the last, short one is kept, by itself or with the one before it.
 
     With strata every source gives the same share of the epoch: a small one comes round several times, a large one gives
-    other studies in each epoch.
+    other studies in each epoch. Studies that are drawn more often take the place of others.
     """
     random = np.random.default_rng((seed, epoch))
-    if objective.strata is None:
+    if objective.strata is None and objective.often is None:
         order = random.permutation(objective.count)
+    elif objective.strata is None:
+        order = _drawn(np.arange(objective.count), objective.count, objective.often, random)
     else:
         names = np.unique(objective.strata)
         parts = []
         for position, name in enumerate(names):
             members = np.nonzero(objective.strata == name)[0]
             share = (objective.count * (position + 1)) // len(names) - (objective.count * position) // len(names)
-            rounds = -(-share // len(members))
-            parts.append(np.concatenate([random.permutation(members) for _ in range(rounds)])[:share])
+            parts.append(_drawn(members, share, objective.often, random))
         order = random.permutation(np.concatenate(parts))
     indices: list[int] = order.tolist()
     size *= devices
@@ -298,6 +300,20 @@ def epoch_order(objective: Objective, size: int, seed: int, epoch: int, devices:
         last = batches.pop()
         batches[-1] += last
     return batches
+
+
+def _drawn(
+    members: NDArray[np.int64], share: int, often: NDArray[np.float64] | None, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """``share`` of the ``members`` in random order, each in proportion to how ``often`` it is to be drawn."""
+    if often is None:
+        rounds = -(-share // len(members))
+        return np.concatenate([random.permutation(members) for _ in range(rounds)])[:share]
+    order = random.permutation(members)
+    # Even steps along the sums: a study has the whole part of its expected number of draws, or one more.
+    sums = often[order].cumsum()
+    places = np.searchsorted(sums, (np.arange(share) + random.random()) * sums[-1] / share, side="right")
+    return random.permutation(order[places.clip(max=len(order) - 1)])
 
 
 class _Log:
