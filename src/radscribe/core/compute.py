@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import timeit
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Literal
 
 import torch
@@ -14,9 +16,23 @@ TRIM_THRESHOLD = -1
 MMAP_MAX = -4
 
 
+@cache
 def multiplies_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 faster than float32."""
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    """Whether this processor multiplies bfloat16 faster than float32.
+
+    Measured, in milliseconds: of two processors with AVX-512's instructions for it one takes half the time, and one
+    twice the time, and a virtual machine may hide which it is.
+    """
+    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return False
+    return seconds_of_product(torch.bfloat16) < seconds_of_product(torch.float32)
+
+
+def seconds_of_product(kind: torch.dtype) -> float:
+    """The least time of twenty that one thread takes for the product of two matrices of 512 x 512."""
+    left, right = torch.ones(2, 512, 512, dtype=kind)
+    with threads(1):
+        return min(timeit.repeat(lambda: left @ right, number=1, repeat=20))
 
 
 @contextmanager
