@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -20,6 +21,13 @@ RESULTS = ROOT / "docs" / "results"
 SEEDS = 3
 # Stated in under 5 % of the 4,181 training phantoms, as the notes below the tables say.
 RARE = ("lung lesion", "pneumothorax", "pleural other", "fracture")
+
+
+def not_run(system_name: str) -> set[str]:
+    """The rows that the page says have not been run as their recipes are now."""
+    text = (RESULTS / "ablations.md").read_text(encoding="utf-8")
+    found = re.search(rf"Not run yet of `ablate {system_name}`: ([^.]+)\.", text)
+    return set(re.findall(r"`([a-z0-9-]+)`", found[1])) if found else set()
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +52,12 @@ def test_the_documented_table_is_that_of_its_runs(runs: Path, system_name: str) 
         finished(runs / f"ablations-{system_name}" / row / str(seed), name, seed)
         for row, name in names.items()
         for seed in range(SEEDS)
+        if row not in not_run(system_name)
     ]
     assert not any(run.card.has_texts for run in done)
     rare = np.array([CHEXBERT_CONDITIONS.index(name) for name in RARE])
-    found = markdown(compared(done, list(names.values()), names[FULL], SEEDS, rare))
+    shown = [name for row, name in names.items() if row not in not_run(system_name)]
+    found = markdown(compared(done, shown, names[FULL], SEEDS, rare))
     documented = (RESULTS / "ablations.md").read_text(encoding="utf-8")
     parts = found.split("\n\n")[1:]  # behind the title: the table and its two notes
     assert len(parts) == 3 and all(part.strip() in documented for part in parts)

@@ -75,7 +75,7 @@ class McsamObjective(ReportObjective):
 
     @torch.no_grad()
     def slot_use(self, seen: Sequence[FilmEvidence]) -> dict[str, Any]:
-        """``slots_used``, the exponential of the entropy of the slots' use, and ``dead_slots``, those hardly used.
+        """``slots_used``, the exponential of the entropy of the slots' use as a share of them, and ``dead_slots``.
 
         By what the patches of the films ``seen`` and the words of their reports retrieve, in equal parts.
         """
@@ -93,7 +93,7 @@ class McsamObjective(ReportObjective):
             return {}
         use = torch.stack(uses).mean(0).float()
         dead = (use < _DEAD_SHARE / len(use)).nonzero()[:, 0]
-        return {"slots_used": float(torch.special.entr(use).sum().exp()), "dead_slots": dead.tolist()}
+        return {"slots_used": float(torch.special.entr(use).sum().exp()) / len(use), "dead_slots": dead.tolist()}
 
 
 @dataclass(frozen=True)
