@@ -44,6 +44,7 @@ class PlainConfig:
     views: ClassVar[int] = 1
     prompt_tokens: ClassVar[int] = 1
     reads_entities: ClassVar[bool] = False
+    text_width: ClassVar[None] = None
 
 
 @dataclass(frozen=True)
