@@ -22,7 +22,8 @@ from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.models.evidence import FilmEvidence, seeds_of
 from radscribe.training.frozen import read_frozen, write_frozen
-from radscribe.training.recipe import Recipe
+from radscribe.training.recipe import Recipe, read_recipe
+from radscribe.training.steps import Options, Training
 
 
 @pytest.fixture
@@ -65,6 +66,17 @@ def test_training_draws_among_augmented_copies(tmp_path: Path, encoder: ImageEnc
     assert seen == {0, 1, 2} and not (tmp_path / "train-wide.npy").exists()
     with pytest.raises(RecipeError, match=r"frozen_copies .* is for cache_frozen_blocks alone"):
         from_mapping(Recipe, {**TINY, "frozen_copies": 2})
+
+
+def test_what_was_trained_on_other_copies_is_not_taken_for_the_same(phantoms: PreparedDataset, tmp_path: Path) -> None:
+    recipe = read_recipe(Path(__file__).parents[2] / "recipes" / "mcsam-real-mini.yaml")
+    inputs = [
+        Training(replace(recipe, frozen_copies=copies), phantoms, Options(tmp_path)).inputs(
+            recipe.training, ImageEncoderConfig()
+        )
+        for copies in (0, 2, 3)
+    ]
+    assert inputs[0] != inputs[1] != inputs[2] and "frozen_copies" not in inputs[0]
 
 
 class OfFeatures:

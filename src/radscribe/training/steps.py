@@ -121,6 +121,7 @@ class Training:
             "balance_sources": self.recipe.balance_sources,
             "weights": self.starts.content(encoder),
             "cache_frozen_blocks": self.recipe.cache_frozen_blocks,
+            **({"frozen_copies": copies} if (copies := self.recipe.frozen_copies) else {}),
             "max_steps": self.options.max_steps,
         }
 

@@ -281,9 +281,7 @@ def epoch_order(objective: Objective, size: int, seed: int, epoch: int, devices:
     other studies in each epoch. Studies that are drawn more often take the place of others.
     """
     random = np.random.default_rng((seed, epoch))
-    if objective.strata is None and objective.often is None:
-        order = random.permutation(objective.count)
-    elif objective.strata is None:
+    if objective.strata is None:
         order = _drawn(np.arange(objective.count), objective.count, objective.often, random)
     else:
         names = np.unique(objective.strata)
