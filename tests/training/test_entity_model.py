@@ -10,7 +10,8 @@ from sklearn.metrics import roc_auc_score
 from radscribe.labels.entities import ENTITIES, PLACES
 from radscribe.models.encoders.entity import EntityModel, EntityModelConfig
 from radscribe.models.encoders.image import ImageEncoderConfig
-from radscribe.training.entity_model import IGNORED, EntityBatch, EntityLoss, mean_area, targets
+from radscribe.training.area import mean_area
+from radscribe.training.entity_model import IGNORED, EntityBatch, EntityLoss, targets
 
 EFFUSION, LEFT, RIGHT = ENTITIES.index("effusion"), PLACES.index("left_pleural"), PLACES.index("right_pleural")
 

@@ -153,6 +153,7 @@ class _Work:
             "split": SPLIT,
             "version": __version__,
             "max_steps": self.options.max_steps,
+            **({"labelled": [films.fingerprint for films in labelled]} if (labelled := self.options.labelled) else {}),
         }
         key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         return Run(row, seed, recipe, self.out / row / str(seed), key)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Data, Weights, dataset_files
+from radscribe.cli.shared import Data, Labelled, Weights, dataset_files
 
 RECIPES = Path("recipes/ablations")
 
@@ -26,6 +26,7 @@ def ablate(
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of cached steps (default: OUT/cache).")] = None,
     weights: Weights = Path("weights"),
+    labelled: Labelled = None,
     max_steps: Annotated[
         int | None, typer.Option(min=1, help="Limit the training steps of every stage, to try an ablation.")
     ] = None,
@@ -60,6 +61,7 @@ def ablate(
         max_steps=max_steps,
         accelerator=accelerator,
         weights=weights,
+        labelled=tuple(map(PreparedDataset.open, labelled or ())),
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
     outcome = run(rows, PreparedDataset.open(data), out, seeds, options, only or (), device)

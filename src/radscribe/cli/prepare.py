@@ -274,16 +274,40 @@ def unpaired(
     _run(unpaired_source(images, reports, section.value, seed), out, size, section, workers, drop)
 
 
+@app.command("labelled")
+def labelled(
+    images: Annotated[
+        list[Path],
+        typer.Option(
+            exists=True, help="labels.csv (image, labels, patient_id), or folders named by label; repeatable."
+        ),
+    ],
+    out: Out,
+    size: Size = 256,
+    workers: Workers = None,
+) -> None:
+    """Prepare labelled films without reports, for `radscribe train --labelled`: what films show, without words.
+
+    \b
+    Example:
+      radscribe prepare labelled --images nih/labels.csv --images kermany_pneumonia --out data/labelled
+    """
+    from radscribe.data.sources.labelled import labelled_source
+
+    _keep(out, *images)
+    _run(labelled_source(images), out, size, "none", workers)
+
+
 def _keep(out: Path, *inputs: Path | None) -> None:
     """Refuse an ``out`` that would replace an input, before tables are read and folders listed."""
     keep_inputs([out, *dataset_files(out)], inputs)
 
 
 def _run(
-    source: Source, out: Path, size: int, section: Section, workers: int | None, drop: Sequence[Duplicate] | None = None
+    source: Source, out: Path, size: int, section: str, workers: int | None, drop: Sequence[Duplicate] | None = None
 ) -> None:
     duplicates = [duplicate.value for duplicate in drop or ()]
-    manifest = prepare(source, out, size=size, section=section.value, workers=workers, drop=duplicates)
+    manifest = prepare(source, out, size=size, section=section, workers=workers, drop=duplicates)
     for split in SPLITS:
         counts = manifest["counts"][split]
         typer.echo(

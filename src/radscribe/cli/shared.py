@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 Data = Annotated[Path, typer.Option(help="Prepared dataset, a folder made by `radscribe prepare`.")]
 Checkpoint = Annotated[str | None, typer.Option(help="Checkpoint folder or hub id (default: the packaged one).")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or another torch device.")]
+Labelled = Annotated[
+    list[Path] | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="Films with labels and without reports (radscribe prepare labelled), for recipes with label_training; "
+        "repeatable.",
+    ),
+]
 Weights = Annotated[Path, typer.Option(help="Folder of the weights files that recipes name.")]
 Chexbert = Annotated[
     Path | None,

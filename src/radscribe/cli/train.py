@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Data, Weights, dataset_files
+from radscribe.cli.shared import Data, Labelled, Weights, dataset_files
 
 
 def train(
@@ -17,6 +17,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
     cache: Annotated[Path | None, typer.Option(help="Folder of cached steps (default: cache/ beside OUT).")] = None,
     weights: Weights = Path("weights"),
+    labelled: Labelled = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run where it stopped.")] = False,
     max_steps: Annotated[
         int | None, typer.Option(min=1, help="Limit the training steps of every stage, to try a recipe.")
@@ -31,6 +32,7 @@ def train(
     Examples:
       radscribe train recipes/revtaf-mini.yaml --data work/phantoms --out work/revtaf-mini
       radscribe train recipes/revtaf-mini.yaml --data work/phantoms --out work/revtaf-mini --resume
+      radscribe train recipes/revtaf-iu-small.yaml --data work/iu --labelled work/labelled --out work/revtaf-iu-small
     """
     from radscribe.core.compute import keep_freed_memory
     from radscribe.core.outputs import keep_inputs
@@ -44,6 +46,9 @@ def train(
     plan = read_recipe(recipe)
     plan = plan if seed is None else replace(plan, seed=seed)
     written = [out / name for name in checkpoint_names()]
-    keep_inputs(written, [recipe, *dataset_files(data), *imported_files(plan, weights)])
-    options = Options(cache or out.parent / "cache", resume, max_steps, accelerator, devices, weights)
+    sources = [data, *(labelled or ())]
+    files = [file for source in sources for file in dataset_files(source)]
+    keep_inputs(written, [recipe, *files, *imported_files(plan, weights)])
+    films = tuple(map(PreparedDataset.open, labelled or ()))
+    options = Options(cache or out.parent / "cache", resume, max_steps, accelerator, devices, weights, labelled=films)
     run(plan, PreparedDataset.open(data), out, options)

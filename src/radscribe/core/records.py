@@ -39,12 +39,12 @@ class Study:
     triplets: tuple[tuple[int, int, int], ...] = ()
 
     def report(self, section: str) -> str:
-        """The text of ``section``: "findings", "impression" or "both" (findings first)."""
+        """The text of ``section``: "findings", "impression", "both" (findings first), or "none", which is empty."""
         if section == "both":
             parts = [part for part in (self.findings, self.impression) if part]
             # Where statements end with their lines, the last one of the findings does.
             return ("\n" if any("\n" in part for part in parts) else " ").join(parts)
-        return {"findings": self.findings, "impression": self.impression}[section]
+        return {"findings": self.findings, "impression": self.impression, "none": ""}[section]
 
     @property
     def frontal(self) -> View:

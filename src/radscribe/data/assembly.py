@@ -112,7 +112,7 @@ def _entries(shard: Shard, section: str) -> Iterator[Entry]:
             study_id=row["study_id"],
             patient_id=row["patient_id"],
             split=row["split"] or split_of(row["patient_id"]),
-            report=report_hash(row["findings"], row["impression"], section),
+            report=report_hash(row["findings"], row["impression"], section) if section != "none" else b"",
             images=tuple(map(bytes.fromhex, row["image_hashes"])),
             differences=tuple(row["difference_hashes"]),
         )
@@ -182,7 +182,7 @@ def _leaks(entries: Sequence[Entry]) -> dict[str, int]:
         "patients": count_shared((entry.split, entry.patient_id) for entry in entries),
         "identical_images": count_shared((entry.split, value) for entry in entries for value in entry.images),
         "near_identical_images": count_near_twins([split for split, _ in near], [value for _, value in near]),
-        "identical_reports": count_shared((entry.split, entry.report) for entry in entries),
+        "identical_reports": count_shared((entry.split, entry.report) for entry in entries if entry.report),
     }
 
 

@@ -84,6 +84,8 @@ class PreparedDataset:
     def require_section(self, section: str) -> None:
         """Raise ``RadscribeError`` if the dataset was prepared for another section than ``section``."""
         own = self.manifest["settings"].get("section")
+        if own == "none":
+            raise RadscribeError(f"{self.folder}: its films have labels and no reports; give it to train as --labelled")
         if own is not None and own != section:
             raise RadscribeError(
                 f"{self.folder}: prepared for the section {own}, but {section} is needed; prepare the data again with "

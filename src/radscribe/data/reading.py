@@ -37,13 +37,13 @@ class ReadStudy:
 def read_study(task: StudyTask, size: int, section: str) -> ReadStudy:
     """Read the films of one study, fit them to ``size`` x ``size`` and label its report.
 
-    The report is the chosen ``section`` ("findings", "impression" or "both"). A refused film is rejected, and the
-    study too when no film is left; bad input raises nothing.
+    The report is the chosen ``section`` ("findings", "impression" or "both"; "none" wants no report). A refused film is
+    rejected, and the study too when no film is left; bad input raises nothing.
     """
     study = task.resolve()
     nothing = np.empty((0, size, size), np.uint8)
     text = _report(study, section)
-    if study.refused or not text:
+    if study.refused or not (text or section == "none"):
         reason = study.refused or ("no report" if section == "both" else f"no {section} section")
         return ReadStudy(None, nothing, (Rejection(study.study_id, reason),))
     films: list[Pixels] = []

@@ -20,6 +20,7 @@ from radscribe.labels.entities import ENTITIES
 from radscribe.models.encoders.descriptions import DESCRIPTIONS
 from radscribe.models.encoders.entity import EntityModel
 from radscribe.models.knowledge.prompts import place_texts
+from radscribe.training.area import mean_area
 from radscribe.training.cache import Step
 from radscribe.training.loop.fit import fit
 from radscribe.training.steps import Training, load
@@ -139,21 +140,6 @@ class EntityObjective:
             located += int(known.sum())
         area = mean_area(torch.cat(presence), self.validation_presence)
         return {"area": area, "position_accuracy": right / max(located, 1), "score": area}
-
-
-def mean_area(scores: Tensor, truth: Tensor) -> float:
-    """Mean ROC area over columns with at least 5 of each kind (by the rank sum); 0.5 where there is none.
-
-    ``scores``, ``truth``: N x columns.
-    """
-    areas = []
-    for score, positive in zip(scores.double().T, truth.bool().T, strict=True):
-        hits, misses = int(positive.sum()), int((~positive).sum())
-        if min(hits, misses) >= 5:
-            above = (score[positive][:, None] > score[~positive]).double().mean()
-            level = (score[positive][:, None] == score[~positive]).double().mean()
-            areas.append(float(above + level / 2))
-    return sum(areas) / len(areas) if areas else 0.5
 
 
 @dataclass(frozen=True)

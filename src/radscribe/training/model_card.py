@@ -72,6 +72,8 @@ def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]], memory: Ma
         "Films and reports are weakly paired: they come from different patients. " if dataset["weakly_paired"] else ""
     )
     studies = ", ".join(f"{count} {name}" for name, count in dataset["studies"].items())
+    labelled = sum(films["films"] for films in about.get("labelled", ()))
+    further = f" The image encoder was trained on the labels of {labelled:,} further films too." if labelled else ""
     lines = [
         f"# {recipe['name']}",
         "",
@@ -79,7 +81,7 @@ def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]], memory: Ma
         "",
         f"A {paper}, independent reimplementation) that drafts chest X-ray reports, trained by radscribe.",
         "",
-        f"- Data: {studies} studies; dataset {dataset['fingerprint'][:16]}. {paired}".rstrip(),
+        f"- Data: {studies} studies; dataset {dataset['fingerprint'][:16]}. {paired}".rstrip() + further,
         f"- Section drafted: {recipe['section']}. Seed {recipe['seed']}.",
         f"- Weights: {'half' if recipe['half_precision'] else 'single'} precision.",
         "",

@@ -98,6 +98,8 @@ class Recipe(SystemConfig):
     # Imported folder from which every part of the generator starts that it holds.
     generator_weights: str | None = field(default=None, metadata=LATER)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    # Trains an image encoder on the labels of films first, those of `--labelled` included; all others start from it.
+    label_training: TrainingConfig | None = field(default=None, metadata=LATER)
     text_training: TrainingConfig = field(default_factory=TrainingConfig)
     entity_training: TrainingConfig = field(default_factory=TrainingConfig)
     alignment_training: AlignmentTrainingConfig = field(default_factory=AlignmentTrainingConfig)
@@ -109,6 +111,7 @@ class Recipe(SystemConfig):
         if self.seed < 0:
             raise ValueError(f"seed {self.seed} must not be negative")
         model = self.model
+        encoders = (self.entity_model.image_encoder, model.image_encoder)
         longest = max(self.generator.max_words, self.search.max_new_tokens)
         if model.prompt_tokens + longest > model.decoder.max_positions:
             raise ValueError(
@@ -121,6 +124,10 @@ class Recipe(SystemConfig):
             raise ValueError(
                 f"triplet_template {self.triplet_template!r} may name {{entity}}, {{place}} and {{existence}} only"
             ) from None
+        if self.label_training and not encoders[0] == encoders[1]:
+            raise ValueError("label_training: both image encoders start from the same one; write them alike")
+        if self.label_training and encoders[0].start != "previous":
+            raise ValueError("label_training: write image_encoder.start: previous, or nothing starts from it")
         if self.entity_start and (model.reads_entities or model.image_encoder.start != "previous"):
             raise ValueError("entity_start is for an MCSAM model whose image_encoder.start is previous")
         if self.entity_weights and not (model.reads_entities or self.entity_start):
@@ -131,7 +138,6 @@ class Recipe(SystemConfig):
             raise ValueError("generator_weights starts an image encoder too: leave out cache_frozen_blocks")
         if self.frozen_copies < 0 or (self.frozen_copies and not self.cache_frozen_blocks):
             raise ValueError("frozen_copies must not be negative, and is for cache_frozen_blocks alone")
-        encoders = (self.entity_model.image_encoder, self.model.image_encoder)
         if self.cache_frozen_blocks and not (encoders[0] == encoders[1] and encoders[0].frozen_blocks):
             raise ValueError("cache_frozen_blocks needs both image encoders alike, with frozen_blocks above 0")
 

@@ -309,7 +309,7 @@ class RevtafTraining(SystemTraining):
         if recipe.half_precision:  # what is shipped is what is indexed
             system.half().float()
         system.knowledge = build_index(model, knowledge, splits["train"].indexed, "")
-        return [text.step, entity_step, generator_step], system
+        return [*text.steps, entity_step, generator_step], system
 
     def _split(self, name: str, predictions_step: Step, config: RevtafConfig) -> RevtafSplit:
         studies = self.training.studies(name)

@@ -38,9 +38,10 @@ from radscribe.weights.starts import Starts
 
 @dataclass(frozen=True)
 class Options:
-    """How a training runs, as against what is trained: none of it changes a result but ``max_steps``.
+    """How a training runs, as against what is trained: none of it changes a result but ``max_steps`` and ``labelled``.
 
-    ``generator_cache``: where the generator's step is kept, if not with the others in ``cache``.
+    ``generator_cache``: where the generator's step is kept, if not with the others in ``cache``. ``labelled``: datasets
+    of films with labels and without reports, for a recipe with ``label_training``.
     """
 
     cache: Path
@@ -51,6 +52,7 @@ class Options:
     weights: Path = Path("weights")
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
     generator_cache: Path | None = None
+    labelled: tuple[PreparedDataset, ...] = ()
 
 
 class Training:
@@ -68,6 +70,10 @@ class Training:
     def check(self) -> None:
         """Raises ``RadscribeError`` for a dataset without the recipe's section, or with an empty split."""
         self.dataset.require_section(self.recipe.section)
+        if self.options.labelled and self.recipe.label_training is None:
+            raise WrongUse("--labelled: the recipe has no label_training, which reads such films; leave it out")
+        for dataset in self.options.labelled:
+            dataset.column("image_labels")
         for name in ("train", "validate"):
             if not self.studies(name):
                 raise RadscribeError(f"{self.dataset.folder}: no study in the {name} split; prepare more studies")
@@ -91,17 +97,23 @@ class Training:
         sources = [self.view(split, number, self.generator_seed) for number in range(count)]
         return Views(sources) if count > 1 else sources[0]
 
-    def view(self, split: str, number: int = 0, seed: int | None = None) -> FilmSource:
-        """One film of each study, the frontal (0) or the one beside it (1), augmented by ``seed`` (or the recipe's)."""
+    def view(
+        self, split: str, number: int = 0, seed: int | None = None, dataset: PreparedDataset | None = None
+    ) -> FilmSource:
+        """One film of each study, the frontal (0) or the one beside it (1), augmented by ``seed`` (or the recipe's).
+
+        Of the training's own dataset, or of another one.
+        """
         seed = self.recipe.seed if seed is None else seed
-        rows = [study.read(number + 1)[number].image_index for study in self.studies(split)]
+        dataset = dataset or self.dataset
+        rows = [study.read(number + 1)[number].image_index for study in dataset.split(split)]
         # Two views of one study are not augmented alike.
-        films = Films(self.dataset.pixels, rows, self.recipe.film, seed + 1_000_003 * number)
+        films = Films(dataset.pixels, rows, self.recipe.film, seed + 1_000_003 * number)
         if not self.recipe.cache_frozen_blocks:
             return films
         copies = self.recipe.frozen_copies
         encoder = self.recipe.model.image_encoder
-        step = FrozenFilmsStep(split, number, films, self.dataset.fingerprint, encoder, self.starts, copies)
+        step = FrozenFilmsStep(split, number, films, dataset.fingerprint, encoder, self.starts, copies)
         return read_frozen(self.cache.step(step).folder, split, films, copies)
 
     def strata(self) -> NDArray[np.int64] | None:

@@ -24,6 +24,7 @@ from radscribe.models.encoders.image import ImageEncoder
 from radscribe.models.encoders.text import TextEncoder
 from radscribe.models.knowledge.prompts import report_sentences, sentence_table, triplet_text
 from radscribe.training.cache import Step
+from radscribe.training.film_labels import LabelledStart, labelled_start
 from radscribe.training.loop.fit import fit
 from radscribe.training.steps import Training, load
 
@@ -196,6 +197,7 @@ class TextEncoderStep:
     name: ClassVar[str] = "text-encoder"
     training: Training
     published: TextEncoder | None
+    labelled: LabelledStart
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -205,6 +207,7 @@ class TextEncoderStep:
             "section": recipe.section,
             "text_encoder": to_mapping(recipe.text_encoder),
             "template": recipe.triplet_template,
+            **self.labelled.key,
         }
         if self.published is not None:
             return {**inputs, "weights": fingerprint_of(dict(self.published.state_dict()), {})}
@@ -219,7 +222,7 @@ class TextEncoderStep:
         tokenizer = train_word_pieces(training.reports("train"), recipe.text_encoder.vocabulary_size)
         torch.manual_seed(recipe.seed)
         encoder = TextEncoder(recipe.text_encoder, tokenizer)
-        film_encoder = training.starts.begin(ImageEncoder(recipe.entity_model.image_encoder), None)
+        film_encoder = training.starts.begin(ImageEncoder(recipe.entity_model.image_encoder), self.labelled.encoder)
         objective = TextEncoderObjective(
             SentenceFilmModel(encoder, film_encoder),
             training.reports("train"),
@@ -238,21 +241,32 @@ class TextEncoderStep:
 
 
 class TrainedText(NamedTuple):
-    """The text encoder, and the film encoder that was trained beside it (None beside a published one)."""
+    """The text encoder, and the film encoder that later ones may start from.
+
+    That is the one trained on films' labels, or else the one trained beside the text encoder (None beside a published
+    one).
+    """
 
     step: Step
     encoder: TextEncoder
     film_encoder: ImageEncoder | None
+    labels_step: Step | None = None
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps so far, in order."""
+        return [step for step in (self.labels_step, self.step) if step]
 
 
 def text_encoder(training: Training) -> TrainedText:
     """The text encoder of a training, frozen."""
     config = training.recipe.text_encoder
-    step = training.cache.step(TextEncoderStep(training, training.starts.text_encoder(config)))
+    labelled = labelled_start(training)
+    step = training.cache.step(TextEncoderStep(training, training.starts.text_encoder(config), labelled))
     encoder = TextEncoder(config, read_tokenizer(step.folder / "tokenizer.json"))
     load(encoder, step.folder / "text_encoder.safetensors")
-    film_encoder = None
-    if (step.folder / "film_encoder.safetensors").exists():
+    film_encoder = labelled.encoder
+    if film_encoder is None and (step.folder / "film_encoder.safetensors").exists():
         film_encoder = ImageEncoder(training.recipe.entity_model.image_encoder)
         load(film_encoder, step.folder / "film_encoder.safetensors")
-    return TrainedText(step, encoder.eval().requires_grad_(False), film_encoder)
+    return TrainedText(step, encoder.eval().requires_grad_(False), film_encoder, labelled.step)

@@ -48,6 +48,9 @@ def _save(
             "weakly_paired": bool(dataset.manifest.get("weakly_paired", False)),
             "studies": {name: counts["studies"] for name, counts in dataset.manifest["counts"].items()},
         },
+        "labelled": [
+            {"fingerprint": films.fingerprint, "films": len(films.split("train"))} for films in options.labelled
+        ],
         "measured": {
             step.folder.name.rpartition("-")[0]: {k: v for k, v in step.summary.items() if k != "inputs"}
             for step in trained

@@ -14,13 +14,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from radscribe.core.errors import RadscribeError, WrongUse
-from radscribe.core.files import listing_hash, sha256_of
+from radscribe.core.errors import RadscribeError
+from radscribe.core.files import sha256_of
 from radscribe.core.records import SPLITS
 from radscribe.data.pairing import Conditions, Pair, pair
-from radscribe.data.raw import FilmFile, FilmRefused, RawFilm, RawStudy
+from radscribe.data.raw import RawStudy
 from radscribe.data.source import Source
 from radscribe.data.sources.iu_reports import IuReport, read_reports
+from radscribe.data.sources.labelled import IMAGE_FIELDS, film_study, image_inputs, study_ids
 from radscribe.data.sources.labelled_images import COMPARED, LabelledImage, is_ignored, labelled_images
 from radscribe.data.splits import split_of
 from radscribe.labels.conditions import CONDITIONS, POSITIVE, UNCERTAIN
@@ -30,13 +31,7 @@ from radscribe.labels.rules import label_report
 # An image is only paired with a report that agrees on whether there is any of these airspace opacities.
 AIRSPACE = ("lung opacity", "consolidation", "pneumonia")
 MINIMUM_POOL = 60
-EXTRA_FIELDS = {
-    "report_id": pa.string(),
-    "pair_distance": pa.int8(),
-    "image_labels": pa.list_(pa.string()),
-    "image_source": pa.string(),
-    "image_view_position": pa.string(),
-}
+EXTRA_FIELDS = {"report_id": pa.string(), "pair_distance": pa.int8(), **IMAGE_FIELDS}
 
 
 def unpaired_source(
@@ -58,7 +53,7 @@ def unpaired_source(
         RadscribeError: for unreadable tables, images that share a name, or a split without reports.
     """
     images = [image for place in places for image in labelled_images(place)]
-    ids = _study_ids(images)
+    ids = study_ids(images)
     all_reports = [report for report in read_reports(reports_archive) if report.section(section)]
     reports = [report for report in all_reports if not _opacity_is_old(report.section(section))]
     stated = [_stated(report.section(section)) for report in reports]
@@ -80,8 +75,7 @@ def unpaired_source(
             "compared": list(COMPARED),
         },
         inputs={
-            **{f"{place.resolve().parent.name}/{place.name}": sha256_of(place) for place in places if place.is_file()},
-            **{f"images of {place.resolve().name}": _images_hash(place, images) for place in places},
+            **image_inputs(places, images),
             reports_archive.name: sha256_of(reports_archive),
         },
         notes={
@@ -93,20 +87,6 @@ def unpaired_source(
         extra_fields=EXTRA_FIELDS,
         weakly_paired=True,
     )
-
-
-def _images_hash(place: Path, images: Sequence[LabelledImage]) -> str:
-    """Hash of which images exist below ``place`` (a folder, or the folder of a table)."""
-    folder = place if place.is_dir() else place.parent
-    return listing_hash([image.path for image in images if image.path and image.path.is_relative_to(folder)], folder)
-
-
-def _study_ids(images: Sequence[LabelledImage]) -> list[str]:
-    ids = [Path(image.name).stem for image in images]
-    repeated = [study_id for study_id, count in Counter(ids).items() if count > 1]
-    if repeated:
-        raise WrongUse(f"{repeated[0]}: {len(repeated)} image names occur twice among --images; rename one of each")
-    return ids
 
 
 def _stated(text: str) -> Conditions:
@@ -151,20 +131,12 @@ def _pair_within_splits(
 
 
 def _study(image: LabelledImage, study_id: str, report: IuReport, chosen: Pair) -> RawStudy:
-    load = FilmFile(image.path, image.name) if image.path else FilmRefused(image.name, image.missing or "")
-    return RawStudy(
-        study_id=study_id,
-        patient_id=image.patient_id,
-        films=(RawFilm(load, image.name, image.view),),
+    study = film_study(image, study_id)
+    return replace(
+        study,
         findings=report.findings,
         impression=report.impression,
-        extra={
-            "report_id": report.report_id,
-            "pair_distance": chosen.distance,
-            "image_labels": list(image.labels),
-            "image_source": image.source,
-            "image_view_position": image.view_position,
-        },
+        extra={"report_id": report.report_id, "pair_distance": chosen.distance, **study.extra},
     )
 
 
