@@ -49,6 +49,7 @@ TINY = {
         "healthy_patches": 0.5,
         "borrowed_local": 0.2,
         "patch_positions": True,
+        "standardised_places": 16,
     },
     "generator": {"max_words": 60, "validation_studies": 4},
     "search": {"beams": 2, "max_new_tokens": 12, "min_new_tokens": 6},
@@ -81,6 +82,7 @@ TINY_MCSAM = {
             "memory_tokens": 2,
         },
         "patch_positions": True,
+        "standardised_places": 16,
     },
 }
 

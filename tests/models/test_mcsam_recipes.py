@@ -53,7 +53,7 @@ def test_what_a_recipe_switches_off_has_no_parameters_and_is_never_called(
     own, whole = model.state_dict().keys(), full.state_dict().keys()
     norms = [name for name in whole if ".own_norm" in name or ".retrieved_norm" in name]
     heads = [name for name in whole if name.startswith("alignment.encoder")]
-    off = (*off, *(norms if path.stem in ("r2gencmn", "plain-join") else ()))
+    off = (*off, *(norms if path.stem == "r2gencmn" else ()))
     off = (*off, *(heads if path.stem == "pooled-alignment" else ()))
     assert whole - own == {name for name in whole if name.startswith(off) and off}
     new = {"r2gen": ("relational", "norm.s"), "pooled-alignment": ("_head",)}.get(path.stem, ())
@@ -77,7 +77,6 @@ def test_rows_without_a_part_of_their_own_change_what_they_say() -> None:
     full, plain = models["full"], models["plain-alignment"]
     assert isinstance(full, McsamConfig) and isinstance(plain, McsamConfig) and full.memory and full.alignment
     assert full.memory.start.mode == "ot_topic" and full.normalized_join and full.alignment.encoder == "siamese"
-    assert not models["plain-join"].normalized_join  # type: ignore[union-attr]
     assert plain.losses.alignment == 1 and plain.losses.alignment_until is None and plain.alignment
     assert plain.alignment.reach == "all" and plain.alignment.same_labels_negatives
     assert full.losses.alignment_until is not None and full.losses.alignment < 1

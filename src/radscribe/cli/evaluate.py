@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Checkpoint, Data, Device, checkpoint_files, dataset_files
+from radscribe.cli.shared import Checkpoint, Data, Device, ProtocolName, checkpoint_files, dataset_files
 
 
 def evaluate(
@@ -18,6 +18,7 @@ def evaluate(
     checkpoint: Checkpoint = None,
     split: Annotated[str, typer.Option(help="train, validate or test.")] = "test",
     limit: Annotated[int | None, typer.Option(min=2, help="Score only the first studies.")] = None,
+    protocol: ProtocolName = "full",
     device: Device = "cpu",
 ) -> None:
     """Score a checkpoint on a prepared split, beside controls that do not see the right film.
@@ -28,6 +29,7 @@ def evaluate(
     Examples:
       radscribe evaluate --data work/phantoms --out work/packaged-test
       radscribe evaluate --checkpoint work/revtaf-mini --data work/phantoms --out work/revtaf-mini-test
+      radscribe evaluate --checkpoint work/revtaf-iu-small --data work/iu --protocol r2gen-iu --out work/revtaf-iu-test
     """
     from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
@@ -39,6 +41,6 @@ def evaluate(
     keep_inputs([out / name for name in written], [*dataset_files(data), *checkpoint_files(checkpoint)])
     dataset = PreparedDataset.open(data)
     with drafting(checkpoint, device) as reporter:
-        found = run(reporter, dataset, split, limit)
+        found = run(reporter, dataset, split, limit, protocol=protocol)
         proof = proof_of(reporter, dataset, found)
     typer.echo(found.save(out, proof))

@@ -12,6 +12,7 @@ import typer
 from radscribe.cli.shared import (
     Chexbert,
     ChexbertVocabulary,
+    ProtocolName,
     Seed,
     chosen_labeler,
     names_of,
@@ -29,9 +30,6 @@ References = Annotated[Path, typer.Option(help="Reference reports of the same st
 Out = Annotated[
     Path,
     typer.Option(help="scorecard.json to write, with its rows beside it: scores.parquet, or NAME.parquet."),
-]
-ProtocolName = Annotated[
-    str, typer.Option(help="How reports are cleaned: full, r2gen-iu, r2gen-mimic, promptmrg or as-is.")
 ]
 UncertainPolicy = Annotated[
     Literal["negative", "positive", "own"],

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Data = Annotated[Path, typer.Option(help="Prepared dataset, a folder made by `radscribe prepare`.")]
 Checkpoint = Annotated[str | None, typer.Option(help="Checkpoint folder or hub id (default: the packaged one).")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or another torch device.")]
+ProtocolName = Annotated[
+    str, typer.Option(help="How reports are cleaned: full, r2gen-iu, r2gen-mimic, promptmrg or as-is.")
+]
 Labelled = Annotated[
     list[Path] | None,
     typer.Option(

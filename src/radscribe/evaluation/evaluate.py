@@ -75,9 +75,14 @@ class Evaluation:
 
 
 def evaluate(
-    reporter: Reporter, dataset: PreparedDataset, split: str = "test", limit: int | None = None, part_limit: int = 400
+    reporter: Reporter,
+    dataset: PreparedDataset,
+    split: str = "test",
+    limit: int | None = None,
+    part_limit: int = 400,
+    protocol: str = "full",
 ) -> Evaluation:
-    """Draft every study of ``split`` (the first ``limit``) and score the drafts and the controls.
+    """Draft every study of ``split`` (the first ``limit``) and score the drafts and the controls by ``protocol``.
 
     Controls: another patient's film of the same source through the whole pipeline; one part alone (patches, retrieved
     text or memory) of that other film, the film's edge alone and the film without its top (these on ``part_limit``
@@ -87,9 +92,10 @@ def evaluate(
     of films of a source left out.
 
     Raises:
+        WrongUse: an unknown protocol.
         RadscribeError: fewer than two studies, all of one patient, or a dataset prepared for another section.
     """
-    references = SplitReferences.of(dataset, split, reporter.system.config.section, limit)
+    references = SplitReferences.of(dataset, split, reporter.system.config.section, limit, protocol)
     studies = references.studies
     if len(studies) < 2:
         raise RadscribeError(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.evaluation.scorecard.card import Scorecard, score
+from radscribe.metrics.protocols import protocol_named
 
 # Without METEOR, which takes longer than drafting.
 QUICK_METRICS = ("bleu", "rouge_l", "cider")
@@ -24,15 +25,20 @@ class SplitReferences:
     split: str
     section: str
     studies: list[Study]
+    protocol: str = "full"
 
     @classmethod
-    def of(cls, dataset: PreparedDataset, split: str, section: str, limit: int | None = None) -> SplitReferences:
-        """The references of ``split``, or of its first ``limit`` studies.
+    def of(
+        cls, dataset: PreparedDataset, split: str, section: str, limit: int | None = None, protocol: str = "full"
+    ) -> SplitReferences:
+        """The references of ``split``, or of its first ``limit`` studies, scored by ``protocol``.
 
-        Raises ``RadscribeError`` where the dataset was prepared for another ``section`` of the report.
+        Raises ``RadscribeError`` where the dataset was prepared for another ``section`` of the report, and ``WrongUse``
+        for an unknown protocol.
         """
         dataset.require_section(section)
-        return cls(dataset, split, section, dataset.split(split)[:limit])
+        protocol_named(protocol)
+        return cls(dataset, split, section, dataset.split(split)[:limit], protocol)
 
     @property
     def ids(self) -> list[str]:
@@ -54,6 +60,7 @@ class SplitReferences:
         return score(
             {study.study_id: report for study, report in zip(studies, written, strict=True)},
             {study.study_id: study.report(self.section) for study in studies},
+            self.protocol,
             true_labels={study.study_id: study.labels for study in studies} if synthetic else None,
             patients={study.study_id: study.patient_id for study in studies},
             split=self.split,

@@ -24,6 +24,7 @@ from radscribe.models.decoding.tokenizer import ReportTokenizer
 from radscribe.models.encoders.attention import trainable_attention
 from radscribe.models.encoders.entity import EntityModel
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.models.encoders.places import PlaceStandardisation
 from radscribe.models.encoders.positions import grid_positions
 from radscribe.models.evidence import Explanation, FilmEvidence, seeds_of
 from radscribe.models.fusion.alignment import AlignmentConfig, SemanticAlignment
@@ -96,6 +97,8 @@ class McsamConfig:
     healthy_patches: float = 0.0
     # Ours: adds to each patch where it is, which a small network does not learn by itself.
     patch_positions: bool = False
+    # Ours: number of a film's patches (49 of 224 pixels at stride 32), which are standardised place by place.
+    standardised_places: int | None = field(default=None, metadata=LATER)
 
     prompt_tokens: ClassVar[int] = 1  # [DEC]
     reads_entities: ClassVar[bool] = False
@@ -115,6 +118,8 @@ class McsamConfig:
             raise ValueError("nothing reads the memory: write memory: null, or switch a consolidation or alignment on")
         if not 0 <= self.healthy_patches <= 1:
             raise ValueError(f"healthy_patches must be between 0 and 1, not {self.healthy_patches}")
+        if self.standardised_places is not None and self.standardised_places < 1:
+            raise ValueError(f"standardised_places must be at least 1, not {self.standardised_places}")
         if self.patch_positions and self.width % 4:
             raise ValueError(f"patch_positions: width {self.width} is no multiple of 4")
 
@@ -178,6 +183,8 @@ class Mcsam(ReportModel):
         self.config: McsamConfig = config
         self.tokenizer = tokenizer
         self.image_encoder = ImageEncoder(config.image_encoder, config.image_stage)
+        if config.standardised_places:
+            self.standardise = PlaceStandardisation(config.views * config.standardised_places, self.image_encoder.width)
         self.project = nn.Linear(self.image_encoder.width, config.width)
         layer = nn.TransformerEncoderLayer(
             config.width, config.encoder.heads, config.encoder.feed_forward, config.encoder.dropout, batch_first=True
@@ -236,7 +243,10 @@ class Mcsam(ReportModel):
         views = films.shape[1] if films.dim() == 5 else 1
         if views != self.config.views:
             raise ValueError(f"films of {views} view(s) for a model of {self.config.views}")
-        patches = self.project(self.image_encoder(films.flatten(0, 1) if films.dim() == 5 else films))
+        patches = self.image_encoder(films.flatten(0, 1) if films.dim() == 5 else films)
+        if self.config.standardised_places:  # each view by its own films
+            patches = self.standardise(patches.reshape(len(films), -1, patches.shape[-1])).reshape(patches.shape)
+        patches = self.project(patches)
         if self.config.patch_positions:
             patches = patches + grid_positions(patches)
         patches = patches.unflatten(0, (-1, views)).flatten(1, 2)  # MCSAM: V; B x N_I x width

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from radscribe.core.config import LATER
 from radscribe.core.records import Study
 from radscribe.labels.conditions import CONDITIONS
 from radscribe.models.augmentation import augmented
@@ -23,6 +24,7 @@ from radscribe.models.decoding.search import SearchConfig, search
 from radscribe.models.decoding.tokenizer import ReportTokenizer
 from radscribe.models.encoders.entity import EntityModel, FilmEntities
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.models.encoders.places import PlaceStandardisation
 from radscribe.models.encoders.positions import grid_positions
 from radscribe.models.evidence import Explanation, FilmEvidence, seeds_of
 from radscribe.models.fusion.consistency import consistency_loss
@@ -71,6 +73,8 @@ class RevtafConfig:
     borrowed_local: float = 0.0
     # Ours: adds to each patch where it is, which a small network does not learn by itself.
     patch_positions: bool = False
+    # Ours: number of a film's patches (49 of 224 pixels at stride 32), which are standardised place by place.
+    standardised_places: int | None = field(default=None, metadata=LATER)
 
     views: ClassVar[int] = 1
     prompt_tokens: ClassVar[int] = 1 + len(CONDITIONS)  # [DEC] and a state token for each condition
@@ -85,6 +89,8 @@ class RevtafConfig:
             raise ValueError(
                 f"patches of width {self.image_encoder.width} cannot be split into {self.fusion.heads} heads"
             )
+        if self.standardised_places is not None and self.standardised_places < 1:
+            raise ValueError(f"standardised_places must be at least 1, not {self.standardised_places}")
         if self.patch_positions and self.image_encoder.width % 4:
             raise ValueError(f"patch_positions: width {self.image_encoder.width} is no multiple of 4")
         for name in ("healthy_patches", "borrowed_local"):
@@ -168,6 +174,8 @@ class Revtaf(ReportModel):
         self.tokenizer = tokenizer
         self.image_encoder = ImageEncoder(config.image_encoder)
         visual = self.image_encoder.width
+        if config.standardised_places:
+            self.standardise = PlaceStandardisation(config.standardised_places, visual)
         if config.retrieval:
             self.retrieval = HyperbolicNetwork(config.retrieval)
         if config.fusion:
@@ -214,6 +222,8 @@ class Revtaf(ReportModel):
     def look(self, films: Tensor) -> Tensor:
         """F_v: B x P x d_v."""
         patches: Tensor = self.image_encoder(films)
+        if self.config.standardised_places:
+            patches = self.standardise(patches)
         return patches + grid_positions(patches) if self.config.patch_positions else patches
 
     def rank(self, studies: Ranking, config: RetrievalConfig) -> Tensor:

@@ -24,6 +24,9 @@ from radscribe.training.cache import Step
 from radscribe.training.loop.fit import fit
 from radscribe.training.steps import Training, load
 
+# The frontal film of a study and the one beside it, which is most often a lateral one.
+VIEWS = (0, 1)
+
 
 class LabelledFilms(NamedTuple):
     """N films and which of the first 14 conditions each of them shows."""
@@ -121,7 +124,6 @@ class FilmLabelsStep:
         return {
             "dataset": training.dataset.fingerprint,
             "labelled": [dataset.fingerprint for dataset in training.options.labelled],
-            "views": recipe.views,
             **training.inputs(recipe.label_training, recipe.model.image_encoder),
         }
 
@@ -131,7 +133,7 @@ class FilmLabelsStep:
         torch.manual_seed(recipe.seed)
         encoder = training.starts.begin(ImageEncoder(recipe.model.image_encoder), None)
         own, others = training.dataset, training.options.labelled
-        parts = [labelled_films(training, own, "train", view) for view in range(recipe.views)]
+        parts = [labelled_films(training, own, "train", view) for view in VIEWS]
         strata = [np.zeros(len(part.positive), np.int64) for part in parts]
         parts += [labelled_films(training, dataset, "train") for dataset in others]
         strata += [_sources(dataset) for dataset in others]
@@ -143,8 +145,13 @@ class FilmLabelsStep:
 
 
 def labelled_films(training: Training, dataset: PreparedDataset, split: str, view: int = 0) -> LabelledFilms:
-    """The films of one ``view`` of a dataset's ``split``, by the labels of the films or else of their reports."""
-    states, known = film_states(dataset, dataset.split(split))
+    """The films of one ``view`` of a dataset's ``split``, by the labels of the films or else of their reports.
+
+    A study without that view has its last one there, of which nothing is known again.
+    """
+    studies = dataset.split(split)
+    states, known = film_states(dataset, studies)
+    known[[len(study.views) <= view for study in studies]] = False
     states, known = states[:, :CHEXBERT_COUNT], known[:, :CHEXBERT_COUNT] & (states[:, :CHEXBERT_COUNT] != UNCERTAIN)
     films = training.view(split, view, dataset=dataset)
     return LabelledFilms(films, torch.tensor(states == POSITIVE).float(), torch.tensor(known).float())

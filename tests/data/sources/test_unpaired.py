@@ -9,7 +9,9 @@ import pytest
 from makers import NORMAL, OPACITY, report_xml, write_film, write_reports, write_table
 from radscribe.core.errors import WrongUse
 from radscribe.data.dataset import PreparedDataset
+from radscribe.data.film_labels import film_states
 from radscribe.data.prepare import prepare
+from radscribe.data.sources.labelled import labelled_source
 from radscribe.data.sources.labelled_images import labelled_images, patient_of, positive_conditions
 from radscribe.data.sources.unpaired import AIRSPACE, unpaired_source
 from radscribe.data.splits import split_of
@@ -94,6 +96,23 @@ def test_every_report_agrees_with_the_label_and_is_of_the_same_split(
     assert pairing["exact"] + pairing["nearest"] == 63
     assert pairing["ignored_labels"] == {"Hernia": 1}
     assert "gone.png,no image file found" in (out / "rejected.csv").read_text()
+
+
+def test_labelled_films_need_no_reports(tmp_path: Path, folder: Path) -> None:
+    out = tmp_path / "out"
+    source = labelled_source([labels_table(tmp_path), folder])
+    manifest = prepare(source, out, size=32, section="none", workers=1)
+    dataset = PreparedDataset.open(out)
+    assert {study.report("both") for study in dataset.studies} == {""}
+    assert {study.labels for study in dataset.studies} == {(0,) * len(CONDITIONS)}
+    assert all(split_of(study.patient_id) == study.split for study in dataset.studies)
+    assert dataset.column("image_labels")["b"] == ["Effusion", "Pneumonia", "Hernia"]
+    assert manifest["leaks"]["identical_reports"] == 0 and not manifest["weakly_paired"]
+    assert "gone.png,no image file found" in (out / "rejected.csv").read_text()
+    states, known = film_states(dataset, [study for study in dataset.studies if study.study_id == "b"])
+    shown = {CONDITIONS[index] for index in range(len(CONDITIONS)) if states[0, index] == POSITIVE}
+    assert shown == {"pleural effusion", "pneumonia", "lung opacity"}
+    assert not known[0, CONDITIONS.index("fracture")]
 
 
 def test_a_report_whose_only_opacity_is_a_scar_goes_to_no_film(folder: Path, tmp_path: Path) -> None:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from radscribe.core.errors import WrongUse
-from radscribe.evaluation.scorecard.breakdown import agreement, agreement_by_group, by_frequency, by_severity, mentions
+from radscribe.evaluation.scorecard.breakdown import (
+    agreement,
+    agreement_by_group,
+    by_frequency,
+    by_normality,
+    by_severity,
+    mentions,
+)
+from radscribe.evaluation.scorecard.card import score
 from radscribe.labels.conditions import CONDITIONS
 from radscribe.metrics.clinical import score_states
 from radscribe.metrics.significance import Resampling
@@ -72,3 +80,22 @@ def test_agreement_within_groups() -> None:
     assert (by_group["AP"].value, by_group["PA"].value) == (1, 0)
     with pytest.raises(WrongUse):
         agreement_by_group(found, actual, names[:2])
+
+
+def test_normal_and_abnormal_studies_are_scored_apart() -> None:
+    clear, sick = "The lungs are clear. The heart is normal.", "There is a small left pleural effusion."
+    true = {"a": clear, "b": clear, "c": sick, "d": sick}
+    said = {"a": clear, "b": sick, "c": sick, "d": clear}
+    whole = score(said, true, metrics=("bleu", "rouge_l"))
+    groups = whole.normality
+    assert {name: group.studies for name, group in groups.items()} == {"normal": 2, "abnormal": 2}
+    assert [group.called_normal.value for group in groups.values()] == [0.5, 0.5]
+    assert groups["abnormal"].micro_f1_13.value == pytest.approx(2 / 3)  # one hit, one miss
+    assert groups["normal"].micro_f1_13.value == 0
+    for name, ids in (("normal", "ab"), ("abnormal", "cd")):
+        alone = score({key: said[key] for key in ids}, {key: true[key] for key in ids}, metrics=("bleu", "rouge_l"))
+        assert {figure: alone.nlg[figure] for figure in ("bleu_4", "rouge_l")} == dict(groups[name].language)
+    assert set(by_normality(score(said, dict.fromkeys(true, sick)).per_study)) == {"abnormal"}
+    always = score(dict.fromkeys(true, clear), true, metrics=()).normality
+    assert always["normal"].called_normal.value == always["abnormal"].called_normal.value == 1
+    assert not always["normal"].language

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radscribe.core.errors import WrongUse
-from radscribe.labels.conditions import CHEXBERT_CONDITIONS, CHEXBERT_COUNT, CONDITIONS, POSITIVE, UNCERTAIN
-from radscribe.metrics.clinical import condition_sums, macro, micro, outcomes
-from radscribe.metrics.significance import Figure, Resampling, balanced_accuracy, interval, ratio
+from radscribe.evaluation.scorecard.per_study import PerStudy
+from radscribe.labels.conditions import (
+    CHEXBERT_CONDITIONS,
+    CHEXBERT_COUNT,
+    CONDITIONS,
+    NO_FINDING,
+    POSITIVE,
+    UNCERTAIN,
+)
+from radscribe.metrics.clinical import THIRTEEN, condition_sums, macro, micro, outcomes
+from radscribe.metrics.significance import Figure, Resampling, balanced_accuracy, interval, mean_of, ratio
 
 SEVERITIES = (1, 2, 3)
 FREQUENCY_BOUNDS = (0.05, 0.15)
+# Language figures of a group of studies.
+GROUP_FIGURES = ("bleu_4", "rouge_l")
 # Conditions by which a report states an infiltrate.
 INFILTRATE = ("pneumonia", "consolidation", "lung opacity")
 
@@ -36,6 +46,42 @@ class FrequencyBand:
     support: int  # positives of these conditions
     micro_f1: Figure
     macro_f1: Figure
+
+
+@dataclass(frozen=True)
+class StudyGroup:
+    """Scores over the studies whose reference states "no finding", or over all others."""
+
+    studies: int
+    called_normal: Figure  # share of their reports that state "no finding" too
+    micro_f1_13: Figure
+    language: Mapping[str, Figure]  # those of BLEU-4 and ROUGE-L that were computed
+
+
+def by_normality(rows: PerStudy) -> dict[str, StudyGroup]:
+    """The studies without a finding and those with one, each apart: who always writes "normal" looks well on all.
+
+    A group without a study is left out. CIDEr is not among the figures: its weights are those of all studies.
+    """
+    normal = rows.reference_states[:, NO_FINDING] == POSITIVE
+    stated = (rows.hypothesis_states[:, NO_FINDING] == POSITIVE).astype(np.float64)
+    found = {}
+    for name, members in (("normal", normal), ("abnormal", ~normal)):
+        if not members.any():
+            continue
+        resampling = rows.resampling.subset(members)
+        sums = condition_sums(rows.outcomes()[members], resampling)
+        language: dict[str, Figure] = {}
+        for part in rows.parts:
+            if set(part.names) & set(GROUP_FIGURES):
+                language |= replace(part, counts=part.counts[members]).figures(resampling)
+        found[name] = StudyGroup(
+            studies=int(members.sum()),
+            called_normal=mean_of("share", stated[members]).figures(resampling)["share"],
+            micro_f1_13=interval(micro(sums[:, THIRTEEN])[:, 2]),
+            language={figure: language[figure] for figure in GROUP_FIGURES if figure in language},
+        )
+    return found
 
 
 def by_severity(

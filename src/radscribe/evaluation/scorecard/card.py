@@ -17,7 +17,7 @@ from radscribe.core.errors import WrongUse
 from radscribe.core.files import all_replaced, saving
 from radscribe.core.report_text import one_line
 from radscribe.core.version import __version__
-from radscribe.evaluation.scorecard.breakdown import FrequencyBand, SeverityBand
+from radscribe.evaluation.scorecard.breakdown import FrequencyBand, SeverityBand, StudyGroup, by_normality
 from radscribe.evaluation.scorecard.cautions import flags_of, not_read, warnings_of
 from radscribe.evaluation.scorecard.per_study import PerStudy, States, rows_path
 from radscribe.evaluation.scorecard.signature import TRUE_LABELS, signature_of
@@ -69,6 +69,8 @@ class Scorecard:
     flags: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()  # why an interval, or a kind of figures, is not to be trusted
     controls: Mapping[str, Control] = field(default_factory=dict)
+    # Studies without a finding and with one, each apart.
+    normality: Mapping[str, StudyGroup] = field(default_factory=dict)
     # Where the dataset has them: severities of the findings, training labels, labels of the images themselves.
     severity: Mapping[str, SeverityBand] = field(default_factory=dict)
     frequency: Mapping[str, FrequencyBand] = field(default_factory=dict)
@@ -233,6 +235,7 @@ def _scorecard(
         flags=flags_of(rows.hypotheses, rows.references, unread),
         warnings=warnings_of(rows.study_ids, rows.resampling.clusters, rows.outcomes(), rules, sides),
         notice=notice,
+        normality=by_normality(rows),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from radscribe.evaluation.scorecard.breakdown import GROUP_FIGURES, StudyGroup
 from radscribe.evaluation.scorecard.card import Scorecard
 from radscribe.metrics.clinical import Clinical
 from radscribe.metrics.significance import Figure
@@ -34,6 +35,9 @@ def markdown(card: Scorecard, more: str = "") -> str:
     whole = [(f"{name} of the whole set", value) for name, value in card.whole_set.items()]
     if packages or whole:
         parts.append(table(("other packages", "figure"), [*packages, *whole]))
+    if card.normality:
+        groups = [(name, group.studies, *_group(group)) for name, group in card.normality.items()]
+        parts.append(table(("references", "studies", "called normal", "micro-F1 of 13", "BLEU-4", "ROUGE-L"), groups))
     if card.severity:
         grades = [(name, band.support, band.recall, band.f1) for name, band in card.severity.items()]
         parts.append(table(("severity", "positives", "recall", "F1"), grades))
@@ -65,6 +69,11 @@ def markdown(card: Scorecard, more: str = "") -> str:
 def _system(name: str, nlg: Mapping[str, Figure | None], clinical: Clinical, drop: str) -> Sequence[object]:
     averages = (clinical.micro, clinical.micro_13, clinical.macro, clinical.example, clinical.micro_5)
     return name, *(scores.f1 for scores in averages), _brief(nlg["bleu_4"]), _brief(nlg["rouge_l"]), drop
+
+
+def _group(group: StudyGroup) -> Sequence[object]:
+    language = (_brief(group.language.get(figure)) for figure in GROUP_FIGURES)
+    return group.called_normal, group.micro_f1_13, *language
 
 
 def _brief(figure: Figure | None) -> str:
