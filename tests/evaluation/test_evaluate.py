@@ -19,6 +19,7 @@ from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare
 from radscribe.evaluation.controls import sources
 from radscribe.evaluation.controls.films import other_films, stratified_rows, without_top
+from radscribe.evaluation.controls.peaks import drafted_peaks, peaks
 from radscribe.evaluation.controls.pixels_baseline import at_the_edge
 from radscribe.evaluation.controls.proof import _sides_named, proof_of
 from radscribe.evaluation.controls.sources import transfer_between_sources
@@ -243,3 +244,14 @@ def test_an_evaluation_is_saved_whole_or_not_at_all(
     with pytest.raises(RadscribeError, match="no space"):
         replace(found, baselines={}, reports={}).save(out, proof)
     assert files == {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_peaks_at_the_edge_are_counted(found: Evaluation, checkpoint: Path) -> None:
+    maps = np.zeros((4, 3, 4))
+    maps[0, 1, 1] = maps[1, 1, 2] = maps[2, 2, 0] = maps[3, 2, 0] = 1
+    counted = peaks(maps)
+    assert counted is not None
+    assert (counted.sentences, counted.at_edge, counted.edge, counted.commonest_place) == (4, 0.5, 10 / 12, 0.5)
+    assert peaks(maps[:0]) is None
+    drafted = drafted_peaks(load_reporter(checkpoint), found, [0, 3])
+    assert drafted is None or (0 <= drafted.at_edge <= 1 and drafted.sentences > 0)

@@ -15,6 +15,8 @@ from radscribe.drafting.features import entities_of_films
 from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.controls.baselines import pooled_films
 from radscribe.evaluation.controls.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
+from radscribe.evaluation.controls.films import image_sources, stratified_rows
+from radscribe.evaluation.controls.peaks import Peaks, drafted_peaks
 from radscribe.evaluation.controls.pixels_baseline import nearest_by_pixels
 from radscribe.evaluation.evaluate import Evaluation
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
@@ -24,6 +26,8 @@ from radscribe.metrics.significance import Figure, PairedTest, Resampling, inter
 from radscribe.models.knowledge.prompts import report_sentences
 
 LEARNED = "learned ball"
+# Studies whose maps are looked through for where they peak.
+EXPLAINED = 200
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Proof:
     pointing_p_value: float | None = None
     sides: Pointing | None = None  # correctly stated one-sided conditions whose sentence names the correct side
     retrieval: dict[str, Found] = field(default_factory=dict)  # by way to find the reference
+    peaks: Peaks | None = None  # where the maps of all drafted sentences peak
 
     def to_dict(self) -> dict[str, Any]:
         """What ``scorecard.json`` holds of it."""
@@ -51,6 +56,7 @@ class Proof:
             "pointing": {name: asdict(value) for name, value in self.pointing.items()},
             "p_value": self.pointing_p_value,
             "sides": asdict(self.sides) if self.sides else None,
+            "peaks": asdict(self.peaks) if self.peaks else None,
         }
         return {"evidence": evidence, "retrieval": {name: asdict(found) for name, found in self.retrieval.items()}}
 
@@ -69,6 +75,12 @@ class Proof:
             lines += [
                 f"A condition rightly stated on one side: the right side in {self.sides.rate:.3f} of {self.sides.n}."
             ]
+        if peaked := self.peaks:
+            lines += [
+                "",
+                f"Maps of {peaked.sentences} drafted sentences: {peaked.at_edge:.3f} peak at the edge of the film "
+                f"({peaked.edge:.3f} of the places lie there), {peaked.commonest_place:.3f} at one and the same place.",
+            ]
         if self.retrieval:
             lines += [
                 "",
@@ -82,7 +94,7 @@ class Proof:
 
 
 def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> Proof:
-    """The tests that this dataset allows: pointing needs the lesions' sides (phantoms), retrieval any labels."""
+    """The tests that this dataset allows: pointing needs the lesions' sides (phantoms), the others any labels."""
     pointing_found: dict[str, Pointing] = {}
     p_value, sides = None, None
     if "sides" in dataset.table.column_names:
@@ -90,7 +102,9 @@ def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluatio
         pointing_found = {"own film": pointing(own), "another film": pointing(other)}
         p_value = paired_hits_p_value(own, other)
         sides = pointing(_sides_named(dataset, evaluation))
-    return Proof(pointing_found, p_value, sides, _retrieval(reporter, dataset, evaluation))
+    rows = stratified_rows(evaluation.studies, image_sources(dataset, evaluation.studies), EXPLAINED)
+    peaks = drafted_peaks(reporter, evaluation, rows)
+    return Proof(pointing_found, p_value, sides, _retrieval(reporter, dataset, evaluation), peaks)
 
 
 def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> tuple[list[bool], list[bool]]:
