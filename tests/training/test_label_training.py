@@ -22,7 +22,7 @@ from radscribe.imaging.crop import FilmConfig
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.training.film_labels import FilmLabelModel, FilmLabelObjective, LabelBatch, LabelledFilms
 from radscribe.training.loop.fit import epoch_order
-from radscribe.training.recipe import Recipe
+from radscribe.training.recipe import LabelTrainingConfig, Recipe
 from radscribe.training.train import Options, train
 
 SMALL = ImageEncoderConfig(embedding_size=4, hidden_sizes=(4, 4, 8, 8), depths=(1, 1, 1, 1), layer_type="basic")
@@ -77,10 +77,14 @@ def test_each_source_gives_its_share_and_keeps_its_labels() -> None:
     assert sorted(batch.positive[:, 0].tolist()) == [3, 7, 51, 104]
 
 
+def label_training(recipe: Recipe) -> LabelTrainingConfig:
+    return LabelTrainingConfig(**vars(recipe.entity_training))
+
+
 def test_later_steps_start_from_it(
     phantoms: PreparedDataset, tiny_recipe: Recipe, labelled: PreparedDataset, tmp_path: Path
 ) -> None:
-    recipe = replace(tiny_recipe, label_training=tiny_recipe.entity_training)
+    recipe = replace(tiny_recipe, label_training=label_training(tiny_recipe))
     folders = {}
     for name, others in (("alone", ()), ("beside", (labelled,))):
         options = Options(tmp_path / "cache", say=lambda line: None, max_steps=3, labelled=others)
@@ -105,7 +109,33 @@ def test_what_does_not_fit_is_said(
         train(tiny_recipe, phantoms, tmp_path / "out", options)
     with pytest.raises(RadscribeError, match="films have labels and no reports"):
         train(tiny_recipe, labelled, tmp_path / "out", Options(tmp_path / "cache", say=lambda line: None))
-    recipe = to_mapping(replace(tiny_recipe, label_training=tiny_recipe.entity_training))
+    recipe = to_mapping(replace(tiny_recipe, label_training=label_training(tiny_recipe)))
     recipe["model"]["image_encoder"]["start"] = "weights"
     with pytest.raises(RecipeError, match="write them alike"):
         from_mapping(Recipe, recipe)
+
+
+def test_all_that_follows_may_read_its_blocks_frozen(
+    phantoms: PreparedDataset, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    """The generator's frozen blocks are those that labels trained; the entity model reads them cut in the middle."""
+    plan = to_mapping(replace(tiny_recipe, label_training=label_training(tiny_recipe))) | {"cache_frozen_blocks": True}
+    for part in ("entity_model", "model"):
+        plan[part]["image_encoder"] |= {"frozen_blocks": 5}
+    plan["label_training"]["frozen_blocks"] = 1
+    plan["film"]["resize"] = 80  # both that and the crop must suit the encoder's stride
+    recipe = from_mapping(Recipe, plan)
+    options = Options(tmp_path / "cache", say=lambda line: None, max_steps=4)
+    folder = train(recipe, phantoms, tmp_path / "out", options)
+    (step,) = (tmp_path / "cache").glob("film-labels-????????????????")
+    trained = read_tensors(step / "image_encoder.safetensors")
+    kept = read_tensors(folder / "model.safetensors")
+    torch.manual_seed(recipe.seed)
+    begun = ImageEncoder(recipe.model.image_encoder).state_dict()
+    weights = [name for name in trained if name.startswith("blocks.") and name.endswith("convolution.weight")]
+    assert any(not torch.equal(begun[name], trained[name]) for name in weights)
+    for name in weights:
+        own = [key for key in kept if key.endswith(f"image_encoder.{name}")]
+        assert own
+        for key in own:
+            torch.testing.assert_close(kept[key].float(), trained[name].half().float())

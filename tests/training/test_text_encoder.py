@@ -34,6 +34,20 @@ def objective() -> TextEncoderObjective:
     return TextEncoderObjective(model, REPORTS, films, REPORTS, films, recipe.triplet_template, seed=0)
 
 
+def test_reports_without_a_film_teach_words_alone() -> None:
+    found = objective()
+    found.filmed = 2
+    batch = found.load([0, 2, 3], epoch=0)
+    assert (
+        batch.films.shape[0] == batch.belongs.shape[1] == 1 and batch.belongs.sum() == 2
+    )  # both sentences of the first
+    assert len(batch.words) == 3 and batch.stated.sum() > 0
+    alone = found.load([3], epoch=0)
+    assert alone.films.shape[0] == 1 and alone.belongs.sum() == 0
+    losses = found.module(alone)
+    assert float(losses["contrast"].detach()) == 0 and torch.isfinite(losses["loss"])
+
+
 def text_of(found: TextEncoderObjective, ids: Tensor) -> str:
     return str(found.module.text_encoder.tokenizer.decode(ids.tolist(), skip_special_tokens=True))
 

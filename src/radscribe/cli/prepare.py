@@ -316,6 +316,8 @@ def _run(
     if manifest["weakly_paired"]:
         pairing = manifest["pairing"]
         typer.echo(f"{manifest['notice']} ({pairing['exact']:,} exactly, {pairing['nearest']:,} nearest)")
+    if texts := manifest.get("texts"):
+        typer.echo(f"{texts:,} further reports without a study here, for the text encoder alone")
     for rule, count in manifest["dropped"].items():
         if count:
             typer.echo(f"{count:,} studies dropped for {rule.replace('_', ' ')} in a split that takes precedence")

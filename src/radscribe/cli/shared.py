@@ -58,7 +58,7 @@ def words_of(vocabulary: Path) -> frozenset[str]:
 
 def dataset_files(data: Path | None) -> list[Path]:
     """The files of a prepared dataset that a verb reads, to be kept."""
-    names = ("manifest.json", "studies.parquet", "pixels.npy", "rejected.csv", "salt")
+    names = ("manifest.json", "studies.parquet", "pixels.npy", "rejected.csv", "texts.json", "salt")
     return [data / name for name in names] if data else []
 
 

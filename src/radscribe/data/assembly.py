@@ -27,7 +27,7 @@ from radscribe.core.version import __version__
 from radscribe.data.counts import add_counts, label_counts, triplet_counts
 from radscribe.data.leaks import Entry, count_near_twins, count_shared, duplicates_to_drop, report_hash
 from radscribe.data.reading import Rejection
-from radscribe.data.schema import FORMAT, HASH_FIELDS, study_schema
+from radscribe.data.schema import FORMAT, HASH_FIELDS, TEXTS, study_schema
 from radscribe.data.shards import STUDIES_A_SHARD, Shard
 from radscribe.data.source import Source
 from radscribe.data.splits import split_of
@@ -73,6 +73,10 @@ def assemble(
         shutil.rmtree(partial)  # nothing to resume, and a corrected source may be prepared here
         raise RadscribeError(f"{out}: no study is left{_commonest(rejections)}")
     counts = _write_studies(partial / "studies.parquet", source, shards, kept)
+    texts = list(source.texts(settings["section"])) if source.texts else []
+    if texts:
+        with written_whole(partial / TEXTS) as file:
+            file.write(json_bytes({"texts": texts}))
     _write_pixels(partial / "pixels.npy", shards, kept, settings["size"])
     with written_whole(partial / "rejected.csv") as file:
         file.write(_rejected_csv(rejections))
@@ -83,6 +87,7 @@ def assemble(
         **({"notice": WEAKLY_PAIRED_NOTICE} if source.weakly_paired else {}),
         "counts": _counts(entries),
         **counts,
+        **({"texts": len(texts)} if texts else {}),
         "rejected": len(rejections),
         "sources": [{"name": name, "sha256": digest} for name, digest in source.inputs.items()]
         or [{"name": source.name}],
@@ -90,6 +95,7 @@ def assemble(
             "studies": sha256_of(partial / "studies.parquet"),
             "pixels": sha256_of(partial / "pixels.npy"),
             "settings": sha256_of(json_bytes(settings)),
+            **({"texts": sha256_of(partial / TEXTS)} if texts else {}),
         },
         "settings": dict(settings),
         "versions": dict(versions),
@@ -99,7 +105,8 @@ def assemble(
     }
     with written_whole(partial / "manifest.json") as file:
         file.write(json_bytes(manifest))
-    names = (*source.secrets, "pixels.npy", "studies.parquet", "rejected.csv", "manifest.json")
+    own = (TEXTS,) if texts else ()
+    names = (*source.secrets, *own, "pixels.npy", "studies.parquet", "rejected.csv", "manifest.json")
     for name in names:  # the manifest comes last: it marks a complete dataset
         (partial / name).replace(out / name)
     shutil.rmtree(partial)

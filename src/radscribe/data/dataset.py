@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.files import PARTIAL
 from radscribe.core.records import SPLITS, Study, View
-from radscribe.data.schema import FORMAT
+from radscribe.data.schema import FORMAT, TEXTS
 from radscribe.imaging.levels import Pixels
 
 
@@ -74,6 +74,18 @@ class PreparedDataset:
     def studies(self) -> list[Study]:
         """All studies, in the order of ``studies.parquet``."""
         return [_study(row) for row in self.table.to_pylist()]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Reports without a study here, which may train a text encoder: none of them is one of a scored study."""
+        path = self.folder / TEXTS
+        if "texts" not in self.manifest["hashes"]:
+            return []
+        try:
+            texts: list[str] = json.loads(path.read_text("utf-8"))["texts"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RadscribeError(f"{path}: missing or damaged; prepare the dataset again") from error
+        return texts
 
     def split(self, name: str) -> list[Study]:
         """The studies of the split "train", "validate" or "test"; raises ``WrongUse`` for another name."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+# Reports without a study, their texts; absent where the source has none.
+TEXTS = "texts.json"
 FORMAT = "radscribe-dataset/1"
 
 VIEW = pa.struct([("image_index", pa.int32()), ("view", pa.string()), ("source", pa.string())])

@@ -23,6 +23,9 @@ class Source:
     settings: Mapping[str, Any] = field(default_factory=dict)
     # Name -> SHA-256 of each table, archive and folder listing that the source was made from.
     inputs: Mapping[str, str] = field(default_factory=dict)
+    # The section's texts of reports without a study here, for training a text encoder alone; none of them a report that
+    # is scored.
+    texts: Callable[[str], Sequence[str]] | None = None
     # Added to the manifest.
     notes: Mapping[str, Any] = field(default_factory=dict)
     # Columns that the source adds to studies.parquet.

@@ -21,7 +21,7 @@ from radscribe.core.files import write_json
 from radscribe.core.tensors import fingerprint_of, read_tensors, write_tensors
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
 from radscribe.models.encoders.entity import EntityModel
-from radscribe.models.encoders.image import ImageEncoder
+from radscribe.models.encoders.image import ImageEncoder, Stage
 from radscribe.models.encoders.text import TextEncoder
 from radscribe.models.fusion.alignment import LARGEST_SCALE, contrastive_loss
 from radscribe.models.knowledge.prompts import sentence_table
@@ -198,7 +198,8 @@ class AlignmentStep:
         """``features_of`` each study of a split, the mean over its views: N x d_v, on the CPU."""
         training, device, parts = self.training, self.device, []
         count = len(training.studies(split))
-        views = [training.view(split, number) for number in range(training.recipe.views)]
+        stage: Stage = "last" if self.entity_model is None else "middle"
+        views = [training.view(split, number, stage=stage) for number in range(training.recipe.views)]
         for first in range(0, count, BATCH):
             rows = range(first, min(first + BATCH, count))
             seen = [features_of(view.plain(rows).to(device)) for view in views]

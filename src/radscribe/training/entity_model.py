@@ -173,9 +173,9 @@ class EntityModelStep:
         triplets = {name: [study.triplets for study in training.studies(name)] for name in ("train", "validate")}
         objective = EntityObjective(
             model,
-            training.view("train"),
+            training.view("train", stage="middle"),
             triplets["train"],
-            training.view("validate"),
+            training.view("validate", stage="middle"),
             triplets["validate"],
             training.strata(),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,9 +18,9 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.data.film_labels import film_states
 from radscribe.drafting.films import FilmSource
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE, UNCERTAIN
-from radscribe.models.encoders.image import ImageEncoder
+from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.training.area import mean_area
-from radscribe.training.cache import Step
+from radscribe.training.frozen import UNLABELLED, LabelledStart
 from radscribe.training.loop.fit import fit
 from radscribe.training.steps import Training, load
 
@@ -124,14 +124,14 @@ class FilmLabelsStep:
         return {
             "dataset": training.dataset.fingerprint,
             "labelled": [dataset.fingerprint for dataset in training.options.labelled],
-            **training.inputs(recipe.label_training, recipe.model.image_encoder),
+            **training.inputs(recipe.label_training, _encoder(training)),
         }
 
     def build(self, folder: Path) -> dict[str, Any]:
         training, recipe = self.training, self.training.recipe
         assert recipe.label_training is not None
         torch.manual_seed(recipe.seed)
-        encoder = training.starts.begin(ImageEncoder(recipe.model.image_encoder), None)
+        encoder = training.starts.begin(ImageEncoder(_encoder(training)), None)
         own, others = training.dataset, training.options.labelled
         parts = [labelled_films(training, own, "train", view) for view in VIEWS]
         strata = [np.zeros(len(part.positive), np.int64) for part in parts]
@@ -153,8 +153,14 @@ def labelled_films(training: Training, dataset: PreparedDataset, split: str, vie
     states, known = film_states(dataset, studies)
     known[[len(study.views) <= view for study in studies]] = False
     states, known = states[:, :CHEXBERT_COUNT], known[:, :CHEXBERT_COUNT] & (states[:, :CHEXBERT_COUNT] != UNCERTAIN)
-    films = training.view(split, view, dataset=dataset)
+    films = training.view_of(dataset, split, view, _encoder(training))
     return LabelledFilms(films, torch.tensor(states == POSITIVE).float(), torch.tensor(known).float())
+
+
+def _encoder(training: Training) -> ImageEncoderConfig:
+    """The generator's image encoder with the frozen blocks of this step."""
+    assert training.recipe.label_training is not None
+    return replace(training.recipe.model.image_encoder, frozen_blocks=training.recipe.label_training.frozen_blocks)
 
 
 def _sources(dataset: PreparedDataset) -> NDArray[np.int64]:
@@ -163,22 +169,10 @@ def _sources(dataset: PreparedDataset) -> NDArray[np.int64]:
     return np.unique([of_study[study.study_id] for study in dataset.split("train")], return_inverse=True)[1]
 
 
-class LabelledStart(NamedTuple):
-    """The step and its image encoder, from which the others start; both None where the recipe has no such step."""
-
-    step: Step | None
-    encoder: ImageEncoder | None
-
-    @property
-    def key(self) -> dict[str, str]:
-        """What the steps behind it depend on."""
-        return {"film_labels": self.step.key} if self.step else {}
-
-
 def labelled_start(training: Training) -> LabelledStart:
-    """The image encoder that was trained on films' labels, where the recipe asks for it."""
+    """The image encoder that is trained on films' labels, where the recipe asks for one."""
     if training.recipe.label_training is None:
-        return LabelledStart(None, None)
+        return UNLABELLED
     step = training.cache.step(FilmLabelsStep(training))
     encoder = ImageEncoder(training.recipe.model.image_encoder)
     load(encoder, step.folder / "image_encoder.safetensors")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ from torch import Tensor
 
 from radscribe.core.config import to_mapping
 from radscribe.drafting.films import Films
-from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
+from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig, Stage
+from radscribe.training.cache import Step
 from radscribe.weights.starts import Starts
 
 BATCH = 64
@@ -59,6 +60,24 @@ class FrozenFilms:
         return self.films.plain(indices)
 
 
+class LabelledStart(NamedTuple):
+    """The step that trained an image encoder on films' labels, and that encoder, from which all others start.
+
+    Both are None where the recipe has no such step.
+    """
+
+    step: Step | None = None
+    encoder: ImageEncoder | None = None
+
+    @property
+    def key(self) -> dict[str, str]:
+        """What the steps behind it depend on."""
+        return {"film_labels": self.step.key} if self.step else {}
+
+
+UNLABELLED = LabelledStart()
+
+
 @dataclass(frozen=True)
 class FrozenFilmsStep:
     """The films of one ``split`` (of one view, ``number``) behind the frozen blocks of ``encoder``."""
@@ -70,6 +89,8 @@ class FrozenFilmsStep:
     encoder: ImageEncoderConfig
     starts: Starts
     copies: int = 0
+    stage: Stage = "last"
+    labelled: LabelledStart = UNLABELLED
 
     @property
     def name(self) -> str:
@@ -84,11 +105,13 @@ class FrozenFilmsStep:
             "weights": self.starts.content(self.encoder),
         } | {
             **({"view": self.number} if self.number else {}),
+            **({"stage": self.stage} if self.stage != "last" else {}),
+            **self.labelled.key,
             **({"copies": self.copies, "seed": self.films.seed} if self.copies else {}),
         }
 
     def build(self, folder: Path) -> dict[str, Any]:
-        encoder = self.starts.begin(ImageEncoder(self.encoder), None).eval()
+        encoder = self.starts.begin(ImageEncoder(self.encoder, self.stage), self.labelled.encoder).eval()
         write_frozen(encoder, self.films, folder, self.split, self.split == "train", self.copies)
         return {}
 

@@ -139,7 +139,7 @@ class McsamTraining(SystemTraining):
         training, recipe = self.training, self.training.recipe
         assert isinstance(recipe.model, McsamConfig)
         text = text_encoder(training)
-        trained, entities = text.steps, None
+        trained, entities = [text.step], None
         if recipe.entity_start:
             entity_step, entities = entity_model(training, text)
             trained.append(entity_step)

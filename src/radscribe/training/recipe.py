@@ -24,6 +24,19 @@ class AlignmentTrainingConfig(TrainingConfig):
 
 
 @dataclass(frozen=True)
+class LabelTrainingConfig(TrainingConfig):
+    """How an image encoder is trained on the labels of films."""
+
+    # First blocks that it keeps as loaded; those of `image_encoder.frozen_blocks` are kept as this step leaves them.
+    frozen_blocks: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.frozen_blocks < 0:
+            raise ValueError(f"frozen_blocks must not be negative, but is {self.frozen_blocks}")
+
+
+@dataclass(frozen=True)
 class TopicTrainingConfig(TrainingConfig):
     """The topic model's own schedule (Zhao et al.)."""
 
@@ -99,7 +112,7 @@ class Recipe(SystemConfig):
     generator_weights: str | None = field(default=None, metadata=LATER)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     # Trains an image encoder on the labels of films first, those of `--labelled` included; all others start from it.
-    label_training: TrainingConfig | None = field(default=None, metadata=LATER)
+    label_training: LabelTrainingConfig | None = field(default=None, metadata=LATER)
     text_training: TrainingConfig = field(default_factory=TrainingConfig)
     entity_training: TrainingConfig = field(default_factory=TrainingConfig)
     alignment_training: AlignmentTrainingConfig = field(default_factory=AlignmentTrainingConfig)

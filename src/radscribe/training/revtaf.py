@@ -236,7 +236,8 @@ class EntityPredictionsStep:
         device = training.fabric(training.recipe.entity_training).device
         self.model.to(device)
         for split in SPLITS:
-            entities = entities_of(self.model, training.films(split), len(training.studies(split)), device)
+            films = training.view(split, stage="middle")
+            entities = entities_of(self.model, films, len(training.studies(split)), device)
             write_tensors(folder / f"{split}.safetensors", entities._asdict())
         self.model.cpu()
         return {}
@@ -309,7 +310,7 @@ class RevtafTraining(SystemTraining):
         if recipe.half_precision:  # what is shipped is what is indexed
             system.half().float()
         system.knowledge = build_index(model, knowledge, splits["train"].indexed, "")
-        return [*text.steps, entity_step, generator_step], system
+        return [text.step, entity_step, generator_step], system
 
     def _split(self, name: str, predictions_step: Step, config: RevtafConfig) -> RevtafSplit:
         studies = self.training.studies(name)

@@ -23,11 +23,11 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.films import Films, FilmSource, Views
 from radscribe.drafting.system import System
 from radscribe.models.decoding.tokenizer import ReportTokenizer
-from radscribe.models.encoders.image import ImageEncoderConfig
+from radscribe.models.encoders.image import ImageEncoderConfig, Stage
 from radscribe.models.encoders.text import TextEncoder
 from radscribe.models.report_model import Knowledge
 from radscribe.training.cache import Step, StepCache
-from radscribe.training.frozen import FrozenFilmsStep, read_frozen
+from radscribe.training.frozen import UNLABELLED, FrozenFilmsStep, LabelledStart, read_frozen
 from radscribe.training.loop.fit import Run, best_precision
 from radscribe.training.loop.schedule import TrainingConfig
 from radscribe.training.recipe import Recipe
@@ -58,14 +58,20 @@ class Options:
 class Training:
     """One training: the recipe, the prepared dataset and the options that its steps read."""
 
-    def __init__(self, recipe: Recipe, dataset: PreparedDataset, options: Options) -> None:
+    def __init__(
+        self, recipe: Recipe, dataset: PreparedDataset, options: Options, labelled: LabelledStart = UNLABELLED
+    ) -> None:
         if options.max_steps is not None:  # a trial: the reports written for validation are bounded too
             bounded = min(recipe.generator.validation_studies, options.max_steps)
             recipe = replace(recipe, generator=replace(recipe.generator, validation_studies=bounded))
-        self.recipe, self.dataset, self.options = recipe, dataset, options
+        self.recipe, self.dataset, self.options, self.labelled = recipe, dataset, options, labelled
         self.starts = Starts(options.weights, options.say)
         # With several devices each is a process of this one training, and none may wait for another here.
         self.cache = StepCache(options.cache, options.resume, options.say, locked=options.devices == 1)
+
+    def starting_from(self, labelled: LabelledStart) -> Training:
+        """The same training, whose image encoders all start from the one that was trained on films' labels."""
+        return Training(self.recipe, self.dataset, self.options, labelled)
 
     def check(self) -> None:
         """Raises ``RadscribeError`` for a dataset without the recipe's section, or with an empty split."""
@@ -97,23 +103,35 @@ class Training:
         sources = [self.view(split, number, self.generator_seed) for number in range(count)]
         return Views(sources) if count > 1 else sources[0]
 
-    def view(
-        self, split: str, number: int = 0, seed: int | None = None, dataset: PreparedDataset | None = None
-    ) -> FilmSource:
+    def view(self, split: str, number: int = 0, seed: int | None = None, stage: Stage = "last") -> FilmSource:
         """One film of each study, the frontal (0) or the one beside it (1), augmented by ``seed`` (or the recipe's).
 
-        Of the training's own dataset, or of another one.
+        Behind the frozen blocks, where these are computed once, for an image encoder that is cut at ``stage``.
         """
+        encoder = self.recipe.model.image_encoder
+        if encoder.frozen_blocks <= encoder.middle_blocks:
+            stage = "last"  # the same frozen blocks
+        return self.view_of(self.dataset, split, number, encoder, seed, stage)
+
+    def view_of(
+        self,
+        dataset: PreparedDataset,
+        split: str,
+        number: int,
+        encoder: ImageEncoderConfig,
+        seed: int | None = None,
+        stage: Stage = "last",
+    ) -> FilmSource:
+        """As ``view``, of any dataset and behind the frozen blocks of any ``encoder``."""
         seed = self.recipe.seed if seed is None else seed
-        dataset = dataset or self.dataset
         rows = [study.read(number + 1)[number].image_index for study in dataset.split(split)]
         # Two views of one study are not augmented alike.
         films = Films(dataset.pixels, rows, self.recipe.film, seed + 1_000_003 * number)
         if not self.recipe.cache_frozen_blocks:
             return films
         copies = self.recipe.frozen_copies
-        encoder = self.recipe.model.image_encoder
-        step = FrozenFilmsStep(split, number, films, dataset.fingerprint, encoder, self.starts, copies)
+        start = (self.starts, copies, stage, self.labelled)
+        step = FrozenFilmsStep(split, number, films, dataset.fingerprint, encoder, *start)
         return read_frozen(self.cache.step(step).folder, split, films, copies)
 
     def strata(self) -> NDArray[np.int64] | None:
@@ -134,6 +152,7 @@ class Training:
             "weights": self.starts.content(encoder),
             "cache_frozen_blocks": self.recipe.cache_frozen_blocks,
             **({"frozen_copies": copies} if (copies := self.recipe.frozen_copies) else {}),
+            **self.labelled.key,
             "max_steps": self.options.max_steps,
         }
 

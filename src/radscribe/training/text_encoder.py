@@ -24,7 +24,6 @@ from radscribe.models.encoders.image import ImageEncoder
 from radscribe.models.encoders.text import TextEncoder
 from radscribe.models.knowledge.prompts import report_sentences, sentence_table, triplet_text
 from radscribe.training.cache import Step
-from radscribe.training.film_labels import LabelledStart, labelled_start
 from radscribe.training.loop.fit import fit
 from radscribe.training.steps import Training, load
 
@@ -117,21 +116,26 @@ class TextEncoderObjective:
         validation_films: FilmSource,
         template: str,
         seed: int,
+        filmed: int | None = None,
     ) -> None:
+        """``reports`` behind the first ``filmed`` have no film: their words and triplets are learned alone."""
         self.module, self.template, self.seed = model, template, seed
         self.sentences = [report_sentences(report) for report in reports]
         self.validation_sentences = [report_sentences(report) for report in validation_reports]
         distinct = dict.fromkeys(text for report in (*self.sentences, *self.validation_sentences) for text in report)
         self.triplets = {text: extract_triplets(text) for text in distinct}
         self.films, self.validation_films = films, validation_films
-        self.count = len(reports)
+        self.count, self.filmed = len(reports), len(reports) if filmed is None else filmed
 
     def begin_epoch(self, epoch: int) -> None:
         """Nothing is kept between epochs."""
 
     def load(self, indices: list[int], epoch: int) -> SentenceBatch:
         random = np.random.default_rng((self.seed, epoch, indices[0]))
-        return self._batch([self.sentences[index] for index in indices], self.films.augmented(indices, epoch), random)
+        # Where no report of the batch has a film, one film of no sentence stands for them all.
+        filmed = [index for index in indices if index < self.filmed] or [indices[0] % self.filmed]
+        films, beside = self.films.augmented(filmed, epoch), [self.sentences[index] for index in filmed]
+        return self._batch([self.sentences[index] for index in indices], films, beside, random)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -142,23 +146,25 @@ class TextEncoderObjective:
         for first in range(0, len(self.validation_sentences), 64):
             indices = list(range(first, min(first + 64, len(self.validation_sentences))))
             reports = [self.validation_sentences[index] for index in indices]
-            batch = self._batch(
-                reports, self.validation_films.plain(indices), np.random.default_rng((self.seed, first))
-            )
+            films = self.validation_films.plain(indices)
+            batch = self._batch(reports, films, reports, np.random.default_rng((self.seed, first)))
             losses = self.module(SentenceBatch(*(part.to(device) for part in batch)))
             for name, value in losses.items():
                 sums.setdefault(name, []).append(float(value))
         means = {name: float(np.mean(values)) for name, values in sums.items()}
         return {**means, "score": -means["loss"]}
 
-    def _batch(self, reports: list[list[str]], films: Tensor, random: np.random.Generator) -> SentenceBatch:
+    def _batch(
+        self, reports: list[list[str]], films: Tensor, beside: list[list[str]], random: np.random.Generator
+    ) -> SentenceBatch:
+        """The sentences of ``reports``, and ``films`` with the reports ``beside`` them."""
         encoder = self.module.text_encoder
         drawn = [random.permutation(len(report))[:SENTENCES] for report in reports]
         sentences = list(
             dict.fromkeys(report[at] for report, places in zip(reports, drawn, strict=True) for at in places)
         )
         ids, mask = encoder.tokenize(sentences or [""])
-        belongs = torch.tensor([[float(sentence in report) for report in reports] for sentence in sentences or [""]])
+        belongs = torch.tensor([[float(sentence in report) for report in beside] for sentence in sentences or [""]])
         special = torch.tensor([encoder.tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]", "[PAD]")])
         draws = torch.from_numpy(random.random(ids.shape))
         chosen = (draws < MASKED_SHARE) & ~torch.isin(ids, special)
@@ -197,7 +203,6 @@ class TextEncoderStep:
     name: ClassVar[str] = "text-encoder"
     training: Training
     published: TextEncoder | None
-    labelled: LabelledStart
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -207,7 +212,6 @@ class TextEncoderStep:
             "section": recipe.section,
             "text_encoder": to_mapping(recipe.text_encoder),
             "template": recipe.triplet_template,
-            **self.labelled.key,
         }
         if self.published is not None:
             return {**inputs, "weights": fingerprint_of(dict(self.published.state_dict()), {})}
@@ -219,21 +223,24 @@ class TextEncoderStep:
             write_text(folder / "tokenizer.json", self.published.tokenizer.to_str())
             write_tensors(folder / "text_encoder.safetensors", dict(self.published.state_dict()))
             return {"source": recipe.text_encoder.source}
-        tokenizer = train_word_pieces(training.reports("train"), recipe.text_encoder.vocabulary_size)
+        reports = training.reports("train")
+        texts = [*reports, *training.dataset.texts]
+        tokenizer = train_word_pieces(texts, recipe.text_encoder.vocabulary_size)
         torch.manual_seed(recipe.seed)
         encoder = TextEncoder(recipe.text_encoder, tokenizer)
-        film_encoder = training.starts.begin(ImageEncoder(recipe.entity_model.image_encoder), self.labelled.encoder)
+        film_encoder = training.starts.begin(ImageEncoder(recipe.entity_model.image_encoder), training.labelled.encoder)
         objective = TextEncoderObjective(
             SentenceFilmModel(encoder, film_encoder),
-            training.reports("train"),
+            texts,
             training.view("train"),
             training.reports("validate"),
             training.view("validate"),
             recipe.triplet_template,
             recipe.seed,
+            len(reports),
         )
         summary = fit(objective, recipe.text_training, training.run(folder, recipe.text_training))
-        encoder.cpu().standardise(sentence_table(training.reports("train"))[0])
+        encoder.cpu().standardise(sentence_table(reports)[0])
         write_text(folder / "tokenizer.json", tokenizer.to_str())
         write_tensors(folder / "text_encoder.safetensors", dict(encoder.state_dict()))
         write_tensors(folder / "film_encoder.safetensors", dict(film_encoder.state_dict()))
@@ -250,23 +257,16 @@ class TrainedText(NamedTuple):
     step: Step
     encoder: TextEncoder
     film_encoder: ImageEncoder | None
-    labels_step: Step | None = None
-
-    @property
-    def steps(self) -> list[Step]:
-        """The steps so far, in order."""
-        return [step for step in (self.labels_step, self.step) if step]
 
 
 def text_encoder(training: Training) -> TrainedText:
     """The text encoder of a training, frozen."""
     config = training.recipe.text_encoder
-    labelled = labelled_start(training)
-    step = training.cache.step(TextEncoderStep(training, training.starts.text_encoder(config), labelled))
+    step = training.cache.step(TextEncoderStep(training, training.starts.text_encoder(config)))
     encoder = TextEncoder(config, read_tokenizer(step.folder / "tokenizer.json"))
     load(encoder, step.folder / "text_encoder.safetensors")
-    film_encoder = labelled.encoder
+    film_encoder = training.labelled.encoder
     if film_encoder is None and (step.folder / "film_encoder.safetensors").exists():
         film_encoder = ImageEncoder(training.recipe.entity_model.image_encoder)
         load(film_encoder, step.folder / "film_encoder.safetensors")
-    return TrainedText(step, encoder.eval().requires_grad_(False), film_encoder, labelled.step)
+    return TrainedText(step, encoder.eval().requires_grad_(False), film_encoder)

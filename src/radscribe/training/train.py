@@ -12,6 +12,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.checkpoint import save_checkpoint
 from radscribe.drafting.system import System
 from radscribe.training.cache import Step
+from radscribe.training.film_labels import labelled_start
 from radscribe.training.mcsam import McsamTraining
 from radscribe.training.model_card import write_training_report
 from radscribe.training.recipe import Recipe
@@ -33,7 +34,9 @@ def train(recipe: Recipe, dataset: PreparedDataset, out: Path, options: Options)
     training = Training(recipe, dataset, options)
     training.check()
     out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is noticed before hours of work
-    trained, system = TRAININGS[recipe.model.method](training).train()
+    labelled = labelled_start(training)
+    trained, system = TRAININGS[recipe.model.method](training.starting_from(labelled)).train()
+    trained = [labelled.step, *trained] if labelled.step else trained
     return _save(recipe, dataset, out, options, trained, system)
 
 

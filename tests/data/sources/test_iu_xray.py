@@ -125,6 +125,24 @@ def test_the_annotation_gives_the_split_and_numbers_the_folders(tmp_path: Path, 
     ]
 
 
+def test_reports_of_no_study_are_texts_unless_a_scored_study_has_them_too(tmp_path: Path) -> None:
+    other = "The heart is enlarged."
+    texts = [report_xml(1, NORMAL, [FIRST]), report_xml(2, NORMAL.upper(), []), report_xml(3, other, [])]
+    texts += [report_xml(4, "", []), report_xml(5, "Clear lungs.", []), report_xml(20, "Clear  lungs.", [THIRD])]
+    archive = write_reports(tmp_path / "NLMCXR_reports.tgz", texts)
+    images = folder(tmp_path, {f"{FIRST}.png": 1, f"{THIRD}.png": 2})
+    annotation = tmp_path / "annotation.json"
+    annotation.write_text(json.dumps({"train": [{"id": "CXR1"}], "val": [], "test": [{"id": "CXR20"}]}))
+    prepared(tmp_path, archive, images, annotation=annotation)
+    dataset = PreparedDataset.open(tmp_path / "out")
+    assert dataset.texts == [NORMAL.upper(), other]  # one that only a training study has may be learned again
+    (tmp_path / "out" / "texts.json").unlink()
+    with pytest.raises(RadscribeError, match=r"texts\.json: missing or damaged"):
+        _ = PreparedDataset.open(tmp_path / "out").texts
+    prepare(iu_xray_source(archive, images), tmp_path / "whole", workers=1)
+    assert PreparedDataset.open(tmp_path / "whole").texts == []
+
+
 def test_an_archive_gives_the_same_films_as_its_folder(tmp_path: Path, reports: Path) -> None:
     images = folder(tmp_path, {f"{FIRST}.png": 1, f"{SECOND}.png": 2})
     files = {f"NLMCXR_png/{path.name}": path.read_bytes() for path in sorted(images.iterdir())}

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from radscribe.core.errors import RadscribeError
 from radscribe.core.files import listing_hash, sha256_of
+from radscribe.core.report_text import one_line
 from radscribe.data.archive import fit_archive
 from radscribe.data.raw import FilmFile, FilmLoader, FilmRefused, RawFilm, RawStudy, Unsquashed
 from radscribe.data.source import Source
@@ -109,7 +110,21 @@ def _source(
         studies=studies,
         inputs={**{path.name: sha256_of(path) for path in given}, images.resolve().name: _images_hash(images)},
         extra_fields=EXTRA_FIELDS,
+        texts=lambda section: _texts_of_no_study(reports, options, section),
     )
+
+
+def _texts_of_no_study(reports: Sequence[IuReport], options: _Options, section: str) -> list[str]:
+    """Texts of the reports that the annotation leaves out, but none that stands in its validation or test split too.
+
+    Without an annotation every report belongs to a study, or has no film.
+    """
+    if options.splits is None:
+        return []
+    texts = {report.report_id: report.section(section) for report in reports}
+    scored = {one_line(texts.get(name, "").lower()) for name, split in options.splits.items() if split != "train"}
+    left = (text for name, text in texts.items() if text and name not in options.splits)
+    return [text for text in left if one_line(text.lower()) not in scored]
 
 
 def _images_hash(images: Path) -> str:

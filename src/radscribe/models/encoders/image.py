@@ -15,8 +15,8 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 MEDCLIP_MEAN = (0.5862785803043838,) * 3
 MEDCLIP_DEVIATION = (0.27950088968644304,) * 3
 
-# Inverted residual blocks of MobileNetV2 behind the stem, up to the last one at stride 16.
-MOBILENET_MIDDLE_BLOCKS = 12
+# Where an image encoder is cut: at stride 16, or at its end.
+Stage = Literal["middle", "last"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,11 @@ class ImageEncoderConfig:
         return self.hidden_sizes[-1] if self.architecture == "resnet" else 1280
 
     @property
+    def middle_blocks(self) -> int:
+        """Blocks up to the last one at stride 16, the stem included: those of stage "middle"."""
+        return 4 if self.architecture == "resnet" else 13
+
+    @property
     def middle_width(self) -> int:
         """Width of the patches at stage "middle"."""
         return self.hidden_sizes[2] if self.architecture == "resnet" else 96
@@ -85,7 +90,7 @@ class ImageEncoder(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, config: ImageEncoderConfig, stage: Literal["middle", "last"] = "last") -> None:
+    def __init__(self, config: ImageEncoderConfig, stage: Stage = "last") -> None:
         super().__init__()
         self.config, self.stage = config, stage
         if config.architecture == "resnet":
@@ -100,16 +105,14 @@ class ImageEncoder(nn.Module):
             if config.stride == 16:
                 _keep_size(network.encoder.stages[-1])
             blocks = [network.embedder, *network.encoder.stages]
-            blocks = blocks[:4] if stage == "middle" else blocks
             mean, deviation = IMAGENET_MEAN, IMAGENET_DEVIATION
         else:
             network = MobileNetV2Model(MobileNetV2Config(tf_padding=True), add_pooling_layer=False)
             blocks = [network.conv_stem, *network.layer, network.conv_1x1]
-            blocks = blocks[: 1 + MOBILENET_MIDDLE_BLOCKS] if stage == "middle" else blocks
             mean, deviation = (0.5,) * 3, (0.5,) * 3
         if config.normalization == "medclip":
             mean, deviation = MEDCLIP_MEAN, MEDCLIP_DEVIATION
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = nn.ModuleList(blocks[: config.middle_blocks] if stage == "middle" else blocks)
         _halve_first(self.blocks)
         self.projection = (
             nn.Linear(config.last_width, config.projection) if config.projection and stage == "last" else None
