@@ -18,6 +18,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare
 from radscribe.evaluation.controls import sources
+from radscribe.evaluation.controls.baselines import commonest_sentences, nearest_features, pooled
 from radscribe.evaluation.controls.films import other_films, stratified_rows, without_top
 from radscribe.evaluation.controls.peaks import drafted_peaks, peaks
 from radscribe.evaluation.controls.pixels_baseline import at_the_edge
@@ -29,7 +30,6 @@ from radscribe.evaluation.scorecard.saved import read_scorecards
 from radscribe.evaluation.scorecard.tables import markdown
 from radscribe.imaging.crop import only_edge
 from radscribe.labels.conditions import CONDITIONS, NO_FINDING
-from radscribe.models.evidence import FilmEvidence
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_a_regression_that_knows_the_source_alone_is_no_better_than_chance_on_an
 
     for sign, others in (({"a": 1.0, "b": 1.0}, 1.0), ({"a": 1.0, "b": -1.0}, 0.0)):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sources, "evidence_of", lambda _, __, some: FilmEvidence(patches_of(sign, some)))  # noqa: B023
+            patch.setattr(sources, "pooled_patches", lambda _, __, some: pooled(patches_of(sign, some)))  # noqa: B023
             areas = transfer_between_sources(load_reporter(checkpoint), dataset, studies, patches_of(sign, studies))
         assert areas == {name: {"own": 1.0, "others": others} for name in "ab"}
     one = dataset.table.set_column(
@@ -122,7 +122,7 @@ def test_every_control_is_there_and_true_labels_are_used(found: Evaluation) -> N
     assert set(card["controls"]) == {
         "shuffled_images", "other_patches", "other_states", "other_global", "other_local", "negation_flip",
         "noise_image", "majority_report", "nearest_neighbour", "pixels_32x32_logistic_regression",
-        "film_edge_logistic_regression", "edge_alone", "without_top",
+        "film_edge_logistic_regression", "edge_alone", "without_top", "commonest_sentences", "nearest_features",
     }  # fmt: skip
     assert card["signature"]["reference_labels"] == "true labels"
     assert card["severity"] and card["frequency"]
@@ -131,7 +131,7 @@ def test_every_control_is_there_and_true_labels_are_used(found: Evaluation) -> N
 
 
 def test_the_baselines_that_need_no_model_are_scorecards_to_compare(found: Evaluation, tmp_path: Path) -> None:
-    assert set(found.baselines) == {"majority_report", "nearest_neighbour"}
+    assert set(found.baselines) == {"majority_report", "commonest_sentences", "nearest_neighbour", "nearest_features"}
     paths = [found.scorecard.save(tmp_path / "system")]
     paths += [card.save(tmp_path / name) for name, card in found.baselines.items()]
     system, *saved = read_scorecards(paths)
@@ -142,7 +142,7 @@ def test_the_baselines_that_need_no_model_are_scorecards_to_compare(found: Evalu
         assert card.figures["bleu_4"] == control.nlg["bleu_4"]
         assert card.signature["dataset"] == system.signature["dataset"]
     comparison = compare([system, *saved], resamples=20)
-    assert comparison.systems == ("system", "majority_report", "nearest_neighbour")
+    assert comparison.systems == ("system", *found.baselines)
 
 
 def test_an_opacity_that_is_only_a_scar_counts_in_one_of_the_two_agreements(
@@ -255,3 +255,19 @@ def test_peaks_at_the_edge_are_counted(found: Evaluation, checkpoint: Path) -> N
     assert peaks(maps[:0]) is None
     drafted = drafted_peaks(load_reporter(checkpoint), found, [0, 3])
     assert drafted is None or (0 <= drafted.at_edge <= 1 and drafted.sentences > 0)
+
+
+def test_the_template_is_of_the_commonest_sentences_in_their_usual_order() -> None:
+    reports = [
+        "The heart is normal. The lungs are clear. No effusion.",
+        "the heart is normal. No effusion. No effusion. Old fracture.",
+        "The lungs are clear.",
+    ]
+    assert commonest_sentences(reports) == "The heart is normal. The lungs are clear. No effusion."
+    assert commonest_sentences(reports[2:]) == "The lungs are clear." and commonest_sentences([]) == ""
+
+
+def test_the_nearest_by_features_is_by_direction_from_the_mean() -> None:
+    known = np.array([[0.0, 100.0], [1.0, 0.0], [-1.0, -100.0]])
+    assert nearest_features(known, np.array([[0.5, 1.0], [-3.0, -200.0], [0.1, 90.0]])).tolist() == [1, 2, 0]
+    assert nearest_features(np.ones((2, 3)), np.ones((1, 3))).tolist() == [0]

@@ -206,7 +206,9 @@ def test_the_command_line_trains_evaluates_and_inspects(phantoms: PreparedDatase
         "scores.parquet",
         "reports.jsonl",
         "majority_report",
+        "commonest_sentences",
         "nearest_neighbour",
+        "nearest_features",
     }
     assert "shuffled images" in output and "learned ball" in output
     code, _, error = run("train", str(recipe), "--data", str(tmp_path), "--out", str(out))

@@ -24,8 +24,8 @@ def evaluate(
     """Score a checkpoint on a prepared split, beside controls that do not see the right film.
 
     \b
-    The folders majority_report and nearest_neighbour in OUT hold the scorecards of these two baselines, for
-    `radscribe compare`.
+    The folders in OUT hold the scorecards of baselines (the commonest report, the commonest sentences, the report of
+    the nearest film by pixels and by features), for `radscribe compare`.
     Examples:
       radscribe evaluate --data work/phantoms --out work/packaged-test
       radscribe evaluate --checkpoint work/revtaf-mini --data work/phantoms --out work/revtaf-mini-test

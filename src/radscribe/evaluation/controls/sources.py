@@ -12,9 +12,9 @@ from torch import Tensor
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
+from radscribe.evaluation.controls.baselines import pooled, pooled_patches
 from radscribe.evaluation.controls.films import image_sources, stratified_rows
 from radscribe.evaluation.controls.pixels_baseline import standardised_logistic
-from radscribe.evaluation.drafted import evidence_of
 from radscribe.metrics.significance import Floats
 
 # Training films of each source that are read for it, and films of a kind without which nothing is computed.
@@ -48,8 +48,7 @@ def transfer_between_sources(
     names = [name for name in np.unique(tested) if _both(tested_sick[tested == name]) and _both(sick[origin == name])]
     if len(names) < 2:
         return {}
-    features = _pooled(evidence_of(reporter, dataset, known).patches)
-    own = _pooled(patches)
+    features, own = pooled_patches(reporter, dataset, known), pooled(patches)
     found = {}
     for name in names:
         here, among = origin == name, np.isin(origin, [other for other in names if other != name])
@@ -59,10 +58,6 @@ def transfer_between_sources(
         }
         found[str(name)] = {kind: _area(margins, tested_sick[tested == name]) for kind, margins in fits.items()}
     return found
-
-
-def _pooled(patches: Tensor) -> Floats:
-    return np.asarray(patches.float().mean(1).cpu().numpy(), dtype=np.float64)
 
 
 def _both(sick: NDArray[np.bool_]) -> bool:
