@@ -1,15 +1,24 @@
-"""How often a study is drawn, by its rarest condition."""
+"""How often a study is drawn, by its rarest condition, and by which figure the epoch is chosen."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 from makers import TINY
 from radscribe.core.config import RecipeError, from_mapping
+from radscribe.drafting.films import Films
+from radscribe.imaging.crop import FilmConfig
 from radscribe.labels.conditions import POSITIVE
-from radscribe.training.generator import repeat_factors
-from radscribe.training.recipe import Recipe
+from radscribe.labels.rules import label_report
+from radscribe.models.decoding.search import SearchConfig
+from radscribe.models.evidence import FilmEvidence
+from radscribe.training.generator import ReportObjective, Split, repeat_factors
+from radscribe.training.recipe import GeneratorConfig, Recipe
 
 
 def test_a_study_is_drawn_by_the_rate_of_its_rarest_positive_condition() -> None:
@@ -22,6 +31,40 @@ def test_a_study_is_drawn_by_the_rate_of_its_rarest_positive_condition() -> None
     factors = repeat_factors(states, 0.25)
     assert factors[[0, 39, 45, 50, 70, 80]].tolist() == [1.0] * 6
     assert factors[[40, 60]] == pytest.approx([(0.25 / 0.04) ** 0.5, 5.0])
+
+
+class Written(ReportObjective):
+    """Writes the given reports."""
+
+    def load(self, indices: list[int], epoch: int) -> None: ...
+
+    def begin_epoch(self, epoch: int) -> None: ...
+
+    def see(self, indices: list[int]) -> FilmEvidence:
+        return FilmEvidence(torch.tensor(indices).view(-1, 1, 1))
+
+
+class Repeats:
+    """A writer whose tokens are the number of a study, and whose words are its report."""
+
+    def __init__(self, reports: list[str]) -> None:
+        self.tokenizer = SimpleNamespace(decode=lambda number: reports[number])
+
+    def write(self, evidence: FilmEvidence, _: SearchConfig) -> list[int]:
+        return [int(number) for number in evidence.patches[:, 0, 0]]
+
+
+def test_the_epoch_is_chosen_by_the_figure_that_is_named() -> None:
+    clear, ill = "The heart is normal. The lungs are clear.", "There is a left pleural effusion."
+    labels = torch.tensor([label_report(text) for text in (clear, clear, clear, ill)])
+    films = Films(np.zeros((4, 64, 64), np.uint8), range(4), FilmConfig(resize=64, crop=64))
+    split = Split(films, labels, [clear] * 4)
+    for name, expected in (("micro_f1", 0.75), ("micro_f1_13", 0.0)):
+        config = GeneratorConfig(chosen_by=name)  # type: ignore[arg-type]
+        writer: Any = Repeats([clear] * 4)
+        figures, _ = Written(torch.nn.Linear(1, 1), writer, split, split, config, SearchConfig(), 0).written()
+        assert figures["score"] == pytest.approx(expected)
+        assert (figures["micro_f1"], figures["micro_f1_13"]) == (pytest.approx(0.75), 0.0)
 
 
 def test_a_rate_above_one_is_refused() -> None:

@@ -72,6 +72,8 @@ def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]], memory: Ma
         "Films and reports are weakly paired: they come from different patients. " if dataset["weakly_paired"] else ""
     )
     studies = ", ".join(f"{count} {name}" for name, count in dataset["studies"].items())
+    alone = recipe["generator"].get("chosen_by") == "micro_f1_13"
+    conditions = "13 conditions (all but no finding)" if alone else "14 conditions"
     labelled = sum(films["films"] for films in about.get("labelled", ()))
     further = f" The image encoder was trained on the labels of {labelled:,} further films too." if labelled else ""
     lines = [
@@ -95,7 +97,7 @@ def model_card(about: dict[str, Any], rows: Sequence[dict[str, Any]], memory: Ma
         lines.append(f"| {name} | {summary['seconds'] / 60:.1f} | {epochs} | {best.get('epoch', '-')} | {score} |")
     lines += [
         "",
-        "The generator's score is the micro-F1 over 14 conditions of the reports written for the validation split; the "
+        f"The generator's score is the micro-F1 over {conditions} of the reports written for the validation split; the "
         "best epoch was chosen by it alone. `curves.png` shows every epoch.",
         "",
         *(_memory_lines(memory, rows, about["measured"]) if memory else ()),

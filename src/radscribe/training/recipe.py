@@ -70,6 +70,9 @@ class GeneratorConfig:
     validation_beams: int = 1
     # An epoch whose commonest report is a larger share of them has collapsed; it is chosen only where all have.
     commonest: float = 1.0
+    # By which figure of these reports the epoch is chosen: over all 14 conditions, or over the 13 beside "no finding",
+    # which else decides alone where most studies are normal.
+    chosen_by: Literal["micro_f1", "micro_f1_13"] = field(default="micro_f1", metadata=LATER)
     # Another seed for the generator alone; runs that differ in it share the cached steps before it.
     seed: int | None = None
     # A study is drawn max(1, sqrt(this / share of studies with its rarest positive condition)) times as often, in the
