@@ -42,6 +42,7 @@ def test_reports_without_a_film_teach_words_alone() -> None:
         batch.films.shape[0] == batch.belongs.shape[1] == 1 and batch.belongs.sum() == 2
     )  # both sentences of the first
     assert len(batch.words) == 3 and batch.stated.sum() > 0
+    found.sentences[3], found.triplets["Old scars."] = ["Old scars."], []
     alone = found.load([3], epoch=0)
     assert alone.films.shape[0] == 1 and alone.belongs.sum() == 0
     losses = found.module(alone)

@@ -86,6 +86,7 @@ def test_a_revtaf_stands_on_imported_parts(phantoms: PreparedDataset, tmp_path: 
         "image_encoder": {**encoder, "weights": "resnet", "start": "weights"},
         "decoder": {"layers": 2, "width": WIDTH, "heads": 2, "feed_forward": 24, "rest": True, "dropout": 0.0},
         "patch_positions": False,
+        "standardised_places": None,
         "fusion": {"heads": 2},
     }
     base = {**TINY, "half_precision": False}
@@ -121,6 +122,7 @@ def test_a_whole_promptmrg_starts_a_generator(phantoms: PreparedDataset, tmp_pat
         "retrieval": None,
         "fusion": None,
         "patch_positions": False,
+        "standardised_places": None,
     }
     base = {**TINY, "half_precision": False}
     plan = recipe(base, weights, model=model, generator_weights="promptmrg")
@@ -140,6 +142,7 @@ def test_an_mcsam_starts_from_an_imported_entity_model_and_decoder(
         "image_encoder": {**encoder, "start": "previous", "stride": 32},
         "image_stage": "middle",
         "patch_positions": False,
+        "standardised_places": None,
         "width": WIDTH,
         "decoder": {"layers": 2, "width": WIDTH, "heads": 2, "feed_forward": 24},
     }

@@ -184,7 +184,7 @@ class Mcsam(ReportModel):
         self.tokenizer = tokenizer
         self.image_encoder = ImageEncoder(config.image_encoder, config.image_stage)
         if config.standardised_places:
-            self.standardise = PlaceStandardisation(config.views * config.standardised_places, self.image_encoder.width)
+            self.standardise = PlaceStandardisation(config.standardised_places, self.image_encoder.width)
         self.project = nn.Linear(self.image_encoder.width, config.width)
         layer = nn.TransformerEncoderLayer(
             config.width, config.encoder.heads, config.encoder.feed_forward, config.encoder.dropout, batch_first=True
@@ -244,8 +244,8 @@ class Mcsam(ReportModel):
         if views != self.config.views:
             raise ValueError(f"films of {views} view(s) for a model of {self.config.views}")
         patches = self.image_encoder(films.flatten(0, 1) if films.dim() == 5 else films)
-        if self.config.standardised_places:  # each view by its own films
-            patches = self.standardise(patches.reshape(len(films), -1, patches.shape[-1])).reshape(patches.shape)
+        if self.config.standardised_places:
+            patches = self.standardise(patches)
         patches = self.project(patches)
         if self.config.patch_positions:
             patches = patches + grid_positions(patches)

@@ -132,7 +132,7 @@ class TextEncoderObjective:
 
     def load(self, indices: list[int], epoch: int) -> SentenceBatch:
         random = np.random.default_rng((self.seed, epoch, indices[0]))
-        # Where no report of the batch has a film, one film of no sentence stands for them all.
+        # Where no report of the batch has a film, another study's stands there, to which it hardly ever belongs.
         filmed = [index for index in indices if index < self.filmed] or [indices[0] % self.filmed]
         films, beside = self.films.augmented(filmed, epoch), [self.sentences[index] for index in filmed]
         return self._batch([self.sentences[index] for index in indices], films, beside, random)
