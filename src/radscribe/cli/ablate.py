@@ -55,7 +55,8 @@ def ablate(
     folder = recipes or RECIPES / system
     rows = read_rows(folder)
     written = ("ablations.md", "ablations.csv", "ablations-tests.csv", "ablations.png")
-    keep_inputs([out / name for name in written], [*folder.iterdir(), *dataset_files(data)])
+    files = [file for source in (data, *(labelled or ())) for file in dataset_files(source)]
+    keep_inputs([out / name for name in written], [*folder.iterdir(), *files])
     options = Options(
         cache or out / "cache",
         max_steps=max_steps,

@@ -77,11 +77,12 @@ def commonest_sentences(reports: Sequence[str]) -> str:
     for report in reports:
         sentences = report_sentences(report)
         lengths.append(len(sentences))
+        first: dict[str, int] = {}
         for place, sentence in enumerate(sentences):
-            key = sentence.lower()
-            if key not in spelled or key not in [earlier.lower() for earlier in sentences[:place]]:
-                spelled.setdefault(key, sentence)
-                places.setdefault(key, []).append(place / len(sentences))
+            first.setdefault(sentence.lower(), place)
+        for key, place in first.items():
+            spelled.setdefault(key, sentences[place])
+            places.setdefault(key, []).append(place / len(sentences))
     count = max(1, round(float(np.mean(lengths)))) if lengths else 0
     chosen = sorted(places, key=lambda key: (-len(places[key]), key))[:count]
     return " ".join(spelled[key] for key in sorted(chosen, key=lambda key: (np.mean(places[key]), key)))
