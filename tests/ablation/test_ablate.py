@@ -73,7 +73,8 @@ def test_every_run_leaves_its_scorecard_and_nothing_large(done: Path) -> None:
             kept = {path.name for path in (out / row / seed).iterdir()}
             assert kept == {"scorecard.json", "scores.parquet", "run.json", "training.jsonl", "curves.png", "lock"}
     assert {path.name for path in out.iterdir()} == {
-        *ROWS, "cache", "table.lock", "ablations.md", "ablations.csv", "ablations-tests.csv", "ablations.png"
+        *ROWS, "cache", "table.lock", "ablations.md", "ablations-more.md", "ablations.csv", "ablations-tests.csv",
+        "ablations.png",
     }  # fmt: skip
     steps = [path.name.rpartition("-")[0] for path in (out / "cache").iterdir() if path.is_dir()]
     assert sorted(steps) == ["entity-model", "features", "sentences", "text-encoder", "triplets"]  # once for all runs
@@ -106,7 +107,14 @@ def test_seeds_differ_and_the_table_tells_what_the_scorecards_hold(done: Path, p
                 "rouge_l": card["nlg"]["rouge_l"]["value"],
                 "parameters_million": record["parameters"] / 1e6,
                 "minutes": sum(record["seconds"].values()) / 60,
+                **{name: card["nlg"][name]["value"] for name in ("bleu_1", "bleu_2", "bleu_3", "cider")},
+                "shuffled_micro_13_f1": card["controls"]["shuffled_images"]["clinical"]["micro_13"]["f1"]["value"],
+                "distinct_reports": card["distinct_reports"] * card["studies"],
+                "commonest_report": card["commonest_report"],
             }
+            for group, scores in card["normality"].items():
+                expected[f"{group}_called_normal"] = scores["called_normal"]["value"]
+                expected[f"{group}_bleu_4"] = scores["language"]["bleu_4"]["value"]
             assert set(FIGURES) < set(expected)
             for figure, value in expected.items():
                 assert found.pop((f"tiny-{row}", seed, figure)) == pytest.approx(value), figure
@@ -121,14 +129,14 @@ def test_seeds_differ_and_the_table_tells_what_the_scorecards_hold(done: Path, p
 def test_what_is_finished_is_not_trained_again(
     copied: Path, phantoms: PreparedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = (copied / "out" / "ablations.md").read_text()
+    before, more = ((copied / "out" / f"{name}.md").read_text() for name in ("ablations", "ablations-more"))
     (copied / "out" / "ablations.md").unlink()
     (copied / "out" / "full" / "0" / "work").mkdir()  # of a process killed between its record and its tidying up
     renamed = copied / "recipes" / "baseline.yaml"
     monkeypatch.setattr(ablation, "train", forbidden)
     outcome, said = again(copied, phantoms)
     assert said == ["runs: 4, finished before: 4"] and outcome.finished == 4
-    assert (copied / "out" / "ablations.md").read_text() == before == outcome.table
+    assert (copied / "out" / "ablations.md").read_text() == before and outcome.table == f"{before}\n{more}"
     assert not (copied / "out" / "full" / "0" / "work").exists()
     renamed.write_text(renamed.read_text().replace("tiny-baseline", "another name"))
     assert "| another name" in str(again(copied, phantoms)[0].table)  # what a row is called changes no figure

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from radscribe.ablation.files import draw, markdown, save, tidy
+from radscribe.ablation.files import draw, further, markdown, save, tidy
 from radscribe.ablation.table import MICRO, RARE, Finished, compared, rare_columns
 from radscribe.core.errors import WrongUse
 from radscribe.evaluation.scorecard.per_study import PerStudy
@@ -29,7 +29,8 @@ def finished(row: str, seed: int, kept: float) -> Finished:
     clinical = score_states(stated, TRUTH)
     language = Figure(kept / 2, 0.0, 1.0)
     figures = {"micro_f1": clinical.micro.f1, "macro_f1": clinical.macro.f1, "bleu_4": language, "rouge_l": language}
-    return Finished(row, seed, 3.5, 4.0 + seed, SavedScorecard(row, {}, figures, rows))
+    more = {} if row == "same" else {"distinct_reports": 7.0, "mean_area": float(seed)}
+    return Finished(row, seed, 3.5, 4.0 + seed, SavedScorecard(row, {}, figures, rows, more))
 
 
 def runs() -> list[Finished]:
@@ -87,15 +88,24 @@ def test_means_and_tests_are_those_of_the_runs() -> None:
 def test_the_table_tells_spread_rare_conditions_and_what_is_not_finished(tmp_path) -> None:  # type: ignore[no-untyped-def]
     found = compared(runs(), ["full", "half", "same", "never"], "full", 2, RARE_COLUMNS)
     text = save(found, tmp_path)
-    assert text == markdown(found) == (tmp_path / "ablations.md").read_text()
+    more = further(found)
+    assert text == f"{markdown(found)}\n{more}"
+    assert [(tmp_path / f"{name}.md").read_text() for name in ("ablations", "ablations-more")] == [
+        markdown(found),
+        more,
+    ]
     low, high = sorted(found.rows[1].figures[MICRO])
     deviation = (high - low) / np.sqrt(2)
     assert f"{(low + high) / 2:.3f} ({low:.3f} to {high:.3f}, sd {deviation:.3f})" in text
     assert "- same: 1 of 2 seeds finished\n- never: no seed finished" in text
     assert "lung opacity, consolidation" in text and "the patient as the unit" in text
     assert (tmp_path / "ablations.png").read_bytes()[:4] == b"\x89PNG"
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in more.splitlines() if line.startswith("|")]
+    assert cells[0] == ["row", "ROC area, mean", "BLEU-4", "ROUGE-L", "distinct reports"]
+    assert cells[2] == ["full", "0.500 (0.000 to 1.000)", *["0.450 (0.450 to 0.450)"] * 2, "7 (7 to 7)"]
+    assert cells[4] == ["same", "", "0.440", "0.440", ""]  # its scorecards have no such figures
     lines = tidy(found)
-    assert len(lines) == 1 + 5 * 8 and ("half", 1, "minutes", 5.0) in lines
+    assert len(lines) == 1 + 5 * 8 + 4 * 2 and ("half", 1, "minutes", 5.0) in lines
 
 
 def test_without_the_full_system_or_rare_conditions_there_is_a_table_still(tmp_path) -> None:  # type: ignore[no-untyped-def]

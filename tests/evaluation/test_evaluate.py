@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import mannwhitneyu
 
 from radscribe.core.errors import RadscribeError
 from radscribe.core.records import Study, View
@@ -24,12 +25,13 @@ from radscribe.evaluation.controls.peaks import drafted_peaks, peaks
 from radscribe.evaluation.controls.pixels_baseline import at_the_edge
 from radscribe.evaluation.controls.proof import _sides_named, proof_of
 from radscribe.evaluation.controls.sources import transfer_between_sources
-from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate
+from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate, with_areas
 from radscribe.evaluation.scorecard.card import score
 from radscribe.evaluation.scorecard.saved import read_scorecards
 from radscribe.evaluation.scorecard.tables import markdown
 from radscribe.imaging.crop import only_edge
-from radscribe.labels.conditions import CONDITIONS, NO_FINDING
+from radscribe.labels.conditions import CONDITIONS, NO_FINDING, POSITIVE
+from radscribe.metrics import areas
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,25 @@ def test_parts_are_exchanged_in_studies_drawn_evenly_from_sources_and_findings()
     )
     assert [sum(first <= row < last for row in rows) for first, last in ((0, 40), (40, 60), (60, 100))] == [8, 4, 8]
     assert stratified_rows(studies, sources, 400) == list(range(100))
+
+
+def test_areas_are_of_the_probabilities_of_each_study_itself(
+    found: Evaluation, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter = load_reporter(checkpoint)
+    ids = [study.study_id for study in found.studies]
+    monkeypatch.setattr(areas, "LEAST_POSITIVES", 1)
+    card = with_areas(found.scorecard, reporter, ids, found.evidence)
+    states = reporter.system.model.findings(found.evidence)
+    assert states is not None and len(card.areas) > 3 and "ROC area" in markdown(card)
+    truth = dict(zip(card.per_study.study_ids, card.per_study.reference_states, strict=True))
+    for column, name in enumerate(CONDITIONS[:NO_FINDING]):
+        hits = np.array([truth[study_id][column] == POSITIVE for study_id in ids])
+        if name in card.areas:
+            ranked = mannwhitneyu(states[hits, column, POSITIVE], states[~hits, column, POSITIVE]).statistic
+            assert card.areas[name].value == pytest.approx(ranked / (hits.sum() * (~hits).sum()))
+    monkeypatch.setattr(type(reporter.system.model), "findings", lambda *_: None)
+    assert with_areas(found.scorecard, reporter, ids, found.evidence) is found.scorecard
 
 
 def test_a_part_exchanged_in_some_studies_stands_beside_the_drafts_of_these(

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from makers import TINY_MCSAM
 from radscribe.core.config import RecipeError, from_mapping
-from radscribe.labels.conditions import CONDITIONS, NO_FINDING, POSITIVE
+from radscribe.labels.conditions import CONDITIONS, NO_FINDING, POSITIVE, STATES
 from radscribe.models.augmentation import PatchSwap
 from radscribe.models.decoding.decoder import ReportDecoder
 from radscribe.models.decoding.search import SearchConfig
@@ -44,6 +45,7 @@ OTHERS = {
     "siamese": replace(FULL, alignment=AlignmentConfig(width=8, encoder="siamese", heads=2)),
     "normalised join": replace(FULL, normalized_join=True),
     "contrast into the memory": replace(FULL, alignment=AlignmentConfig(width=8, reach="memory")),
+    "states": replace(FULL, losses=replace(FULL.losses, states=0.5)),
     "relational memory": replace(BASE, decoder=replace(BASE.decoder, relational_slots=3)),
 }
 ALL = {**{name: config for name, (config, _) in SETTINGS.items()}, **OTHERS}
@@ -125,6 +127,26 @@ def test_a_falling_alignment_counts_by_what_is_left_of_the_epochs(tokenizer: Rep
         torch.testing.assert_close(losses["loss"], losses["task"] + share * losses["alignment"])
     with pytest.raises(ValueError, match="alignment_until"):
         replace(FULL.losses, alignment_until=0.0)
+
+
+def test_states_are_told_from_the_patches_of_the_film_itself(tokenizer: ReportTokenizer) -> None:
+    config = replace(ALL["states"], healthy_patches=1.0)
+    model, one = model_of(config, tokenizer), batch(config, tokenizer)
+    losses = model(one)
+    torch.testing.assert_close(losses["loss"], losses["task"] + losses["alignment"] + 0.5 * losses["states"])
+    assert torch.equal(model(one)["states"], losses["states"])  # no patch of another study is among them
+    losses["states"].backward()
+    moved = {name.partition(".")[0] for name, value in model.named_parameters() if value.grad is not None}
+    assert moved == {"states", "project", "image_encoder"}
+    evidence = model.eval().see(one.films)
+    found = model.findings(evidence)
+    assert found is not None and found.shape == (4, len(CONDITIONS), len(STATES))
+    torch.testing.assert_close(found.sum(-1), torch.ones(4, len(CONDITIONS)))
+    chance = functional.cross_entropy(model.state_logits(evidence).mT, one.labels)
+    torch.testing.assert_close(-found.gather(-1, one.labels[..., None]).log().mean(), chance)
+    assert model_of(FULL, tokenizer).findings(evidence) is None
+    with pytest.raises(ValueError, match="states"):
+        replace(FULL.losses, states=-1.0)
 
 
 @pytest.mark.parametrize(("setting", "everywhere"), [("full", True), ("contrast into the memory", False)])

@@ -17,7 +17,7 @@ from radscribe.labels.conditions import POSITIVE
 from radscribe.labels.rules import label_report
 from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.evidence import FilmEvidence
-from radscribe.training.generator import ReportObjective, Split, repeat_factors
+from radscribe.training.generator import ReportObjective, Split, repeat_factors, wording_factors
 from radscribe.training.recipe import GeneratorConfig, Recipe
 
 
@@ -31,6 +31,26 @@ def test_a_study_is_drawn_by_the_rate_of_its_rarest_positive_condition() -> None
     factors = repeat_factors(states, 0.25)
     assert factors[[0, 39, 45, 50, 70, 80]].tolist() == [1.0] * 6
     assert factors[[40, 60]] == pytest.approx([(0.25 / 0.04) ** 0.5, 5.0])
+
+
+def test_a_wording_that_many_studies_share_is_drawn_less_often_for_each() -> None:
+    reports = ["clear"] * 4 + ["large heart"]
+    assert wording_factors(reports, 0.0).tolist() == [1.0] * 5
+    assert wording_factors(reports, 0.5).tolist() == [0.5] * 4 + [1.0]
+    films = Films(np.zeros((5, 64, 64), np.uint8), range(5), FilmConfig(resize=64, crop=64))
+    labels = torch.zeros(5, 18, dtype=torch.long)
+    labels[4, 1] = POSITIVE
+    split = Split(films, labels, reports)
+    writer: Any = Repeats(reports)
+    often = [
+        Written(torch.nn.Linear(1, 1), writer, split, split, GeneratorConfig(**config), SearchConfig(), 0).often
+        for config in ({}, {"alike": 1.0}, {"alike": 1.0, "rare_rate": 0.8})
+    ]
+    assert often[0] is None and often[1] is not None and often[2] is not None
+    # Every wording counts once, and the rare condition twice beside that.
+    assert often[1].tolist() == [0.25] * 4 + [1.0] and often[2].tolist() == [0.25] * 4 + [2.0]
+    with pytest.raises(RecipeError, match=r"generator: alike must be between 0 and 1, not 1\.5"):
+        from_mapping(Recipe, {**TINY, "generator": {**TINY["generator"], "alike": 1.5}})
 
 
 class Written(ReportObjective):

@@ -21,21 +21,39 @@ TITLES = {
     "bleu_4": "BLEU-4",
     "rouge_l": "ROUGE-L",
 }
+MORE = {
+    "shuffled_micro_13_f1": "micro-F1 of 13, shuffled films",
+    "mean_area": "ROC area, mean",
+    "normal_called_normal": "normal called normal",
+    "abnormal_called_normal": "abnormal called normal",
+    "bleu_1": "BLEU-1",
+    "bleu_2": "BLEU-2",
+    "bleu_3": "BLEU-3",
+    "bleu_4": "BLEU-4",
+    "abnormal_bleu_4": "BLEU-4, abnormal",
+    "meteor": "METEOR",
+    "rouge_l": "ROUGE-L",
+    "cider": "CIDEr",
+    "distinct_reports": "distinct reports",
+    "commonest_report": "commonest report",
+}
 DRAWN = (MICRO, RARE, "bleu_4")
 
 
 def save(ablation: AblationTable, folder: Path) -> str:
-    """Write ``ablations.md``, ``ablations.csv`` (and the tests' CSV) and ``ablations.png``; returns the Markdown.
+    """Write ``ablations.md`` and ``ablations-more.md``, ``ablations.csv`` (and the tests' CSV) and ``ablations.png``;
+    returns the Markdown of both.
 
     All appear whole or none does; raises ``RadscribeError`` where the disk refuses.
     """
-    text = markdown(ablation)
+    text, more = markdown(ablation), further(ablation)
     with replaced_together(folder) as staging:
         write_text(staging / "ablations.md", text)
+        write_text(staging / "ablations-more.md", more)
         write_csv(staging / "ablations.csv", tidy(ablation))
         write_csv(staging / "ablations-tests.csv", tests(ablation))
         draw(ablation, staging / "ablations.png")
-    return text
+    return f"{text}\n{more}"
 
 
 def markdown(ablation: AblationTable) -> str:
@@ -79,12 +97,23 @@ def markdown(ablation: AblationTable) -> str:
     return "\n\n".join(["# Ablations", table(head, rows), *explained, *(["\n".join(notes)] if notes else [])]) + "\n"
 
 
+def further(ablation: AblationTable) -> str:
+    """The table of what is not tested: how reports read, what they owe to the film, how alike they are."""
+    shown = [name for name in MORE if any(name in row.more for row in ablation.rows)]
+    rows = [(row.name, *(_range(row.more.get(name, ()), name) for name in shown)) for row in ablation.rows]
+    note = "Means over seeds, with the least and the greatest. ROC area: of the conditions' probabilities, where a "
+    note += "system gives them, the mean over conditions with ten positives."
+    return "\n\n".join([table(("row", *(MORE[name] for name in shown)), rows), note]) + "\n"
+
+
 def tidy(ablation: AblationTable) -> list[Sequence[object]]:
     """Row, seed, figure, value: one line each, the head first."""
     lines: list[Sequence[object]] = [("row", "seed", "figure", "value")]
     for row in ablation.rows:
         for place, seed in enumerate(row.seeds):
             lines += [(row.name, seed, name, row.figures[name][place]) for name in ablation.figures]
+            more = (name for name in row.more if name not in ablation.figures)
+            lines += [(row.name, seed, name, row.more[name][place]) for name in more]
             lines += [(row.name, seed, "parameters_million", row.parameters)]
             lines += [(row.name, seed, "minutes", row.minutes[place])]
     return lines
@@ -137,6 +166,14 @@ def _spread(values: Sequence[float]) -> str:
     if len(values) == 1:
         return f"{values[0]:.3f}"
     return f"{mean(values):.3f} ({min(values):.3f} to {max(values):.3f}, sd {stdev(values):.3f})"
+
+
+def _range(values: Sequence[float], name: str) -> str:
+    if not values:
+        return ""
+    digits = 0 if name == "distinct_reports" else 3
+    numbers = [f"{value:.{digits}f}" for value in (mean(values), min(values), max(values))]
+    return numbers[0] if len(values) == 1 else f"{numbers[0]} ({numbers[1]} to {numbers[2]})"
 
 
 def _difference(found: AgainstFull | None) -> str:

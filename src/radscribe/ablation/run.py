@@ -25,11 +25,15 @@ from radscribe.core.version import __version__
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
 from radscribe.drafting.session import drafting
+from radscribe.evaluation.controls.films import image_sources, other_films
 from radscribe.evaluation.drafted import evidence_and_reports
+from radscribe.evaluation.evaluate import with_areas
 from radscribe.evaluation.scorecard.breakdown import by_frequency
-from radscribe.evaluation.scorecard.card import Scorecard
+from radscribe.evaluation.scorecard.card import SHUFFLED_IMAGES, Scorecard
 from radscribe.evaluation.scorecard.saved import read_scorecard
-from radscribe.evaluation.split import SplitReferences, states_of
+from radscribe.evaluation.split import QUICK_METRICS, SplitReferences, states_of
+from radscribe.metrics.nlg import METRICS
+from radscribe.metrics.protocols import protocol_named
 from radscribe.training.recipe import Recipe, read_recipe
 from radscribe.training.train import Options, train
 
@@ -76,10 +80,10 @@ class Outcome:
     table: str | None  # Markdown of all rows, None where no run is finished
 
 
-def read_rows(folder: Path) -> dict[str, Recipe]:
+def read_rows(folder: Path, full: str = FULL) -> dict[str, Recipe]:
     """The recipes of a folder by file name without ending, ``full`` first.
 
-    Raises ``WrongUse`` for a folder without recipes or without ``full.yaml``, and for two equal recipes or names.
+    Raises ``WrongUse`` for a folder without recipes or without that one, and for two equal recipes or names.
     """
     rows = {path.stem: read_recipe(path) for path in sorted(folder.glob("*.yaml"))}
     if not rows:
@@ -88,15 +92,15 @@ def read_rows(folder: Path) -> dict[str, Recipe]:
             f"beside it there are {', '.join(beside)}" if beside else "they come with the source, in recipes/ablations"
         )
         raise WrongUse(f"{folder}: no ablation recipes (*.yaml) there; {known}; name their folder with --recipes")
-    if FULL not in rows:
-        raise WrongUse(f"{folder}: no {FULL}.yaml, which every other recipe is compared with; add it")
+    if full not in rows:
+        raise WrongUse(f"{folder}: no {full}.yaml, which every other recipe is compared with; add it, or name another")
     for first in rows:
         for second in rows:
             alike = replace(rows[first], name=rows[second].name) == rows[second]
             if first < second and (alike or rows[first].name == rows[second].name):
                 what = "hold the same recipe" if alike else f"are both named {rows[first].name}"
                 raise WrongUse(f"{folder}: {first}.yaml and {second}.yaml {what}; change one of them")
-    return {FULL: rows.pop(FULL), **rows}
+    return {full: rows.pop(full), **rows}
 
 
 def ablate(
@@ -107,13 +111,15 @@ def ablate(
     options: Options,
     only: Collection[str] = (),
     device: str = "cpu",
+    protocol: str = "full",
 ) -> Outcome:
     """Train and score the unfinished runs of ``rows`` (or of ``only`` these), each with seeds 0 to ``seeds - 1``.
 
-    ``options.say`` gets one line a run. The table has all rows and is written again after each run.
+    Reports are scored by ``protocol``; every row is compared with the first. ``options.say`` gets one line a run. The
+    table has all rows and is written again after each run.
 
     Raises:
-        WrongUse: ``only`` names a recipe that does not exist.
+        WrongUse: ``only`` names a recipe that does not exist, or the protocol is unknown.
         RadscribeError: the dataset has no test split. A run that fails is reported in the result instead.
     """
     known = {name: row for row, recipe in rows.items() for name in (row, recipe.name)}
@@ -122,7 +128,8 @@ def ablate(
         raise WrongUse(f"--only {unknown[0]}: no such recipe; choose from {', '.join(rows)}")
     if not dataset.split(SPLIT):
         raise RadscribeError(f"{dataset.folder}: no study in the {SPLIT} split; prepare more studies")
-    work = _Work(rows, dataset, out, seeds, options, device)
+    protocol_named(protocol)
+    work = _Work(rows, dataset, out, seeds, options, device, protocol)
     asked = [run for run in work.runs if not only or run.row in {known[name] for name in only}]
     failed, elsewhere = work.do(asked)
     return Outcome(sum(run.is_finished() for run in asked), failed, elsewhere, work.write_table())
@@ -139,8 +146,10 @@ class _Work:
         seeds: int,
         options: Options,
         device: str,
+        protocol: str,
     ) -> None:
-        self.dataset, self.out, self.seeds, self.options, self.device = dataset, out, seeds, options, device
+        self.dataset, self.out, self.seeds, self.options = dataset, out, seeds, options
+        self.device, self.protocol, self.full = device, protocol, next(iter(rows))
         # All rows with one seed before any row gets two, so that a table of all rows is there early.
         self.runs = [self._run(row, recipe, seed) for seed in range(seeds) for row, recipe in rows.items()]
         self.names = {row: recipe.name for row, recipe in rows.items()}
@@ -153,6 +162,7 @@ class _Work:
             "split": SPLIT,
             "version": __version__,
             "max_steps": self.options.max_steps,
+            **({"protocol": self.protocol} if self.protocol != "full" else {}),
             **({"labelled": [films.fingerprint for films in labelled]} if (labelled := self.options.labelled) else {}),
         }
         key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -208,7 +218,7 @@ class _Work:
         checkpoint = train(run.recipe, self.dataset, work / "checkpoint", options)
         began = time.monotonic()
         with drafting(checkpoint, self.device) as reporter:
-            card = score_drafts(reporter, self.dataset)
+            card = score_drafts(reporter, self.dataset, self.protocol)
         # The time of an interrupted training is the sum of its parts, without the shared steps.
         seconds = {
             "generator": reporter.about["measured"]["generator"]["seconds"],
@@ -239,7 +249,7 @@ class _Work:
                 return None
             training = states_of(self.dataset.split("train"))
             names = list(self.names.values())
-            table = compared(finished, names, self.names[FULL], self.seeds, rare_columns(training))
+            table = compared(finished, names, self.names[self.full], self.seeds, rare_columns(training))
             return save(table, self.out)
 
     def _finished(self, run: Run) -> Finished:
@@ -249,11 +259,16 @@ class _Work:
         return Finished(run.recipe.name, run.seed, record["parameters"] / 1e6, minutes, card)
 
 
-def score_drafts(reporter: Reporter, dataset: PreparedDataset) -> Scorecard:
-    """The scorecard of the drafts of the whole test split, without controls and without METEOR."""
-    references = SplitReferences.of(dataset, SPLIT, reporter.system.config.section)
-    _, reports = evidence_and_reports(reporter, dataset, references.studies)
-    card = references.score(reports)
+def score_drafts(reporter: Reporter, dataset: PreparedDataset, protocol: str = "full") -> Scorecard:
+    """The scorecard of the drafts of the whole test split; its one control are the drafts of other patients' films."""
+    references = SplitReferences.of(dataset, SPLIT, reporter.system.config.section, protocol=protocol)
+    studies = references.studies
+    evidence, reports = evidence_and_reports(reporter, dataset, studies)
+    card = references.score(reports, metrics=QUICK_METRICS if protocol == "full" else METRICS)
+    if len({study.patient_id for study in studies}) > 1:
+        other = other_films(studies, image_sources(dataset, studies))
+        card = card.with_control(SHUFFLED_IMAGES, references.score([reports[row] for row in other]))
+    card = with_areas(card, reporter, references.ids, evidence)
     rows, training = card.per_study, states_of(dataset.split("train"))
     about = {"model": reporter.system.config.name, "fingerprint": reporter.fingerprint, "dataset": dataset.fingerprint}
     return replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from radscribe.metrics.significance import Floats, PairedTest, holm, paired_test
 MICRO, RARE = "micro_f1", "rare_macro_f1"
 MICRO_13 = "micro_13_f1"  # without "no finding"; shown, not tested
 OF_SCORECARD = (MICRO, "macro_f1", "bleu_4", "rouge_l")
+# Figures of a scorecard that are shown in a table of their own, with those of ``SavedScorecard.more``.
+FURTHER = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "meteor", "rouge_l", "cider")
 FIGURES = (MICRO, MICRO_13, "macro_f1", RARE, "bleu_4", "rouge_l")
 
 
@@ -51,6 +53,7 @@ class RowFigures:
     minutes: tuple[float, ...]  # one a seed
     figures: Mapping[str, tuple[float, ...]]  # by name, one value a seed
     tests: Mapping[str, AgainstFull]  # by figure; none for the full system itself
+    more: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # as ``figures``; those that are not tested
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,10 @@ def compared(
         }
         minutes = tuple(run.minutes for run in runs)
         seeds = tuple(run.seed for run in runs)
-        rows.append(RowFigures(name, seeds, runs[0].parameters, minutes, figures, tests[name]))
+        further = [{name: run.card.figures[name].value for name in FURTHER if name in run.card.figures} for run in runs]
+        further = [{**found, **run.card.more} for found, run in zip(further, runs, strict=True)]
+        more = {name: tuple(found[name] for found in further) for name in further[0] if all(name in f for f in further)}
+        rows.append(RowFigures(name, seeds, runs[0].parameters, minutes, figures, tests[name], more))
     resampling = finished[0].card.rows.resampling
     return AblationTable(
         rows=tuple(rows),

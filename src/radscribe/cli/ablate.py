@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Data, Labelled, Weights, dataset_files
+from radscribe.cli.shared import Data, Labelled, ProtocolName, Weights, dataset_files
 
 RECIPES = Path("recipes/ablations")
 
@@ -19,7 +19,9 @@ def ablate(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the runs and for ablations.md, .csv and .png.")],
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds that each recipe is trained with.")] = 3,
-    recipes: Annotated[Path | None, typer.Option(help="Another folder of recipes, with a full.yaml.")] = None,
+    recipes: Annotated[Path | None, typer.Option(help="Another folder of recipes.")] = None,
+    full: Annotated[str, typer.Option(help="The recipe that every other one is compared with.")] = "full",
+    protocol: ProtocolName = "full",
     only: Annotated[
         list[str] | None,
         typer.Option(help="Run only this recipe (a file's name without .yaml); repeatable."),
@@ -42,6 +44,8 @@ def ablate(
     Examples:
       radscribe ablate revtaf --data work/phantoms --seeds 3 --out work/ablations
       radscribe ablate revtaf --data work/phantoms --out work/ablations --only full --max-steps 20
+      radscribe ablate iu --recipes recipes/iu --full revtaf --data work/iu --labelled work/labelled --weights FOLDER \\
+          --protocol r2gen-iu --out work/iu-systems
     """
     from radscribe.ablation.run import ablate as run
     from radscribe.ablation.run import read_rows
@@ -53,8 +57,8 @@ def ablate(
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would report its precision in every run
     keep_freed_memory()
     folder = recipes or RECIPES / system
-    rows = read_rows(folder)
-    written = ("ablations.md", "ablations.csv", "ablations-tests.csv", "ablations.png")
+    rows = read_rows(folder, full)
+    written = ("ablations.md", "ablations-more.md", "ablations.csv", "ablations-tests.csv", "ablations.png")
     files = [file for source in (data, *(labelled or ())) for file in dataset_files(source)]
     keep_inputs([out / name for name in written], [*folder.iterdir(), *files])
     options = Options(
@@ -65,7 +69,7 @@ def ablate(
         labelled=tuple(map(PreparedDataset.open, labelled or ())),
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
-    outcome = run(rows, PreparedDataset.open(data), out, seeds, options, only or (), device)
+    outcome = run(rows, PreparedDataset.open(data), out, seeds, options, only or (), device, protocol)
     for name in outcome.elsewhere:
         typer.echo(f"{name}: another process is working on it", err=True)
     if outcome.table:

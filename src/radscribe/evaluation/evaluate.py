@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,8 +32,10 @@ from radscribe.evaluation.scorecard.card import SHUFFLED_IMAGES, Scorecard
 from radscribe.evaluation.scorecard.per_study import PerStudy
 from radscribe.evaluation.scorecard.tables import markdown
 from radscribe.evaluation.split import SplitReferences, states_of
+from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
 from radscribe.labels.old_changes import without_old_changes
 from radscribe.labels.rules import label_report
+from radscribe.metrics.areas import areas
 from radscribe.metrics.nlg import METRICS
 from radscribe.metrics.sanity import negation_flipped
 from radscribe.metrics.significance import Figure
@@ -115,6 +117,7 @@ def evaluate(
     card = card.with_control("negation_flip", references.score(map(negation_flipped, reports)))
     card = card.with_control("noise_image", references.score(noise_reports(reporter, len(studies))))
     card, baselines = with_baselines(card, references, reporter, evidence.patches)
+    card = with_areas(card, reporter, references.ids, evidence)
     if dataset.split("train"):
         card = _broken_down(card, dataset)
     if "image_labels" in dataset.table.column_names:
@@ -129,6 +132,19 @@ def evaluate(
     if split == "train":
         card = replace(card, flags=(*card.flags, TRAINING_SPLIT_FLAG))
     return Evaluation(card, baselines, drafts, studies, evidence, shuffled)
+
+
+def with_areas(card: Scorecard, reporter: Reporter, ids: Sequence[str], evidence: FilmEvidence) -> Scorecard:
+    """The scorecard with the ROC areas of the probabilities that the model gives the conditions of the studies ``ids``,
+    from their ``evidence``; as it is where the model gives none."""
+    states = reporter.system.model.findings(evidence)
+    if states is None:
+        return card
+    rows = card.per_study
+    order = [ids.index(study_id) for study_id in rows.study_ids]
+    probabilities = states[order, :CHEXBERT_COUNT, POSITIVE].cpu().numpy()
+    positive = rows.reference_states[:, :CHEXBERT_COUNT] == POSITIVE
+    return replace(card, areas=areas(probabilities, positive, rows.resampling))
 
 
 def _signed(card: Scorecard, more: Mapping[str, object]) -> Scorecard:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from radscribe.core.config import LATER
-from radscribe.labels.conditions import NO_FINDING, POSITIVE
+from radscribe.labels.conditions import CONDITIONS, NO_FINDING, POSITIVE, STATES
 from radscribe.models.augmentation import PatchSwap
 from radscribe.models.decoding.decoder import DecoderConfig, ReportDecoder
 from radscribe.models.decoding.search import SearchConfig, search
@@ -54,8 +54,12 @@ class LossConfig:
     # Ours: lambda falls epoch by epoch, from the whole in the first to nothing at this share of them; None keeps it.
     alignment_until: float | None = field(default=None, metadata=LATER)
     label_smoothing: float = 0.0
+    # Ours: weight of predicting the states of 18 conditions from the mean patch, by which a draft has probabilities.
+    states: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
+        if self.states < 0:
+            raise ValueError(f"states must not be negative, but is {self.states}")
         if self.alignment_until is not None and not 0 < self.alignment_until <= 1:
             raise ValueError(f"alignment_until must be above 0 and at most 1, not {self.alignment_until}")
 
@@ -200,6 +204,8 @@ class Mcsam(ReportModel):
                 self.consolidate_text = Consolidation(config.width, config.join, config.normalized_join)
         if config.alignment:
             self.alignment = SemanticAlignment(config.alignment, config.width, config.width)
+        if config.losses.states:
+            self.states = nn.Linear(config.width, len(CONDITIONS) * len(STATES))
 
     @classmethod
     def build(cls, config: McsamConfig, text_width: int, tokenizer: ReportTokenizer) -> Self:
@@ -231,7 +237,15 @@ class Mcsam(ReportModel):
         total = losses["task"]
         if "alignment" in losses:
             total = total + weights.alignment_at(batch.progress) * losses["alignment"]  # MCSAM: L
+        if weights.states:
+            losses["states"] = functional.cross_entropy(self.state_logits(evidence).mT, batch.labels)
+            total = total + weights.states * losses["states"]
         return {**losses, "loss": total}
+
+    def state_logits(self, evidence: McsamEvidence) -> Tensor:
+        """The states of 18 conditions, told from the mean of all patches before any is swapped: B x 18 x 4."""
+        logits: Tensor = self.states(evidence.patches.mean(1))
+        return logits.float().reshape(-1, len(CONDITIONS), len(STATES))
 
     @property
     def reads_text(self) -> bool:
@@ -342,6 +356,9 @@ class Mcsam(ReportModel):
         frontal = attention[:, : evidence.patches.shape[1] // self.config.views]
         probabilities = logits[0].float().softmax(-1).gather(1, words[0, 1:, None])[:, 0]
         return Explanation(probabilities, frontal, torch.stack(used).mean(0) if used else None)
+
+    def findings(self, evidence: McsamEvidence) -> Tensor | None:
+        return self.state_logits(evidence).softmax(-1) if self.config.losses.states else None
 
     @property
     def stored_files(self) -> tuple[str, ...]:

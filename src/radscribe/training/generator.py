@@ -60,7 +60,10 @@ class ReportObjective(ABC):
     ) -> None:
         self.module: Any = module
         self.writer, self.config, self.seed, self.strata = model, config, seed, strata
-        self.often = repeat_factors(training.labels.numpy(), config.rare_rate) if config.rare_rate else None
+        self.often: NDArray[np.float64] | None = None
+        if config.rare_rate or config.alike:
+            rare = repeat_factors(training.labels.numpy(), config.rare_rate)
+            self.often = rare * wording_factors(training.reports, config.alike)
         self.validation_split, self.count = validation, len(training.reports)
         self.reports = training.reports
         self.search = replace(search, beams=config.validation_beams)
@@ -128,6 +131,12 @@ def repeat_factors(states: NDArray[np.integer], rate: float) -> NDArray[np.float
     positive = states[:, :CHEXBERT_COUNT] == POSITIVE
     rarest = np.where(positive, positive.mean(0), 1.0).min(1)
     return np.asarray(np.maximum(1.0, np.sqrt(rate / rarest)))
+
+
+def wording_factors(reports: Sequence[str], alike: float) -> NDArray[np.float64]:
+    """How often each of N studies is drawn, by the number of studies that share its report: number ** -alike, ``N``."""
+    counts = Counter(reports)
+    return np.array([counts[report] ** -alike for report in reports])
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,13 @@ class GeneratorConfig:
     # A study is drawn max(1, sqrt(this / share of studies with its rarest positive condition)) times as often, in the
     # same number of steps; 0 draws all alike.
     rare_rate: float = field(default=0.0, metadata=LATER)
+    # A study whose report n studies share word for word is drawn n ** -this times as often, in the same number of
+    # steps: at 1 every wording counts once, at 0 every study.
+    alike: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
+        if not 0 <= self.alike <= 1:
+            raise ValueError(f"alike must be between 0 and 1, not {self.alike}")
         if not 0 <= self.rare_rate <= 1:
             raise ValueError(f"rare_rate must be between 0 and 1, not {self.rare_rate}")
         if self.seed is not None and self.seed < 0:

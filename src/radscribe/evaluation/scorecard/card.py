@@ -34,8 +34,8 @@ SHUFFLED_IMAGES = "shuffled_images"
 IDS_IN_MESSAGE = 10
 # Fields that the JSON file leaves out where they are empty.
 OPTIONAL = (
-    "severity", "frequency", "agreement", "agreement_without_old_changes", "agreement_shuffled", "source_transfer",
-    "radeval", "notice", "other_metrics", "whole_set",
+    "severity", "frequency", "areas", "agreement", "agreement_without_old_changes", "agreement_shuffled",
+    "source_transfer", "radeval", "notice", "other_metrics", "whole_set",
 )  # fmt: skip
 
 
@@ -74,6 +74,8 @@ class Scorecard:
     # Where the dataset has them: severities of the findings, training labels, labels of the images themselves.
     severity: Mapping[str, SeverityBand] = field(default_factory=dict)
     frequency: Mapping[str, FrequencyBand] = field(default_factory=dict)
+    # Where the system gives them, ROC areas of its conditions' probabilities, and their mean.
+    areas: Mapping[str, Figure] = field(default_factory=dict)
     agreement: Mapping[str, Figure | None] = field(default_factory=dict)
     # The same without the reports' sentences on scars and other old changes, which the labeler counts as opacity.
     agreement_without_old_changes: Mapping[str, Figure | None] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from radscribe.core.errors import WrongUse
 from radscribe.core.files import read_given_json
-from radscribe.evaluation.scorecard.card import FORMAT
+from radscribe.evaluation.scorecard.card import FORMAT, SHUFFLED_IMAGES
 from radscribe.evaluation.scorecard.per_study import STATES, PerStudy, content_hash, rows_path
+from radscribe.metrics.areas import MEAN
 from radscribe.metrics.clinical import AVERAGES, Uncertain
 from radscribe.metrics.nlg import FIGURES
 from radscribe.metrics.significance import Figure
@@ -27,6 +28,9 @@ class SavedScorecard:
     signature: Mapping[str, Any]
     figures: Mapping[str, Figure]  # by name, those that are not missing
     rows: PerStudy
+    # Figures without an interval, those that the scorecard has: micro-F1 of 13 with shuffled films, shares of normal
+    # and abnormal studies called normal, the mean ROC area, the distinct reports and the share of the commonest one.
+    more: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def has_texts(self) -> bool:
@@ -78,7 +82,7 @@ def read_scorecard(path: Path, name: str) -> SavedScorecard:
         raise WrongUse(f"{beside}: damaged, or not the rows of a scorecard; copy it or score again") from None
     if differing:
         raise WrongUse(f"{beside}: its {differing} are not those of {path.name}; copy both files of one scoring")
-    return SavedScorecard(name, signature, _figures(content), rows)
+    return SavedScorecard(name, signature, _figures(content), rows, _more(content))
 
 
 def _content(path: Path) -> Mapping[str, Any]:
@@ -111,6 +115,20 @@ def _figures(content: Mapping[str, Any]) -> dict[str, Figure]:
     if not all(isinstance(value, int | float) for figure in found.values() for value in figure.values()):
         raise TypeError("a figure is no number")
     return {name: Figure(**figure) for name, figure in found.items()}
+
+
+def _more(content: Mapping[str, Any]) -> dict[str, float]:
+    found = {}
+    if shuffled := content.get("controls", {}).get(SHUFFLED_IMAGES):
+        found["shuffled_micro_13_f1"] = shuffled["clinical"]["micro_13"]["f1"]["value"]
+    for group, of_group in content.get("normality", {}).items():
+        found[f"{group}_called_normal"] = of_group["called_normal"]["value"]
+        found[f"{group}_bleu_4"] = of_group["language"].get("bleu_4", {}).get("value")
+    if content.get("areas"):
+        found["mean_area"] = content["areas"][MEAN]["value"]
+    found["distinct_reports"] = content["distinct_reports"] * content["studies"]
+    found["commonest_report"] = content["commonest_report"]
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _misfit(rows: PerStudy, content: Mapping[str, Any]) -> str | None:

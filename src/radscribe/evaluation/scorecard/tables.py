@@ -11,7 +11,7 @@ from radscribe.metrics.significance import Figure
 
 
 def markdown(card: Scorecard, more: str = "") -> str:
-    """The figures of a scorecard beside its controls, then severity, frequency, agreement and each condition.
+    """The figures of a scorecard beside its controls, then severity, frequency, agreement, conditions and ROC areas.
 
     ``more`` follows the tables; flags, warnings and what is missing come last, a line each.
     """
@@ -56,6 +56,8 @@ def markdown(card: Scorecard, more: str = "") -> str:
     scores = card.clinical.per_condition.items()
     conditions = [(name, s.support, s.precision.value, s.recall.value, s.f1) for name, s in scores]
     parts.append(table(("condition", "positives", "precision", "recall", "F1"), conditions))
+    if card.areas:
+        parts.append(table(("condition", "ROC area of its probability"), card.areas.items()))
     if more:
         parts.append(more.strip())
     notes = [f"- flag: {flag}" for flag in card.flags]
