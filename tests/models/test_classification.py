@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from torch import nn
 
+from radscribe.labels.conditions import POSITIVE
 from radscribe.models.classification import (
     ClassificationBranch,
     ClassificationConfig,
     class_rates,
     refreshed_rates,
+    start_states,
 )
 
 SMALL = ClassificationConfig(width=8, layers=1, heads=2, feed_forward=8, neighbours=3)
@@ -19,6 +23,19 @@ def states_with(positives: dict[int, int], studies: int = 10) -> torch.Tensor:
     for condition, count in positives.items():
         states[:count, condition] = 1
     return states
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_states_begin_with_the_probabilities_of_a_head_that_knows_them(shifted: bool) -> None:
+    torch.manual_seed(0)
+    branch = ClassificationBranch(ClassificationConfig(width=8, layers=1, heads=2, feed_forward=16), 6, 5).eval()
+    head, film = nn.Linear(6, 14), torch.randn(3, 6)
+    branch.positive_rates[:14] = torch.linspace(0.01, 1, 14) if shifted else torch.ones(14)
+    start_states(branch.head, head, branch.positive_rates if shifted else None)
+    for reports in (torch.randn(3, 2, 5), torch.randn(3, 2, 5)):  # whatever these say
+        found = branch.probabilities(branch(film, reports))
+        torch.testing.assert_close(found[:, :14, POSITIVE], head(film).sigmoid())
+    assert branch.head.weight.view(18, 4, -1)[14:].all()  # the others are as they were
 
 
 def test_rates_are_relative_to_the_commonest_and_one_for_the_auxiliary_conditions() -> None:

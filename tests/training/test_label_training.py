@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from makers import write_film, write_table
+from makers import TINY, TINY_MCSAM, write_film, write_table
 from radscribe.core.config import RecipeError, from_mapping, to_mapping
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.tensors import read_tensors
@@ -19,6 +19,7 @@ from radscribe.data.prepare import prepare
 from radscribe.data.sources.labelled import labelled_source
 from radscribe.drafting.films import Films
 from radscribe.imaging.crop import FilmConfig
+from radscribe.labels.conditions import POSITIVE
 from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.training.film_labels import FilmLabelModel, FilmLabelObjective, LabelBatch, LabelledFilms
 from radscribe.training.loop.fit import epoch_order
@@ -99,6 +100,29 @@ def test_later_steps_start_from_it(
     assert f"labels of {count} further films" in card
     assert "| film-labels |" in card
     assert "further films" not in (folders["alone"] / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.parametrize("method", ["revtaf", "mcsam"])
+def test_states_begin_as_the_head_has_learned_them(phantoms: PreparedDataset, tmp_path: Path, method: str) -> None:
+    plan = {"revtaf": TINY, "mcsam": TINY_MCSAM}[method]
+    recipe = from_mapping(Recipe, plan)
+    encoder = replace(recipe.model.image_encoder, start="previous")
+    losses = replace(recipe.model.losses, states=1.0) if method == "mcsam" else recipe.model.losses
+    recipe = replace(
+        recipe,
+        label_training=LabelTrainingConfig(epochs=1, batch_size=8, dropout=0.5),
+        entity_model=replace(recipe.entity_model, image_encoder=encoder),
+        model=replace(recipe.model, image_encoder=encoder, losses=losses),
+        training=replace(recipe.training, epochs=0),
+        half_precision=False,
+    )
+    options = Options(tmp_path / "cache", say=lambda line: None, max_steps=2)
+    kept = read_tensors(train(recipe, phantoms, tmp_path / "out", options) / "model.safetensors")
+    (step,) = (tmp_path / "cache").glob("film-labels-????????????????")
+    head = read_tensors(step / "head.safetensors")
+    name = next(key for key in kept if key.endswith(("classification.head.weight", "model.states.weight")))
+    found = kept[name].view(18, 4, -1)[:14, POSITIVE, -head["weight"].shape[1] :]
+    torch.testing.assert_close(found.float(), head["weight"])
 
 
 def test_what_does_not_fit_is_said(

@@ -124,7 +124,7 @@ def test_promptmrg_is_the_published_model(tmp_path: Path, vocabulary: Path) -> N
     torch.nn.init.zeros_(projection.bias)
 
     patches = resnet_forward(torchvision_tensors(RESNET), FILMS)
-    seen = model.look(FILMS)
+    seen = model.look(FILMS)[0]
     torch.testing.assert_close(seen, patches, rtol=1e-4, atol=1e-4)
     reports = torch.randn(2, 21, BRANCH)
     expected = states(tensors, patches, reports)

@@ -5,6 +5,7 @@ Jin et al., AAAI 2024, arXiv 2308.12604.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -131,6 +132,21 @@ class ClassificationBranch(nn.Module):
             return losses.mean()
         known = known.flatten().float()
         return (losses * known).sum() / known.sum().clamp(min=1.0)
+
+
+@torch.no_grad()
+def start_states(states: nn.Linear, head: nn.Linear, rates: Tensor | None = None) -> None:
+    """Lets a layer of states (to 18 x 4; the film's vector comes last in what it reads) begin as a ``head`` (to 14) has
+    learned the first 14 conditions from the same vector: positive with the head's probability, whatever else it reads.
+
+    ``rates`` (18) are those whose logarithm shifts the positive logit in training.
+    """
+    weight = states.weight.view(len(CONDITIONS), len(STATES), -1)[:CHEXBERT_COUNT]
+    bias = states.bias.view(len(CONDITIONS), len(STATES))[:CHEXBERT_COUNT]
+    weight.zero_()
+    bias.fill_(-math.log(len(STATES) - 1))  # the other states together have the weight of exp(0)
+    weight[:, POSITIVE, weight.shape[-1] - head.in_features :] = head.weight
+    bias[:, POSITIVE] = head.bias if rates is None else head.bias - rates[:CHEXBERT_COUNT].log()
 
 
 def class_rates(states: Tensor) -> Tensor:

@@ -151,6 +151,7 @@ class McsamEvidence(FilmEvidence):
     retrieved: Tensor | None  # R(V): B x N_I x width
     slot_weights: Tensor | None  # B x N_I x N_m
     semantic: Tensor | None  # s_v: B x 1 x width
+    state_logits: Tensor | None = None  # B x 18 x 4; no word depends on them
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ class Mcsam(ReportModel):
         if config.alignment:
             self.alignment = SemanticAlignment(config.alignment, config.width, config.width)
         if config.losses.states:
-            self.states = nn.Linear(config.width, len(CONDITIONS) * len(STATES))
+            self.states = nn.Linear(self.image_encoder.width, len(CONDITIONS) * len(STATES))
 
     @classmethod
     def build(cls, config: McsamConfig, text_width: int, tokenizer: ReportTokenizer) -> Self:
@@ -237,15 +238,10 @@ class Mcsam(ReportModel):
         total = losses["task"]
         if "alignment" in losses:
             total = total + weights.alignment_at(batch.progress) * losses["alignment"]  # MCSAM: L
-        if weights.states:
-            losses["states"] = functional.cross_entropy(self.state_logits(evidence).mT, batch.labels)
+        if evidence.state_logits is not None:
+            losses["states"] = functional.cross_entropy(evidence.state_logits.mT, batch.labels)
             total = total + weights.states * losses["states"]
         return {**losses, "loss": total}
-
-    def state_logits(self, evidence: McsamEvidence) -> Tensor:
-        """The states of 18 conditions, told from the mean of all patches before any is swapped: B x 18 x 4."""
-        logits: Tensor = self.states(evidence.patches.mean(1))
-        return logits.float().reshape(-1, len(CONDITIONS), len(STATES))
 
     @property
     def reads_text(self) -> bool:
@@ -258,6 +254,10 @@ class Mcsam(ReportModel):
         if views != self.config.views:
             raise ValueError(f"films of {views} view(s) for a model of {self.config.views}")
         patches = self.image_encoder(films.flatten(0, 1) if films.dim() == 5 else films)
+        states = None
+        if self.config.losses.states:
+            pooled = patches.mean(1).unflatten(0, (-1, views)).mean(1)  # of both views
+            states = self.states(pooled).float().reshape(-1, len(CONDITIONS), len(STATES))
         if self.config.standardised_places:
             patches = self.standardise(patches)
         patches = self.project(patches)
@@ -277,7 +277,7 @@ class Mcsam(ReportModel):
             if self.training and aligned.reach != "all":
                 image = self.alignment.image(self.as_far_as_contrast_reaches(patches, retrieved))
         values, weights = found if found and self.config.image_consolidation else (None, None)
-        return McsamEvidence(patches, values, weights, semantic), image
+        return McsamEvidence(patches, values, weights, semantic, states), image
 
     def retrieve(self, embedded: Tensor) -> Tensor:
         """R(E), or E itself where there is no bank: B x L x width."""
@@ -358,7 +358,7 @@ class Mcsam(ReportModel):
         return Explanation(probabilities, frontal, torch.stack(used).mean(0) if used else None)
 
     def findings(self, evidence: McsamEvidence) -> Tensor | None:
-        return self.state_logits(evidence).softmax(-1) if self.config.losses.states else None
+        return None if evidence.state_logits is None else evidence.state_logits.softmax(-1)
 
     @property
     def stored_files(self) -> tuple[str, ...]:

@@ -199,9 +199,9 @@ class Revtaf(ReportModel):
         as ``recall`` finds them) and neighbours. ``evidence_of`` is the same way at inference.
         """
         weights, losses = self.config.losses, dict[str, Tensor]()
-        patches = self.look(batch.films)  # F_v
+        patches, pooled = self.look(batch.films)  # F_v
         neighbours = knowledge.database.neighbour_vectors(batch.neighbours, knowledge.report_vectors)  # B x 21 x d_t
-        state_logits = self.classification(patches.mean(1), neighbours)
+        state_logits = self.classification(pooled, neighbours)
         losses["classification"] = self.classification.loss(state_logits, batch.film_states, batch.known)
         total = weights.classification * losses["classification"]  # Eq. 15: with its baseline's term
         if self.config.retrieval:
@@ -219,12 +219,13 @@ class Revtaf(ReportModel):
         losses["loss"] = total + losses["task"]  # Eq. 15
         return losses
 
-    def look(self, films: Tensor) -> Tensor:
-        """F_v: B x P x d_v."""
+    def look(self, films: Tensor) -> tuple[Tensor, Tensor]:
+        """F_v (B x P x d_v), and the mean of the patches as the image encoder gives them (B x d_v)."""
         patches: Tensor = self.image_encoder(films)
+        pooled = patches.mean(1)
         if self.config.standardised_places:
             patches = self.standardise(patches)
-        return patches + grid_positions(patches) if self.config.patch_positions else patches
+        return patches + grid_positions(patches) if self.config.patch_positions else patches, pooled
 
     def rank(self, studies: Ranking, config: RetrievalConfig) -> Tensor:
         """L_rank of R studies (Eq. 5 to 7): a scalar."""
@@ -299,10 +300,10 @@ class Revtaf(ReportModel):
     @torch.no_grad()
     def evidence_of(self, films: Tensor, entities: FilmEntities, knowledge: RevtafKnowledge) -> RevtafEvidence:
         """All evidence in B films (B x 1 x H x W): no label and no report of theirs can reach this."""
-        patches = self.look(films)
+        patches, pooled = self.look(films)
         references, neighbours, distances = self.recall(entities, knowledge)
         reports = knowledge.database.neighbour_vectors(neighbours, knowledge.report_vectors)
-        state_logits = self.classification(patches.mean(1), reports)
+        state_logits = self.classification(pooled, reports)
         global_text, global_mask = knowledge.database.global_prompts(references)
         local_text = local_prompts(knowledge.table, entities.presence, entities.positions)
         return RevtafEvidence(

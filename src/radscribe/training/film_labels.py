@@ -45,16 +45,17 @@ class LabelBatch(NamedTuple):
 
 
 class FilmLabelModel(nn.Module):
-    """An image encoder with a linear head over its mean patch, which is dropped after training."""
+    """An image encoder with a linear head over its mean patch."""
 
-    def __init__(self, image_encoder: ImageEncoder) -> None:
+    def __init__(self, image_encoder: ImageEncoder, dropout: float = 0.0) -> None:
         super().__init__()
         self.image_encoder = image_encoder
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(image_encoder.width, CHEXBERT_COUNT)
 
     def logits(self, films: Tensor) -> Tensor:
         """``B films -> B x 14``."""
-        logits: Tensor = self.head(self.image_encoder(films).mean(1))
+        logits: Tensor = self.head(self.dropout(self.image_encoder(films).mean(1)))
         return logits.float()
 
     def forward(self, batch: LabelBatch) -> dict[str, Tensor]:
@@ -122,6 +123,7 @@ class FilmLabelsStep:
         training, recipe = self.training, self.training.recipe
         assert recipe.label_training is not None
         return {
+            "keeps": "head",
             "dataset": training.dataset.fingerprint,
             "labelled": [dataset.fingerprint for dataset in training.options.labelled],
             **training.inputs(recipe.label_training, _encoder(training)),
@@ -138,9 +140,11 @@ class FilmLabelsStep:
         parts += [labelled_films(training, dataset, "train") for dataset in others]
         strata += [_sources(dataset) for dataset in others]
         validation = labelled_films(training, own, "validate")
-        objective = FilmLabelObjective(FilmLabelModel(encoder), parts, strata, validation)
+        model = FilmLabelModel(encoder, recipe.label_training.dropout)
+        objective = FilmLabelObjective(model, parts, strata, validation)
         summary = fit(objective, recipe.label_training, training.run(folder, recipe.label_training))
         write_tensors(folder / "image_encoder.safetensors", dict(encoder.state_dict()))
+        write_tensors(folder / "head.safetensors", dict(model.head.state_dict()))
         return summary
 
 
@@ -170,10 +174,12 @@ def _sources(dataset: PreparedDataset) -> NDArray[np.int64]:
 
 
 def labelled_start(training: Training) -> LabelledStart:
-    """The image encoder that is trained on films' labels, where the recipe asks for one."""
+    """The image encoder that is trained on films' labels, and its head, where the recipe asks for them."""
     if training.recipe.label_training is None:
         return UNLABELLED
     step = training.cache.step(FilmLabelsStep(training))
     encoder = ImageEncoder(training.recipe.model.image_encoder)
     load(encoder, step.folder / "image_encoder.safetensors")
-    return LabelledStart(step, encoder)
+    head = nn.Linear(encoder.width, CHEXBERT_COUNT)
+    load(head, step.folder / "head.safetensors")
+    return LabelledStart(step, encoder, head)

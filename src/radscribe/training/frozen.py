@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from radscribe.core.config import to_mapping
 from radscribe.drafting.films import Films
@@ -61,13 +61,15 @@ class FrozenFilms:
 
 
 class LabelledStart(NamedTuple):
-    """The step that trained an image encoder on films' labels, and that encoder, from which all others start.
+    """The step that trained an image encoder on films' labels, that encoder, from which all others start, and the head
+    (d_v to 14) that told the conditions from its mean patch.
 
-    Both are None where the recipe has no such step.
+    All are None where the recipe has no such step.
     """
 
     step: Step | None = None
     encoder: ImageEncoder | None = None
+    head: nn.Linear | None = None
 
     @property
     def key(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from torch.nn import functional
 from radscribe.core.files import read_json
 from radscribe.core.tensors import read_tensors
 from radscribe.drafting.system import System
+from radscribe.models.classification import start_states
 from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.encoders.entity import EntityModel
 from radscribe.models.encoders.image import ImageEncoder
@@ -118,6 +119,8 @@ class McsamGeneratorStep(GeneratorStep):
         if self.bank_step:
             with torch.no_grad():
                 model.bank.slots.copy_(read_tensors(self.bank_step.folder / "slots.safetensors")["slots"])
+        if (head := self.training.labelled.head) and self.config.losses.states:
+            start_states(model.states, head)
         self.training.start_generator(model)
 
     def objective(self, model: Mcsam, device: torch.device) -> McsamObjective:

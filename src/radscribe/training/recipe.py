@@ -29,9 +29,13 @@ class LabelTrainingConfig(TrainingConfig):
 
     # First blocks that it keeps as loaded; those of `image_encoder.frozen_blocks` are kept as this step leaves them.
     frozen_blocks: int = 0
+    # Dropout between the mean patch and the head that tells the conditions.
+    dropout: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
         if self.frozen_blocks < 0:
             raise ValueError(f"frozen_blocks must not be negative, but is {self.frozen_blocks}")
 

@@ -19,7 +19,7 @@ from radscribe.data.film_labels import film_states
 from radscribe.drafting.features import entities_of, entities_of_films
 from radscribe.drafting.system import System
 from radscribe.labels.conditions import BLANK, POSITIVE
-from radscribe.models.classification import class_rates, refreshed_rates
+from radscribe.models.classification import class_rates, refreshed_rates, start_states
 from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.encoders.entity import EntityModel, FilmEntities
 from radscribe.models.knowledge.database import build_database, stated_presence, triplet_table
@@ -282,7 +282,10 @@ class RevtafGeneratorStep(GeneratorStep):
     def begin(self, model: Revtaf) -> None:
         self.training.starts.begin(model.image_encoder, self.text.film_encoder, self.entity_model.image_encoder)
         self.training.start_generator(model)
-        model.classification.positive_rates.copy_(class_rates(self.splits["train"].known_states))
+        branch = model.classification
+        branch.positive_rates.copy_(class_rates(self.splits["train"].known_states))
+        if head := self.training.labelled.head:
+            start_states(branch.head, head, branch.positive_rates)
 
     def objective(self, model: Revtaf, device: torch.device) -> RevtafObjective:
         recipe, seed = self.training.recipe, self.training.generator_seed
