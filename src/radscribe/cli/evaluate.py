@@ -19,6 +19,9 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, validate or test.")] = "test",
     limit: Annotated[int | None, typer.Option(min=2, help="Score only the first studies.")] = None,
     protocol: ProtocolName = "full",
+    card: Annotated[
+        bool, typer.Option("--card", help="Write the table into the checkpoint's MODEL_CARD.md too.")
+    ] = False,
     device: Device = "cpu",
 ) -> None:
     """Score a checkpoint on a prepared split, beside controls that do not see the right film.
@@ -31,16 +34,23 @@ def evaluate(
       radscribe evaluate --checkpoint work/revtaf-mini --data work/phantoms --out work/revtaf-mini-test
       radscribe evaluate --checkpoint work/revtaf-iu-small --data work/iu --protocol r2gen-iu --out work/revtaf-iu-test
     """
+    from radscribe.core.errors import WrongUse
     from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
     from radscribe.drafting.session import drafting
+    from radscribe.evaluation.card_scores import write_scores
     from radscribe.evaluation.controls.proof import proof_of
     from radscribe.evaluation.evaluate import evaluate as run
 
+    if card and (checkpoint is None or not Path(checkpoint).is_dir()):
+        raise WrongUse("--card: name the checkpoint's folder with --checkpoint")
     written = ("scorecard.json", "scorecard.md", "scores.parquet", "reports.jsonl")
     keep_inputs([out / name for name in written], [*dataset_files(data), *checkpoint_files(checkpoint)])
     dataset = PreparedDataset.open(data)
     with drafting(checkpoint, device) as reporter:
         found = run(reporter, dataset, split, limit, protocol=protocol)
         proof = proof_of(reporter, dataset, found)
-    typer.echo(found.save(out, proof))
+    table = found.save(out, proof)
+    if card:
+        write_scores(Path(str(checkpoint)), found, table)
+    typer.echo(table)

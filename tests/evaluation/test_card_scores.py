@@ -1,0 +1,38 @@
+"""Scores in a model card: in place of earlier ones, and only in a checkpoint's own card."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from radscribe.cli.main import app
+from radscribe.core.errors import WrongUse
+from radscribe.data.dataset import PreparedDataset
+
+
+def test_the_card_has_the_scores_of_the_last_evaluation(
+    checkpoint: Path, phantoms: PreparedDataset, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(checkpoint, model)
+    before = (model / "MODEL_CARD.md").read_text()
+    command = ["evaluate", "--data", str(phantoms.folder), "--checkpoint", str(model), "--limit", "6", "--card"]
+    for protocol in ("full", "promptmrg"):
+        done = CliRunner().invoke(app, [*command, "--protocol", protocol, "--out", str(tmp_path / protocol)])
+        assert done.exit_code == 0, done.output
+    card = (model / "MODEL_CARD.md").read_text()
+    table = (tmp_path / "promptmrg" / "scorecard.md").read_text()
+    assert card.startswith(before.rstrip()) and card.endswith(table) and card.count("## Scores") == 1
+    assert "Split test of dataset" in card and "protocol promptmrg" in card
+
+
+@pytest.mark.parametrize("given", [[], ["--checkpoint", "someone/elses"]])
+def test_a_card_that_is_no_file_here_is_refused_before_the_work(
+    given: list[str], phantoms: PreparedDataset, tmp_path: Path
+) -> None:
+    command = ["evaluate", "--data", str(phantoms.folder), "--out", str(tmp_path / "out"), "--card"]
+    done = CliRunner().invoke(app, [*command, *given])
+    assert isinstance(done.exception, WrongUse) and not (tmp_path / "out").exists()
