@@ -11,13 +11,15 @@ import torch
 
 from makers import TINY
 from radscribe.core.config import RecipeError, from_mapping
+from radscribe.core.errors import RadscribeError
 from radscribe.drafting.films import Films
 from radscribe.imaging.crop import FilmConfig
 from radscribe.labels.conditions import POSITIVE
 from radscribe.labels.rules import label_report
 from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.evidence import FilmEvidence
-from radscribe.training.generator import ReportObjective, Split, repeat_factors, wording_factors
+from radscribe.training.generator import ReportObjective, Split, draws, repeat_factors, wording_factors
+from radscribe.training.loop.fit import epoch_order
 from radscribe.training.recipe import GeneratorConfig, Recipe
 
 
@@ -51,6 +53,27 @@ def test_a_wording_that_many_studies_share_is_drawn_less_often_for_each() -> Non
     assert often[1].tolist() == [0.25] * 4 + [1.0] and often[2].tolist() == [0.25] * 4 + [2.0]
     with pytest.raises(RecipeError, match=r"generator: alike must be between 0 and 1, not 1\.5"):
         from_mapping(Recipe, {**TINY, "generator": {**TINY["generator"], "alike": 1.5}})
+
+
+def test_what_teaches_the_generator_nothing_is_never_drawn() -> None:
+    states = np.zeros((40, 18), dtype=np.int64)
+    states[:8, 3] = POSITIVE
+    states[8:12, 3] = 2  # negated
+    reports = [f"report {number}" for number in range(40)]
+    assert draws(states, reports, GeneratorConfig()) is None
+    without = draws(states, reports, GeneratorConfig(withheld="lung lesion"))
+    assert without is not None and without.tolist() == [0.0] * 8 + [1.0] * 32
+    few = draws(states, reports, GeneratorConfig(withheld="lung lesion", pairs=0.25))
+    assert few is not None and few.sum() == 8 and not few[:8].any()
+    objective: Any = SimpleNamespace(strata=None, often=few, count=40, smallest_batch=1)
+    drawn = [row for epoch in range(3) for batch in epoch_order(objective, 16, 0, epoch) for row in batch]
+    assert len(drawn) == 120 and set(drawn) == set(np.nonzero(few)[0].tolist())
+    states[:, 3] = POSITIVE
+    with pytest.raises(RadscribeError, match="every training study states lung lesion"):
+        draws(states, reports, GeneratorConfig(withheld="lung lesion"))
+    for wrong in ({"pairs": 0.0}, {"withheld": "lesions"}):
+        with pytest.raises(ValueError, match=r"pairs must be|no condition 'lesions'; take one of enlarged"):
+            GeneratorConfig(**wrong)  # type: ignore[arg-type]
 
 
 class Written(ReportObjective):

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from radscribe.core.config import to_mapping
+from radscribe.core.errors import RadscribeError
 from radscribe.core.tensors import write_tensors
 from radscribe.drafting.films import FilmSource
-from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
+from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, POSITIVE
 from radscribe.labels.rules import label_report
 from radscribe.metrics.clinical import THIRTEEN, micro, outcomes
 from radscribe.models.decoding.search import SearchConfig
@@ -60,10 +61,7 @@ class ReportObjective(ABC):
     ) -> None:
         self.module: Any = module
         self.writer, self.config, self.seed, self.strata = model, config, seed, strata
-        self.often: NDArray[np.float64] | None = None
-        if config.rare_rate or config.alike:
-            rare = repeat_factors(training.labels.numpy(), config.rare_rate)
-            self.often = rare * wording_factors(training.reports, config.alike)
+        self.often = draws(training.labels.numpy(), training.reports, config)
         self.validation_split, self.count = validation, len(training.reports)
         self.reports = training.reports
         self.search = replace(search, beams=config.validation_beams)
@@ -121,6 +119,24 @@ class ReportObjective(ABC):
             "commonest": commonest,
         }
         return figures, seen
+
+
+def draws(states: NDArray[np.integer], reports: Sequence[str], config: GeneratorConfig) -> NDArray[np.float64] | None:
+    """How often each of N training studies (``states`` N x 18) is drawn, ``N``; None where ``config`` draws all alike.
+
+    Raises ``RadscribeError`` where it leaves none.
+    """
+    if not (config.rare_rate or config.alike or config.withheld or config.pairs < 1):
+        return None
+    often = repeat_factors(states, config.rare_rate) * wording_factors(reports, config.alike)
+    if config.withheld:
+        often[states[:, CONDITIONS.index(config.withheld)] == POSITIVE] = 0
+    left = np.nonzero(often)[0]
+    kept = max(1, round(config.pairs * len(left)))
+    often[np.random.default_rng(0).permutation(left)[kept:]] = 0
+    if not often.any():
+        raise RadscribeError(f"generator.withheld: every training study states {config.withheld}; prepare more studies")
+    return often
 
 
 def repeat_factors(states: NDArray[np.integer], rate: float) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from radscribe.core.config import LATER, RecipeError, from_mapping, read_yaml
 from radscribe.drafting.system import SystemConfig
+from radscribe.labels.conditions import CONDITIONS
 from radscribe.models.knowledge.prompts import triplet_text
 from radscribe.training.loop.schedule import TrainingConfig
 
@@ -85,8 +86,17 @@ class GeneratorConfig:
     # A study whose report n studies share word for word is drawn n ** -this times as often, in the same number of
     # steps: at 1 every wording counts once, at 0 every study.
     alike: float = field(default=0.0, metadata=LATER)
+    # Share of the training studies, the same for every seed, that the generator learns from, in the same number of
+    # steps; all can be references, and all train the steps before.
+    pairs: float = field(default=1.0, metadata=LATER)
+    # A condition: studies that state it teach the generator nothing, and can be references still.
+    withheld: str | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
+        if not 0 < self.pairs <= 1:
+            raise ValueError(f"pairs must be above 0 and at most 1, not {self.pairs}")
+        if self.withheld is not None and self.withheld not in CONDITIONS:
+            raise ValueError(f"withheld: no condition {self.withheld!r}; take one of {', '.join(CONDITIONS)}")
         if not 0 <= self.alike <= 1:
             raise ValueError(f"alike must be between 0 and 1, not {self.alike}")
         if not 0 <= self.rare_rate <= 1:
