@@ -17,7 +17,7 @@ from radscribe.core.locks import lock
 from radscribe.core.version import __version__
 
 # Part of every key: raised when a step computes something else from the same configuration.
-STEPS_VERSION = 3
+STEPS_VERSION = 4
 
 
 class CachedStep(Protocol):
