@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from scipy.stats import mannwhitneyu
@@ -19,7 +20,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare
 from radscribe.evaluation.controls import sources
-from radscribe.evaluation.controls.baselines import commonest_sentences, nearest_features, pooled
+from radscribe.evaluation.controls.baselines import commonest_sentences, nearest_features, pooled, reference_reports
 from radscribe.evaluation.controls.films import other_films, stratified_rows, without_top
 from radscribe.evaluation.controls.peaks import drafted_peaks, peaks
 from radscribe.evaluation.controls.pixels_baseline import at_the_edge
@@ -29,9 +30,11 @@ from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate,
 from radscribe.evaluation.scorecard.card import score
 from radscribe.evaluation.scorecard.saved import read_scorecards
 from radscribe.evaluation.scorecard.tables import markdown
+from radscribe.evaluation.split import SplitReferences
 from radscribe.imaging.crop import only_edge
 from radscribe.labels.conditions import CONDITIONS, NO_FINDING, POSITIVE
 from radscribe.metrics import areas
+from radscribe.models.report_model import References
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +147,7 @@ def test_every_control_is_there_and_true_labels_are_used(found: Evaluation) -> N
         "shuffled_images", "other_patches", "other_states", "other_global", "other_local", "negation_flip",
         "noise_image", "majority_report", "nearest_neighbour", "pixels_32x32_logistic_regression",
         "film_edge_logistic_regression", "edge_alone", "without_top", "commonest_sentences", "nearest_features",
+        "reference_report",
     }  # fmt: skip
     assert card["signature"]["reference_labels"] == "true labels"
     assert card["severity"] and card["frequency"]
@@ -152,7 +156,9 @@ def test_every_control_is_there_and_true_labels_are_used(found: Evaluation) -> N
 
 
 def test_the_baselines_that_need_no_model_are_scorecards_to_compare(found: Evaluation, tmp_path: Path) -> None:
-    assert set(found.baselines) == {"majority_report", "commonest_sentences", "nearest_neighbour", "nearest_features"}
+    assert set(found.baselines) == {
+        "majority_report", "commonest_sentences", "nearest_neighbour", "nearest_features", "reference_report"
+    }  # fmt: skip
     paths = [found.scorecard.save(tmp_path / "system")]
     paths += [card.save(tmp_path / name) for name, card in found.baselines.items()]
     system, *saved = read_scorecards(paths)
@@ -164,6 +170,27 @@ def test_the_baselines_that_need_no_model_are_scorecards_to_compare(found: Evalu
         assert card.signature["dataset"] == system.signature["dataset"]
     comparison = compare([system, *saved], resamples=20)
     assert comparison.systems == ("system", *found.baselines)
+
+
+def test_the_report_that_is_looked_up_is_the_references_own(
+    found: Evaluation, checkpoint: Path, phantoms: PreparedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter = load_reporter(checkpoint)
+    references = SplitReferences.of(phantoms, "test", "findings")
+    training = phantoms.split("train")
+    ids = reporter.system.knowledge.database.study_ids
+    wanted = ids.index(training[3].study_id)
+    rows = torch.full((len(found.studies),), wanted)
+    rows[0] = -1
+    monkeypatch.setattr(type(reporter.system.model), "references", lambda *_: References(rows, None))
+    reports = reference_reports(reporter, references, found.evidence)
+    assert reports == ["", *[training[3].findings] * (len(rows) - 1)]
+    stranger = replace(references, dataset=replace(phantoms, table=phantoms.table.filter(pa.array(
+        [study_id != training[3].study_id for study_id in phantoms.table["study_id"].to_pylist()]
+    ))))  # fmt: skip
+    assert reference_reports(reporter, stranger, found.evidence) is None
+    monkeypatch.setattr(type(reporter.system.model), "references", lambda *_: None)
+    assert reference_reports(reporter, references, found.evidence) is None
 
 
 def test_an_opacity_that_is_only_a_scar_counts_in_one_of_the_two_agreements(

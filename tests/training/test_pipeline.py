@@ -209,6 +209,7 @@ def test_the_command_line_trains_evaluates_and_inspects(phantoms: PreparedDatase
         "commonest_sentences",
         "nearest_neighbour",
         "nearest_features",
+        "reference_report",
     }
     assert "shuffled images" in output and "learned ball" in output
     code, _, error = run("train", str(recipe), "--data", str(tmp_path), "--out", str(out))

@@ -28,7 +28,7 @@ def evaluate(
 
     \b
     The folders in OUT hold the scorecards of baselines (the commonest report, the commonest sentences, the report of
-    the nearest film by pixels and by features), for `radscribe compare`.
+    the nearest film by pixels and by features, that of the study that is looked up), for `radscribe compare`.
     Examples:
       radscribe evaluate --data work/phantoms --out work/packaged-test
       radscribe evaluate --checkpoint work/revtaf-mini --data work/phantoms --out work/revtaf-mini-test

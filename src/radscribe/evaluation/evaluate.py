@@ -90,7 +90,8 @@ def evaluate(
     text or memory) of that other film, the film's edge alone and the film without its top (these on ``part_limit``
     studies, drawn from each stratum); the draft's own statements negated (a figure that does not fall there does not
     read statements); noise; the commonest training report, and one of the commonest sentences; the report of the
-    nearest training film by pixels and by patches; logistic regression on 32 x 32 pixels, and on the outer ones alone.
+    nearest training film by pixels and by patches, and of the study that the model looks up; logistic regression on
+    32 x 32 pixels, and on the outer ones alone.
     Where image sources were labelled, what the patches tell of films of a source left out.
 
     Raises:
@@ -116,7 +117,7 @@ def evaluate(
     card = replace(card, controls={**card.controls, **parts, **changed})
     card = card.with_control("negation_flip", references.score(map(negation_flipped, reports)))
     card = card.with_control("noise_image", references.score(noise_reports(reporter, len(studies))))
-    card, baselines = with_baselines(card, references, reporter, evidence.patches)
+    card, baselines = with_baselines(card, references, reporter, evidence)
     card = with_areas(card, reporter, references.ids, evidence)
     if dataset.split("train"):
         card = _broken_down(card, dataset)

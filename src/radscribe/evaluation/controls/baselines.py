@@ -1,5 +1,5 @@
 """Baselines that write nothing of their own: the commonest report or sentences, the report of the nearest training
-film by pixels or by the system's features, regression on pixels."""
+film by pixels or by the system's features, or of the study that the system looks up, regression on pixels."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from radscribe.evaluation.scorecard.card import Scorecard, majority_report
 from radscribe.evaluation.split import SplitReferences, states_of
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
 from radscribe.metrics.significance import Floats
+from radscribe.models.evidence import FilmEvidence
 from radscribe.models.knowledge.prompts import report_sentences
 
 # Training studies, drawn from each stratum, among which the nearest by features is looked for.
@@ -33,12 +34,12 @@ BATCH = 128  # studies whose films are read together
 
 
 def with_baselines(
-    card: Scorecard, references: SplitReferences, reporter: Reporter, patches: Tensor
+    card: Scorecard, references: SplitReferences, reporter: Reporter, evidence: FilmEvidence
 ) -> tuple[Scorecard, dict[str, Scorecard]]:
     """The scorecard with each baseline as a control, and the scorecards of those baselines that write reports.
 
-    The training split of the same dataset is what they know; ``patches`` (N x P x width) are the ``reporter``'s own of
-    the studies that are scored. Raises ``WrongUse`` where the training split is empty.
+    The training split of the same dataset is what they know; ``evidence`` is the ``reporter``'s own of the studies that
+    are scored. Raises ``WrongUse`` where the training split is empty.
     """
     dataset, training = references.dataset, references.dataset.split("train")
     known = [study.report(references.section) for study in training]
@@ -48,7 +49,7 @@ def with_baselines(
     template = references.score(dict.fromkeys(references.ids, commonest_sentences(known)).values())
     drawn = stratified_rows(training, image_sources(dataset, training), SEARCHED)
     features = pooled_patches(reporter, dataset, [training[row] for row in drawn])
-    nearest_rows = nearest_features(features, pooled(patches))
+    nearest_rows = nearest_features(features, pooled(evidence.patches))
     alike = references.score([known[drawn[row]] for row in nearest_rows])
     baselines = {
         "majority_report": majority,
@@ -56,6 +57,8 @@ def with_baselines(
         "nearest_neighbour": nearest,
         "nearest_features": alike,
     }
+    if (looked_up := reference_reports(reporter, references, evidence)) is not None:
+        baselines["reference_report"] = references.score(looked_up)
     for name, baseline in baselines.items():
         card = card.with_control(name, baseline)
     targets = states_of(training)[:, :CHEXBERT_COUNT] == POSITIVE
@@ -64,6 +67,22 @@ def with_baselines(
     card = card.with_predictions("pixels_32x32_logistic_regression", predict(films, targets, own)[order])
     edge = standardised_logistic(at_the_edge(films), targets, at_the_edge(own)) > 0
     return card.with_predictions("film_edge_logistic_regression", edge[order]), baselines
+
+
+def reference_reports(reporter: Reporter, references: SplitReferences, evidence: FilmEvidence) -> list[str] | None:
+    """The report of the study that the model looks up for each film, as it stands; empty where none is near enough.
+
+    None for a model that looks up none, or whose database are not the training studies of this dataset.
+    """
+    found = reporter.system.model.references(evidence)
+    if found is None:
+        return None
+    known = {study.study_id: study.report(references.section) for study in references.dataset.split("train")}
+    ids = reporter.system.knowledge.database.study_ids
+    named = [ids[row] if row >= 0 else None for row in found.rows.tolist()]
+    if any(name is not None and name not in known for name in named):
+        return None
+    return ["" if name is None else known[name] for name in named]
 
 
 def commonest_sentences(reports: Sequence[str]) -> str:
