@@ -141,3 +141,20 @@ def test_the_runs_behind_the_tables_are_of_the_recipes_beside_them(system_name: 
         _, row, seed, _ = name.split("/")
         recipe = read_recipe(ABLATIONS / system_name / f"{row}.yaml")
         assert record["recipe"] == to_mapping(replace(recipe, generator=replace(recipe.generator, seed=int(seed))))
+
+
+def test_the_systems_on_real_pairs_differ_in_what_their_heads_say() -> None:
+    rows = read_rows(RECIPES / "iu", "revtaf")
+    assert list(rows) == ["revtaf", "base-transformer", "mcsam", "promptmrg", "r2gen", "r2gencmn"]
+    for row, small in (("revtaf", "revtaf-iu-small"), ("mcsam", "mcsam-iu-small")):
+        assert rows[row] == read_recipe(RECIPES / f"{small}.yaml")
+    own = {row: replace(recipe, name="", model=rows["mcsam"].model) for row, recipe in rows.items()}
+    assert own["mcsam"] == own["base-transformer"] == own["r2gen"] == own["r2gencmn"]
+    assert replace(rows["promptmrg"], name="", model=rows["revtaf"].model) == replace(rows["revtaf"], name="")
+    # On the same footing: films, labels, words, sampling and what chooses the epoch.
+    for name in ("film", "label_training", "text_encoder", "text_training", "search"):
+        assert getattr(rows["mcsam"], name) == getattr(rows["revtaf"], name)
+    for recipe in rows.values():
+        chosen = recipe.generator
+        assert (chosen.chosen_by, chosen.rare_rate, chosen.commonest) == ("micro_f1_13", 0.25, 0.25)
+        assert recipe.model.image_encoder == rows["revtaf"].model.image_encoder

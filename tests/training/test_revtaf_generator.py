@@ -79,6 +79,21 @@ def test_an_epochs_weights_keep_the_rates_that_they_were_trained_with(checkpoint
         torch.testing.assert_close(rates, wanted)
 
 
+def test_references_may_have_to_be_of_the_studys_own_source(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
+    found = objective(checkpoint, phantoms, 0)
+    found.begin_epoch(0)
+    rows = list(range(len(phantoms.split("train"))))
+    sources = torch.tensor(rows) % 2
+
+    def chosen() -> torch.Tensor:
+        return found.references_of(rows, torch.Generator().manual_seed(0))[:, 0]
+
+    assert not torch.equal(sources[chosen()], sources)
+    found.training = replace(found.training, sources=sources)
+    own = chosen()
+    assert torch.equal(sources[own][own >= 0], sources[own >= 0]) and int((own >= 0).sum()) > len(rows) // 2
+
+
 def test_only_what_is_known_of_a_film_trains_the_branch(checkpoint, phantoms: PreparedDataset) -> None:  # type: ignore[no-untyped-def]
     found = objective(checkpoint, phantoms, 0)
     found.begin_epoch(0)

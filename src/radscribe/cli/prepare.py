@@ -230,6 +230,8 @@ def phantom(
     studies: Annotated[int, typer.Option(min=1, help="Number of studies.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Random seed: each gives other patients.")] = 0,
     lateral_share: Annotated[float, typer.Option(min=0, max=1, help="Share of studies with a lateral film.")] = 0.25,
+    sites: Annotated[int, typer.Option(min=1, max=2, help="Number of sites, each with its own house style.")] = 1,
+    site: Annotated[int | None, typer.Option(min=0, help="Word all reports in the style of this site.")] = None,
     size: Size = 256,
     workers: Workers = None,
     drop: Drop = None,
@@ -237,12 +239,13 @@ def phantom(
     """Prepare phantoms: synthetic chest radiographs with reports, true labels and lesion masks.
 
     \b
-    Example:
+    Examples:
       radscribe prepare phantom --studies 2000 --seed 1 --out data/phantoms
+      radscribe prepare phantom --studies 2000 --sites 2 --site 1 --out data/second-style
     """
     from radscribe.data.sources.phantom import phantom_source
 
-    _run(phantom_source(studies, seed, lateral_share), out, size, Section.FINDINGS, workers, drop)
+    _run(phantom_source(studies, seed, lateral_share, sites, site), out, size, Section.FINDINGS, workers, drop)
 
 
 @app.command("unpaired")

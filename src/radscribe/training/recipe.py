@@ -68,6 +68,8 @@ class GeneratorConfig:
     # Where training finds the reference report: nearest by "labels" (the paper), in the "ball" as inference does, or
     # "both", drawn anew for each film and epoch. Only REVTAF has references.
     references: Literal["labels", "ball", "both"] = "labels"
+    # References chosen by labels are of the study's own image source, so that its wording is worth taking over.
+    same_source: bool = field(default=False, metadata=LATER)
     # Tokens of a report that training reads.
     max_words: int = 150
     # Reports written for validation after each epoch.

@@ -52,6 +52,7 @@ class RevtafSplit(Split):
     indexed: Tensor  # N x 75, the presence of entities by which the database places the studies
     film_states: Tensor  # N x 18, of the films: they are the labels where a report belongs to its film
     known: Tensor  # N x 18, which of them are known
+    sources: Tensor | None = None  # N, whole numbers: of which image source a reference must be
 
     @property
     def known_states(self) -> Tensor:
@@ -173,9 +174,11 @@ class RevtafObjective(ReportObjective):
         if by_ball is not None and (self.config.references != "both" or not config.fusion):
             return by_ball
         labels, known = self.training.labels[indices], database.labels.cpu()
+        sources = self.training.sources
+        own = None if sources is None else (sources[indices], sources)
         wanted = config.fusion.references if config.fusion else 1
         draws = [
-            choose_references(labels, self.related_ids[indices], known, self.related_ids, generator)
+            choose_references(labels, self.related_ids[indices], known, self.related_ids, generator, own)
             for _ in range(wanted)
         ]
         by_labels = torch.stack(draws, 1)
@@ -319,6 +322,7 @@ class RevtafTraining(SystemTraining):
         studies = self.training.studies(name)
         entities = FilmEntities(**read_tensors(predictions_step.folder / f"{name}.safetensors"))
         of_films = film_states(self.training.dataset, studies)
+        same_source = self.training.recipe.generator.same_source
         return RevtafSplit(
             films=self.training.films(name),
             labels=torch.tensor([study.labels for study in studies]),
@@ -327,6 +331,7 @@ class RevtafTraining(SystemTraining):
             indexed=indexed_presence(config.retrieval, entities, studies),
             film_states=torch.from_numpy(of_films.states),
             known=torch.from_numpy(of_films.known),
+            sources=torch.from_numpy(self.training.sources(name)) if same_source else None,
         )
 
     @classmethod

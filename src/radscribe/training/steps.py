@@ -138,8 +138,12 @@ class Training:
         """The image source of each training study as a number, where the recipe balances them."""
         if not self.recipe.balance_sources or "image_source" not in self.dataset.table.column_names:
             return None
+        return self.sources("train")
+
+    def sources(self, split: str) -> NDArray[np.int64]:
+        """The image source of each study of a split as a number; raises ``RadscribeError`` where there is none."""
         sources = self.dataset.column("image_source")
-        return np.unique([sources[study.study_id] for study in self.studies("train")], return_inverse=True)[1]
+        return np.unique([sources[study.study_id] for study in self.studies(split)], return_inverse=True)[1]
 
     def inputs(self, config: TrainingConfig, encoder: ImageEncoderConfig) -> dict[str, Any]:
         """What any step that trains an image encoder depends on."""

@@ -154,3 +154,29 @@ def test_whole_reports_read_as_their_labels_say() -> None:
         for visit, findings in enumerate(plan.visits):
             report = report_of(*findings, prior=plan.visits[visit - 1] if visit else None, seed=plan.number)
             assert tuple(label_report(report.findings)) == report.labels, report.findings
+
+
+def test_sites_say_the_same_of_a_film_each_in_its_own_words() -> None:
+    def written(site: int) -> list[PhantomReport]:
+        plans = [(plan, visit) for plan in patients(60, 3) for visit in range(len(plan.visits))]
+        return [
+            write_report(
+                plan.visits[visit],
+                plan.visits[visit - 1] if visit else None,
+                np.random.default_rng((plan.number, visit)),
+                site,
+                sites=2,
+            )
+            for plan, visit in plans
+        ]
+
+    first, second = written(0), written(1)
+    assert [report.labels for report in first] == [report.labels for report in second]
+    assert [len(sentences(report)) for report in first] == [len(sentences(report)) for report in second]
+    said = [{sentence.strip() for report in reports for sentence in sentences(report)} for reports in (first, second)]
+    normal = [[phrase.text for phrase in phrases] for phrases in NORMAL_PHRASES.values()]
+    for site, own in enumerate(said):
+        for phrases in normal:
+            assert own & set(phrases) <= set(phrases[site::2])
+    # What both may say has one wording for all sites.
+    assert len(said[0] & said[1]) < 0.15 * len(said[0] | said[1])

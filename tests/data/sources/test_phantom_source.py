@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from radscribe.core.errors import WrongUse
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.phantom import generate
 from radscribe.data.prepare import prepare
@@ -20,6 +22,21 @@ def test_masks_survive_packing_and_keep_the_smallest_lesion() -> None:
     assert condition == "lung lesion"
     assert np.argwhere(unpacked[condition]).tolist() == [[25, 2]]
     assert unpacked[condition].shape == (MASK_SIDE, MASK_SIDE)
+
+
+def test_sites_are_told_and_films_do_not_show_them(tmp_path: Path) -> None:
+    films, told = {}, {}
+    for name, options in {"one": {}, "both": {"sites": 2}, "second": {"sites": 2, "site": 1}}.items():
+        prepare(phantom_source(8, seed=5, **options), tmp_path / name, size=32, workers=1)
+        dataset = PreparedDataset.open(tmp_path / name)
+        films[name] = {study.study_id: dataset.film(study).tobytes() for study in dataset.studies}
+        told[name] = dataset.column("image_source") if options else {}
+    assert films["one"] == films["both"] == films["second"]
+    assert set(told["both"].values()) == {"site 0", "site 1"} and set(told["second"].values()) == {"site 1"}
+    patients = {study_id.rpartition("-")[0]: source for study_id, source in told["both"].items()}
+    assert all(patients[study_id.rpartition("-")[0]] == source for study_id, source in told["both"].items())
+    with pytest.raises(WrongUse, match="--site 2: there are 2 sites, 0 to 1"):
+        phantom_source(8, seed=5, sites=2, site=2)
 
 
 def test_the_dataset_holds_what_the_phantoms_are(tmp_path: Path) -> None:

@@ -162,6 +162,21 @@ def test_references_are_nearest_of_another_patient_and_drawn_among_ties() -> Non
     assert torch.equal(again, draws[7])
 
 
+def test_references_of_one_source_are_of_it_though_another_has_nearer_ones() -> None:
+    database, related_ids = states(40, kinds=2), torch.arange(40)
+    sources = torch.arange(40) % 2
+    database[1::2] = database[0]  # the odd ones are all alike
+    generator = torch.Generator().manual_seed(0)
+    chosen = choose_references(database, related_ids, database, related_ids, generator, (sources, sources))
+    assert torch.equal(sources[chosen], sources)
+    anywhere = choose_references(database, related_ids, database, related_ids, generator)
+    assert not torch.equal(sources[anywhere], sources)
+    alone = choose_references(
+        database[:1], related_ids[:1], database, related_ids, generator, (torch.tensor([9]), sources)
+    )
+    assert alone.tolist() == [-1]
+
+
 def test_reference_is_missing_where_only_the_own_patient_is_left() -> None:
     generator = torch.Generator().manual_seed(0)
     database, related_ids = states(3), torch.tensor([5, 5, 5])

@@ -34,15 +34,19 @@ class PhantomStudy:
     masks: dict[str, Mask]  # size x size, on the frontal film
 
 
-def render_study(plan: PatientPlan, visit: int, size: int = 256, lateral: bool = False) -> PhantomStudy:
-    """The study of ``plan.visits[visit]``: the frontal film, then the lateral one if asked for."""
+def render_study(
+    plan: PatientPlan, visit: int, size: int = 256, lateral: bool = False, site: int = 0, sites: int = 1
+) -> PhantomStudy:
+    """The study of ``plan.visits[visit]``: the frontal film, then the lateral one if asked for; the report is in the
+    house style of one of the ``sites``."""
     findings = plan.visits[visit]
     frontal, masks = _frontal(plan, visit, size)
     films = [("frontal", frontal)]
     if lateral:
         films.append(("lateral", _lateral(plan, visit, size)))
     prior = plan.visits[visit - 1] if visit else None
-    report = write_report(findings, prior, np.random.default_rng((plan.seed, plan.number, 2, visit)))
+    random = np.random.default_rng((plan.seed, plan.number, 2, visit))
+    report = write_report(findings, prior, random, site, sites)
     severities = {finding.condition: finding.severity for finding in findings}
     sides = {finding.condition: finding.side for finding in findings}
     airspace = [finding for finding in findings if finding.condition in (*AIRSPACE, "lung opacity")]

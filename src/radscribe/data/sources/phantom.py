@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from radscribe.core.errors import WrongUse
 from radscribe.data.phantom import PatientPlan, has_lateral, patients, render_study
 from radscribe.data.raw import FilmPixels, RawFilm, RawStudy
 from radscribe.data.source import Source
@@ -32,10 +33,13 @@ class PhantomTask:
     plan: PatientPlan
     visit: int
     lateral: bool
+    # Whose house style the report is in, of how many.
+    site: int = 0
+    sites: int = 1
 
     def resolve(self) -> RawStudy:
         """The rendered study; its labels are the phantom's true ones, not what rules read from its report."""
-        study = render_study(self.plan, self.visit, lateral=self.lateral)
+        study = render_study(self.plan, self.visit, lateral=self.lateral, site=self.site, sites=self.sites)
         return RawStudy(
             study_id=study.study_id,
             patient_id=study.patient_id,
@@ -51,22 +55,43 @@ class PhantomTask:
                 "severities": json.dumps(study.severities),
                 "sides": json.dumps(study.sides),
                 "masks": pack_masks(study.masks),
+                **({"image_source": f"site {self.site}"} if self.sites > 1 else {}),
             },
         )
 
 
-def phantom_source(studies: int, seed: int, lateral_share: float = 0.25) -> Source:
-    """Exactly ``studies`` phantom studies; ``lateral_share`` of them have a lateral film too."""
+def phantom_source(
+    studies: int, seed: int, lateral_share: float = 0.25, sites: int = 1, site: int | None = None
+) -> Source:
+    """Exactly ``studies`` phantom studies; ``lateral_share`` of them have a lateral film too.
+
+    With several ``sites`` patients take turns at them, and each site words its reports in its own way; with ``site``
+    all reports are as this one would word them. Films do not show the site. Raises ``WrongUse`` for a site that is none
+    of them.
+    """
+    if site is not None and not 0 <= site < sites:
+        raise WrongUse(f"--site {site}: there are {sites} sites, 0 to {sites - 1}; choose one of them")
     tasks = [
-        PhantomTask(plan, visit, has_lateral(plan, visit, lateral_share))
+        PhantomTask(
+            plan,
+            visit,
+            has_lateral(plan, visit, lateral_share),
+            plan.number % sites if site is None else site,
+            sites,
+        )
         for plan in patients(studies, seed)
         for visit in range(len(plan.visits))
     ]
     return Source(
         name="phantom",
         studies=lambda scratch: tasks,
-        settings={"studies": studies, "seed": seed, "lateral_share": lateral_share},
-        extra_fields=EXTRA_FIELDS,
+        settings={
+            "studies": studies,
+            "seed": seed,
+            "lateral_share": lateral_share,
+            **({"sites": sites, "site": site} if sites > 1 else {}),
+        },
+        extra_fields={**EXTRA_FIELDS, "image_source": pa.string()} if sites > 1 else EXTRA_FIELDS,
     )
 
 

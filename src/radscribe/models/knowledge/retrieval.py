@@ -182,22 +182,26 @@ def choose_references(
     database_labels: Tensor,
     database_related_ids: Tensor,
     generator: torch.Generator,
+    sources: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """The database row nearest by labels (Eq. 6) to each query: ``B x 18, B x G, N x 18, N x G -> B (int64)``.
 
-    How the paper chooses the reference report while training. Never a row related to the query (patient, report); drawn
-    with ``generator`` among all nearest; -1 where there is none. Raises ``ValueError`` where queries and database have
-    not the same columns of related ids.
+    How the paper chooses the reference report while training. Never a row related to the query (patient, report), nor
+    with ``sources`` (of queries B, of the database N) one of another source; drawn with ``generator`` among all
+    nearest; -1 where there is none. Raises ``ValueError`` where queries and database have not the same columns of
+    related ids.
     """
     if not len(database_labels):
         return torch.full((len(query_labels),), -1, device=query_labels.device)
     chosen = []
     size = max(1, _BLOCK // len(database_labels))
-    for labels, ids in zip(torch.split(query_labels, size), torch.split(query_related_ids, size), strict=True):
+    parts = [torch.split(query_labels, size), torch.split(query_related_ids, size)]
+    asked, held = sources if sources else (torch.zeros(len(query_labels)), torch.zeros(len(database_labels)))
+    for labels, ids, own in zip(*parts, torch.split(asked, size), strict=True):
         hamming = label_distance(labels, database_labels)
         # Distances are whole numbers: noise below 1 breaks ties and nothing else.
         noise = torch.rand(hamming.shape, generator=generator, device=generator.device).to(hamming.device)
-        forbidden = are_related(ids, database_related_ids)
+        forbidden = are_related(ids, database_related_ids) | (own[:, None] != held)
         value, index = (hamming + noise).masked_fill(forbidden, torch.inf).min(1)
         chosen.append(index.masked_fill(value.isinf(), -1))
     return torch.cat(chosen) if chosen else query_labels.new_empty(0, dtype=torch.long)
