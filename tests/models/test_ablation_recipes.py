@@ -156,5 +156,5 @@ def test_the_systems_on_real_pairs_differ_in_what_their_heads_say() -> None:
         assert getattr(rows["mcsam"], name) == getattr(rows["revtaf"], name)
     for recipe in rows.values():
         chosen = recipe.generator
-        assert (chosen.chosen_by, chosen.rare_rate, chosen.commonest) == ("micro_f1_13", 0.25, 0.25)
+        assert (chosen.chosen_by, chosen.rare_rate, chosen.commonest) == ("micro_f1_13", 0.25, 0.4)
         assert recipe.model.image_encoder == rows["revtaf"].model.image_encoder

@@ -195,6 +195,27 @@ def test_the_best_epoch_by_validation_is_kept(tmp_path: Path) -> None:
     assert all(torch.equal(value, Falling.kept[name]) for name, value in weights(objective).items())
 
 
+@pytest.mark.parametrize(
+    ("share", "scores", "chosen"),
+    [(0.0, [0.9, 0.1, 0.5], 1), (0.5, [0.9, 0.1, 0.5], 3), (0.5, [0.9, 0.6, 0.5], 2), (0.9, [0.9, 0.6, 0.5], 3)],
+)
+def test_an_early_epoch_is_best_only_until_a_later_one_comes(
+    share: float, scores: list[float], chosen: int, tmp_path: Path
+) -> None:
+    class Scored(Regression):
+        def validate(self) -> dict[str, float]:
+            return {"score": left.pop(0)}
+
+    left = list(scores)
+    summary = fit(Scored(), replace(CONFIG, choose_after=share), run_in(tmp_path / "whole"))
+    assert summary["best"] == {"score": scores[chosen - 1], "epoch": chosen}
+    left = list(scores)
+    stopped = fit(Scored(), replace(CONFIG, choose_after=share), run_in(tmp_path / "short", max_steps=4))
+    assert stopped["best"]["epoch"] == 1  # a trial has a best one still
+    with pytest.raises(ValueError, match="choose_after must be"):
+        replace(CONFIG, choose_after=1.0)
+
+
 def test_max_steps_bounds_the_run(tmp_path: Path) -> None:
     assert fit(Regression(), CONFIG, run_in(tmp_path, max_steps=2))["steps"] == 2
 

@@ -231,7 +231,7 @@ class _Fit:
         counters |= {"epoch": counters["epoch"] + 1, "in_epoch": 0}
         self.sums.clear()
         epoch, score = counters["epoch"], row["validation_score"]
-        if counters["best"] is None or score > counters["best"]["score"]:
+        if self.is_best(epoch, score):
             counters["best"] = {"score": score, "epoch": epoch}
             if self.first:
                 write_tensors(run.folder / "best.safetensors", dict(objective.module.state_dict()))
@@ -241,6 +241,11 @@ class _Fit:
             figures = " ".join(f"{name} {_shown(value)}" for name, value in row.items())
             run.say(f"{objective.name}: epoch {epoch}/{self.config.epochs}, {seconds:.0f} s, {figures}")
         self.save()
+
+    def is_best(self, epoch: int, score: float) -> bool:
+        """Whether ``epoch`` (from 1) is the best so far; one after ``choose_after`` is better than any before it."""
+        best, first = self.counters["best"], self.config.choose_after * self.config.epochs
+        return best is None or (epoch > first, score) > (best["epoch"] > first, best["score"])
 
     def save(self) -> None:
         """Writes a resumable state, on the first device."""

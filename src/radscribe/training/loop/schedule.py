@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import nn
+
+from radscribe.core.config import LATER
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class TrainingConfig:
     film_rate: float = 1.0
     # Multiplies the rate of the layers of the ball, which learn from a ranking alone.
     retrieval_rate: float = 1.0
+    # Share of the epochs before which none is kept as the best: what is learned there is not worth its score yet.
+    choose_after: float = field(default=0.0, metadata=LATER)
     # Steps between resumable states.
     save_every: int = 500
     # "auto" takes bfloat16 where the processor or accelerator multiplies it faster.
@@ -48,6 +52,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 1 or self.save_every < 1:
             raise ValueError("epochs must be at least 0, batch_size and save_every at least 1")
+        if not 0 <= self.choose_after < 1:
+            raise ValueError(f"choose_after must be at least 0 and below 1, not {self.choose_after}")
         if not 0 < self.decay <= 1 or self.decay_every < 1:
             raise ValueError("decay must be above 0 and at most 1, decay_every at least 1")
         if len(self.betas) != 2:
