@@ -20,7 +20,7 @@ from radscribe.exports.layout import Layout
 from radscribe.exports.promptmrg import read_rates
 from radscribe.exports.revtaf import label_distances, read_distances, read_embedding, write_revtaf
 from radscribe.models.knowledge.prompts import report_sentences
-from radscribe.models.revtaf import RevtafKnowledge
+from radscribe.models.knowledge.revtaf_knowledge import RevtafKnowledge
 
 Run = Callable[..., tuple[int, str, str]]
 LISTS = {"train": "train", "val": "validate", "test": "test"}

@@ -11,7 +11,8 @@ from torch import nn
 from radscribe.drafting.reporter import Reporter, load_reporter
 from radscribe.drafting.system import System
 from radscribe.models.encoders.entity import FilmEntities
-from radscribe.models.revtaf import Ranking, Revtaf, RevtafBatch, RevtafKnowledge
+from radscribe.models.knowledge.revtaf_knowledge import RevtafKnowledge
+from radscribe.models.revtaf import Ranking, Revtaf, RevtafBatch
 from radscribe.training.revtaf import build_index
 
 PARTS = {"retrieval": ("retrieval",), "fusion": ("global_branch", "local_branch")}

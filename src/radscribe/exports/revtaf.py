@@ -41,7 +41,7 @@ from radscribe.labels.conditions import CHEXBERT_COUNT, CONDITIONS, STATES
 from radscribe.models.encoders.entity import FilmEntities
 from radscribe.models.knowledge.nearest import nearest
 from radscribe.models.knowledge.prompts import local_prompts
-from radscribe.models.revtaf import RevtafKnowledge
+from radscribe.models.knowledge.revtaf_knowledge import RevtafKnowledge
 
 ANNOTATIONS = {Layout.MIMIC: "mimic_annotation_promptmrg.json", Layout.IU: "iu_annotation_promptmrg.json"}
 # The loaders name a film's .npy file by replacing this suffix.

@@ -30,9 +30,11 @@ from radscribe.models.evidence import Explanation, FilmEvidence, seeds_of
 from radscribe.models.fusion.consistency import consistency_loss
 from radscribe.models.fusion.transport_attention import FusionConfig, TransportAttention
 from radscribe.models.knowledge.database import ReportDatabase, stated_presence
-from radscribe.models.knowledge.index import IndexConfig, ReferenceIndex
+from radscribe.models.knowledge.index import ReferenceIndex
 from radscribe.models.knowledge.prompts import local_prompts
+from radscribe.models.knowledge.reference_words import ReferenceWords
 from radscribe.models.knowledge.retrieval import HyperbolicNetwork, RetrievalConfig, noisy, ranking_loss
+from radscribe.models.knowledge.revtaf_knowledge import RevtafKnowledge, knowledge_from
 from radscribe.models.report_model import KnowledgeFiles, References, ReportModel
 
 TRIPLETS = "index/triplets.safetensors"
@@ -98,26 +100,6 @@ class RevtafConfig:
                 raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
 
 
-@dataclass(frozen=True)
-class RevtafKnowledge:
-    """What the model looks things up in: the reference database, its index in the ball, the table of triplets."""
-
-    database: ReportDatabase
-    table: Tensor  # 75 x 51 x 2 x d_t, every triplet as a text vector
-    report_vectors: Tensor  # R x d_t
-    index: ReferenceIndex | None = None
-
-    def with_ball(self, ball: Tensor, curvature: float, fingerprint: str) -> RevtafKnowledge:
-        """The same knowledge with an index over the ball embeddings (N x d_h) of its studies."""
-        database = self.database.with_ball(ball)
-        index = ReferenceIndex(ball, curvature, fingerprint, database.related_ids.to(ball.device), IndexConfig())
-        return RevtafKnowledge(database, self.table, self.report_vectors, index)
-
-    def to(self, device: torch.device) -> RevtafKnowledge:
-        """The same knowledge, not indexed yet, with its tensors on ``device``."""
-        return RevtafKnowledge(self.database.to(device), self.table.to(device), self.report_vectors.to(device))
-
-
 class Ranking(NamedTuple):
     """R studies to be ranked by each other in the ball: those of the batch, and a pool where there is one."""
 
@@ -148,7 +130,7 @@ class RevtafEvidence(FilmEvidence):
     PARTS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "patches": ("patches",),
         "states": ("states", "state_logits"),
-        "global": ("global_text", "global_mask"),
+        "global": ("global_text", "global_mask", "reference_words"),
         "local": ("local_text", "entities"),  # the presence of the entities is the marginal of their text
     }
 
@@ -160,6 +142,7 @@ class RevtafEvidence(FilmEvidence):
     local_text: Tensor  # F_l: B x 75 x d_t
     references: Tensor | None  # B, database rows
     distances: Tensor | None  # B, in the ball
+    reference_words: Tensor | None = None  # B x L, tokens of the nearest reference, padded
 
 
 class Revtaf(ReportModel):
@@ -186,6 +169,8 @@ class Revtaf(ReportModel):
         self.classification = ClassificationBranch(config.classification, visual, text_width)
         memory_width = 2 * config.width if config.fusion else config.width
         self.decoder = ReportDecoder(config.decoder, len(tokenizer), memory_width)
+        if config.fusion and config.fusion.reference_words:
+            self.reference_words = ReferenceWords(config.decoder.width, memory_width)
 
     @classmethod
     def build(cls, config: RevtafConfig, text_width: int, tokenizer: ReportTokenizer) -> Self:
@@ -215,6 +200,7 @@ class Revtaf(ReportModel):
         if consistency is not None:
             losses["consistency"], losses["mean_iou"] = consistency  # L_fcc, and a figure for the log
             total = total + weights.consistency * losses["consistency"]  # Eq. 15
+        memory = self.with_words(memory, knowledge.words_of(batch.references, self.tokenizer.padding))
         losses["task"] = self.task_loss(memory, seen.states, batch.tokens)
         losses["loss"] = total + losses["task"]  # Eq. 15
         return losses
@@ -316,13 +302,22 @@ class Revtaf(ReportModel):
             local_text=local_text,
             references=references[:, 0],
             distances=None if distances is None else distances[:, 0],
+            reference_words=knowledge.words_of(references, self.tokenizer.padding),
             seeds=seeds_of(films),
         )
 
     def memory(self, evidence: RevtafEvidence) -> Tensor:
-        """What cross-attention reads: F_c, B x P x 2d."""
+        """What cross-attention reads: F_c, B x P x 2d, and where it is configured the reference's words behind it."""
         text = (evidence.global_text, evidence.global_mask, evidence.local_text)
-        return self.fuse(evidence.patches, *text, evidence.entities.presence)[0]
+        fused = self.fuse(evidence.patches, *text, evidence.entities.presence)[0]
+        return self.with_words(fused, evidence.reference_words)
+
+    def with_words(self, fused: Tensor, words: Tensor | None) -> Tensor:
+        """F_c (B x P x 2d) and behind it the embedded ``words`` (B x L tokens): B x (P + L) x 2d."""
+        if words is None:
+            return fused
+        read = self.reference_words(self.decoder.embed(words), words != self.tokenizer.padding)
+        return torch.cat((fused, read.to(fused.dtype)), 1)
 
     @torch.no_grad()
     def write(self, evidence: RevtafEvidence, config: SearchConfig) -> list[list[int]]:
@@ -339,7 +334,8 @@ class Revtaf(ReportModel):
         logits, weights = self.decoder.explain(embedded, self.memory(evidence))
         written = slice(len(CONDITIONS), None)  # position 18 predicts the first word
         probabilities = logits[0, written].float().softmax(-1)
-        return Explanation(probabilities.gather(1, words[0][:, None])[:, 0], weights[0, written].float())
+        maps = weights[0, written, : evidence.patches.shape[1]].float()
+        return Explanation(probabilities.gather(1, words[0][:, None])[:, 0], maps)
 
     def findings(self, evidence: RevtafEvidence) -> Tensor:
         """How likely each state is by the classification branch: B x 18 x 4."""
@@ -370,7 +366,7 @@ class Revtaf(ReportModel):
     def load_knowledge(self, database: ReportDatabase, files: KnowledgeFiles, fingerprint: str) -> RevtafKnowledge:
         """The knowledge with its index in the ball, on the database's device."""
         table = files[TRIPLETS]["table"].float().to(database.features.device)
-        knowledge = RevtafKnowledge(database, table, database.report_vectors)
+        knowledge = knowledge_from(database, table, self.tokenizer, self.config.fusion)
         if not self.config.retrieval:
             return knowledge
         return knowledge.with_ball(database.ball, float(self.retrieval.curvature), fingerprint)

@@ -178,6 +178,9 @@ class Recipe(SystemConfig):
         if self.cache_frozen_blocks and not (encoders[0] == encoders[1] and encoders[0].frozen_blocks):
             raise ValueError("cache_frozen_blocks needs both image encoders alike, with frozen_blocks above 0")
 
+        fusion = getattr(model, "fusion", None)
+        if fusion and fusion.reference_words and not self.store_reports:
+            raise ValueError("model.fusion.reference_words: drafting reads the reports; write store_reports: true")
         if model.text_width not in (None, self.text_encoder.width):
             raise ValueError(
                 f"model.memory.slot_width {model.text_width}: topics lie among the text encoder's words; write its "

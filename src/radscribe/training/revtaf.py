@@ -24,13 +24,13 @@ from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.encoders.entity import EntityModel, FilmEntities
 from radscribe.models.knowledge.database import build_database, stated_presence, triplet_table
 from radscribe.models.knowledge.retrieval import RetrievalConfig, choose_references
+from radscribe.models.knowledge.revtaf_knowledge import RevtafKnowledge, knowledge_from
 from radscribe.models.revtaf import (
     Ranking,
     Revtaf,
     RevtafBatch,
     RevtafConfig,
     RevtafEvidence,
-    RevtafKnowledge,
 )
 from radscribe.training.cache import Step
 from radscribe.training.database import reference_database
@@ -309,7 +309,7 @@ class RevtafTraining(SystemTraining):
         database = reference_database(training, text, splits["train"].entities.features)
         triplets_step = training.cache.step(TripletsStep(text, recipe.triplet_template))
         table = read_tensors(triplets_step.folder / "table.safetensors")["table"].float()
-        knowledge = RevtafKnowledge(database, table, database.report_vectors)
+        knowledge = knowledge_from(database, table, training.report_tokenizer(text.encoder), recipe.model.fusion)
         last = RevtafGeneratorStep(training, text, entities, predictions_step, splits, knowledge, recipe.model)
         generator_step, model = last.trained()
         system = System(recipe.system(), text.encoder, model, entities, knowledge)
@@ -343,5 +343,5 @@ class RevtafTraining(SystemTraining):
         report_ids = [ids[study.study_id] for study in studies] if ids else None
         database = build_database(studies, section, entities.features, system.text_encoder, report_ids)
         table = triplet_table(system.text_encoder, system.config.triplet_template)
-        knowledge = RevtafKnowledge(database, table, database.report_vectors)
+        knowledge = knowledge_from(database, table, model.tokenizer, model.config.fusion)
         return build_index(model, knowledge, indexed_presence(model.config.retrieval, entities, studies), fingerprint)

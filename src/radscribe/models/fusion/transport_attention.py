@@ -5,13 +5,14 @@ REVTAF, arXiv 2507.07568, Eq. 10 and 11.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from radscribe.core.config import LATER
 from radscribe.core.errors import RadscribeError
 from radscribe.models.geometry.sinkhorn import transport_plan
 
@@ -50,11 +51,15 @@ class FusionConfig:
     references: int = 1
     # Ours: beyond this ball distance nothing is near enough, and the global prompt is empty.
     farthest_reference: float | None = None
+    # Ours: cross-attention reads so many tokens of the nearest reference report beside the patches; 0 reads none.
+    reference_words: int = field(default=0, metadata=LATER)
 
     def __post_init__(self) -> None:
         for name in ("heads", "iterations", "references"):
             if getattr(self, name) < 1:
                 raise FusionConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.reference_words < 0:
+            raise FusionConfigError(f"reference_words must not be negative, but is {self.reference_words}")
         if not self.epsilon > 0:
             raise FusionConfigError(f"epsilon must be positive, not {self.epsilon}")
         if self.unbalanced is not None and not self.unbalanced > 0:
