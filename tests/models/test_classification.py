@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -48,6 +50,35 @@ def test_rates_are_relative_to_the_commonest_and_one_for_the_auxiliary_condition
 def test_a_class_never_positive_has_a_finite_logarithm() -> None:
     assert torch.isfinite(class_rates(states_with({0: 8, 1: 2})).log()).all()
     assert torch.isfinite(class_rates(states_with({})).log()).all()
+
+
+def test_a_condition_that_validation_hardly_has_is_called_by_its_likelihood() -> None:
+    last = class_rates(states_with({0: 8, 1: 2, 2: 4}))
+    states, probabilities = states_with({0: 5, 1: 2}), torch.full((10, 18), 0.9)
+    probabilities[:, 1] = 0.3
+    assert float(refreshed_rates(probabilities, states, last)[1]) < 0.5
+    found = refreshed_rates(probabilities, states, last, least=3)
+    assert found[[1, 2]].tolist() == [1.0, 1.0] and found[0] == 1.0
+    assert torch.equal(found, refreshed_rates(probabilities, states, found, least=3))
+
+
+@pytest.mark.parametrize("steady", [False, True])
+def test_new_rates_leave_what_is_held_likely_where_they_shall(steady: bool) -> None:
+    torch.manual_seed(0)
+    branch = ClassificationBranch(replace(SMALL, steady_rates=steady), 6, 5).eval()
+    film, reports = torch.randn(3, 6), torch.randn(3, 2, 5)
+    branch.take_rates(class_rates(states_with({0: 8, 1: 2, 2: 4})))
+    before, logits = branch.probabilities(branch(film, reports)), branch(film, reports)
+    rates = branch.positive_rates.clone()
+    rates[1] = 0.8
+    branch.take_rates(rates)
+    assert torch.equal(branch.positive_rates, rates)
+    after = branch.probabilities(branch(film, reports))
+    assert torch.allclose(after, before, atol=1e-6) == steady
+    # What the decoder is told moves instead: a larger rate asks for more.
+    assert (float((logits - branch(film, reports))[:, 1, POSITIVE].min()) > 1) == steady
+    branch.take_rates(rates)  # a resumed run begins its epoch again
+    torch.testing.assert_close(branch.probabilities(branch(film, reports)), after)
 
 
 def test_refreshed_rates_keep_the_last_value_where_validation_has_no_positive() -> None:

@@ -34,14 +34,20 @@ class ClassificationConfig:
     dropout: float = 0.1
     # Similar reports read per film.
     neighbours: int = 21
+    # Ours: a condition that validation has fewer positives of is called by its likelihood alone; its rate would be that
+    # of one or two films.
+    least_positives: int = field(default=1, metadata=LATER)
+    # Ours: where a rate changes, the bias of the positive logit changes against it, so that what the branch holds
+    # likely stays as it is.
+    steady_rates: bool = field(default=False, metadata=LATER)
     # The query is the film's vector, or zeros with the film as position: the published code, which its weights need.
     reader: Literal["transformer", "promptmrg"] = field(default="transformer", metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
-        if self.neighbours < 1:
-            raise ValueError("neighbours must be at least 1")
+        if self.neighbours < 1 or self.least_positives < 1:
+            raise ValueError("neighbours and least_positives must be at least 1")
 
 
 class PromptReader(nn.Module):
@@ -104,6 +110,7 @@ class ClassificationBranch(nn.Module):
         )
         self.head = nn.Linear(config.width + visual_width, len(CONDITIONS) * len(STATES))
         self.register_buffer("positive_rates", torch.ones(len(CONDITIONS)))
+        self.steady = config.steady_rates
 
     def forward(self, pooled: Tensor, reports: Tensor) -> Tensor:
         """Logits of the states: ``B x d_v (film), B x k x d_t (reports) -> B x 18 x 4``."""
@@ -112,6 +119,14 @@ class ClassificationBranch(nn.Module):
             read = self.reader(self.project_reports(reports), query)[:, 0]
         logits: Tensor = self.head(torch.cat((read, pooled), -1))
         return logits.float().reshape(-1, len(CONDITIONS), len(STATES))
+
+    @torch.no_grad()
+    def take_rates(self, rates: Tensor) -> None:
+        """Makes ``rates`` (18) the positive rates."""
+        if self.steady:
+            bias = self.head.bias.view(len(CONDITIONS), len(STATES))
+            bias[:, POSITIVE] += (self.positive_rates / rates).log()
+        self.positive_rates.copy_(rates)
 
     def _shifted(self, logits: Tensor) -> Tensor:
         shift = torch.zeros_like(logits)
@@ -170,11 +185,15 @@ def relative_rates(rates: Tensor, last: Tensor) -> Tensor:
     return relative
 
 
-def refreshed_rates(probabilities: Tensor, states: Tensor, last: Tensor) -> Tensor:
+def refreshed_rates(probabilities: Tensor, states: Tensor, last: Tensor, least: int = 1) -> Tensor:
     """Rates after a validation: mean positive probability of true positives, relative; ``N x 18, N x 18, 18 -> 18``.
 
-    A moving average with the ``last``, ours: one validation split knows a rare condition from a few studies.
+    A moving average with the ``last``, ours: one validation split knows a rare condition from a few studies. One with
+    fewer than ``least`` positives has rate 1.
     """
     positive = states == POSITIVE
-    mean = (probabilities * positive).sum(0) / positive.sum(0)  # NaN without positives, which keeps the last value
-    return (last + relative_rates(mean, last)) / 2
+    count = positive.sum(0)
+    mean = (probabilities * positive).sum(0) / count  # NaN without positives, which keeps the last value
+    mean = mean.masked_fill(count < least, torch.nan) if least > 1 else mean
+    refreshed = (last + relative_rates(mean, last)) / 2
+    return refreshed.masked_fill(count < least, 1.0) if least > 1 else refreshed

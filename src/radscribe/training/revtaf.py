@@ -138,7 +138,7 @@ class RevtafObjective(ReportObjective):
     def begin_epoch(self, epoch: int) -> None:
         """Takes up the rates that validation found; rebuilds the index, where training searches the ball."""
         config = self.model.config
-        self.model.classification.positive_rates.copy_(self.module.next_rates)
+        self.model.classification.take_rates(self.module.next_rates)
         self.references = self.neighbours[:, : config.fusion.references] if config.fusion else self.neighbours[:, :1]
         if self.searches_ball:
             self.rebuild_index()
@@ -217,7 +217,8 @@ class RevtafObjective(ReportObjective):
         every = [*seen, *(self.see(rest[at : at + VALIDATION_BATCH]) for at in range(0, len(rest), VALIDATION_BATCH))]
         logits = torch.cat([evidence.state_logits for evidence in every if isinstance(evidence, RevtafEvidence)])
         last = self.model.classification.positive_rates.cpu()
-        self.module.next_rates.copy_(refreshed_rates(logits.softmax(-1)[..., POSITIVE].cpu(), truth, last))
+        positive, least = logits.softmax(-1)[..., POSITIVE].cpu(), self.model.config.classification.least_positives
+        self.module.next_rates.copy_(refreshed_rates(positive, truth, last, least))
         return figures
 
 
