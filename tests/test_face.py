@@ -30,7 +30,7 @@ def test_the_face_is_its_names_and_nothing_else() -> None:
 def test_load_takes_a_checkpoint_and_a_device(checkpoint: Path) -> None:
     reporter = radscribe.load(checkpoint, device="cpu")
     assert isinstance(reporter, radscribe.Reporter) and reporter.device.type == "cpu"
-    assert radscribe.load().system.config.name == "revtaf-real-mini"
+    assert radscribe.load().system.config.name == "revtaf-iu-small"
     with pytest.raises(radscribe.RadscribeError, match="no such device"):
         radscribe.load(checkpoint, device="abacus")
     with pytest.raises(radscribe.RadscribeError, match="no such checkpoint folder"):

@@ -31,7 +31,7 @@ def test_it_is_small_and_holds_no_report_text() -> None:
 
 def test_it_is_the_default_and_tells_the_reference_without_its_text() -> None:
     draft = radscribe.load().draft(film())
-    assert draft.notice == NOTICE and draft.model["name"] == "revtaf-real-mini"
+    assert draft.notice == NOTICE and draft.model["name"] == "revtaf-iu-small"
     assert draft.sentences and draft.reference is not None
     assert draft.reference.study_id and draft.reference.report is None
 

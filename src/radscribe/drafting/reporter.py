@@ -227,7 +227,7 @@ class Reporter(
 
 def packaged_checkpoint() -> Path:
     """The checkpoint that comes with the package."""
-    return Path(str(files("radscribe"))) / "pretrained" / "revtaf-real-mini"
+    return Path(str(files("radscribe"))) / "pretrained" / "revtaf-iu-small"
 
 
 def load_reporter(checkpoint: str | Path | None = None, device: str = "cpu") -> Reporter:
