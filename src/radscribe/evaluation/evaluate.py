@@ -142,7 +142,8 @@ def with_areas(card: Scorecard, reporter: Reporter, ids: Sequence[str], evidence
     if states is None:
         return card
     rows = card.per_study
-    order = [ids.index(study_id) for study_id in rows.study_ids]
+    row_of = {study_id: row for row, study_id in enumerate(ids)}
+    order = [row_of[study_id] for study_id in rows.study_ids]
     probabilities = states[order, :CHEXBERT_COUNT, POSITIVE].cpu().numpy()
     positive = rows.reference_states[:, :CHEXBERT_COUNT] == POSITIVE
     return replace(card, areas=areas(probabilities, positive, rows.resampling))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu
 
 from radscribe.labels.conditions import CHEXBERT_CONDITIONS, NO_FINDING
 from radscribe.metrics.significance import Figure, Resampling, interval
@@ -11,6 +12,12 @@ from radscribe.metrics.significance import Figure, Resampling, interval
 # The area of a condition with fewer positives tells little.
 LEAST_POSITIVES = 10
 MEAN = "mean"
+
+
+def roc_area(scores: NDArray[np.floating], hits: NDArray[np.bool_]) -> float:
+    """The area under the ROC curve of N ``scores`` against ``hits`` (N), of which there must be some of each kind."""
+    pairs = int(hits.sum()) * int((~hits).sum())
+    return float(mannwhitneyu(scores[hits], scores[~hits]).statistic / pairs)
 
 
 def areas(

@@ -193,7 +193,7 @@ def refreshed_rates(probabilities: Tensor, states: Tensor, last: Tensor, least: 
     """
     positive = states == POSITIVE
     count = positive.sum(0)
-    mean = (probabilities * positive).sum(0) / count  # NaN without positives, which keeps the last value
-    mean = mean.masked_fill(count < least, torch.nan) if least > 1 else mean
-    refreshed = (last + relative_rates(mean, last)) / 2
-    return refreshed.masked_fill(count < least, 1.0) if least > 1 else refreshed
+    unknown = (count < least) & (least > 1)
+    # NaN without positives, which keeps the last value.
+    mean = ((probabilities * positive).sum(0) / count).masked_fill(unknown, torch.nan)
+    return ((last + relative_rates(mean, last)) / 2).masked_fill(unknown, 1.0)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from radscribe.core.records import Study
@@ -15,7 +14,7 @@ from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.controls.baselines import pooled, pooled_patches
 from radscribe.evaluation.controls.films import image_sources, stratified_rows
 from radscribe.evaluation.controls.pixels_baseline import standardised_logistic
-from radscribe.metrics.significance import Floats
+from radscribe.metrics.areas import roc_area
 
 # Training films of each source that are read for it, and films of a kind without which nothing is computed.
 FILMS, LEAST = 400, 5
@@ -56,13 +55,9 @@ def transfer_between_sources(
             kind: standardised_logistic(features[rows], sick[rows, None], own[tested == name])[:, 0]
             for kind, rows in (("own", here), ("others", among))
         }
-        found[str(name)] = {kind: _area(margins, tested_sick[tested == name]) for kind, margins in fits.items()}
+        found[str(name)] = {kind: roc_area(margins, tested_sick[tested == name]) for kind, margins in fits.items()}
     return found
 
 
 def _both(sick: NDArray[np.bool_]) -> bool:
     return min(int(sick.sum()), int((~sick).sum())) >= LEAST
-
-
-def _area(margins: Floats, sick: NDArray[np.bool_]) -> float:
-    return float(mannwhitneyu(margins[sick], margins[~sick]).statistic / (sick.sum() * (~sick).sum()))
