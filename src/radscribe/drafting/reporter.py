@@ -18,6 +18,7 @@ from torch import Tensor
 from radscribe.core.errors import WrongUse
 from radscribe.core.records import Draft, DraftSentence, Finding, Reference, ReferenceSentence
 from radscribe.drafting.checkpoint import copy_records, load_checkpoint, save_checkpoint
+from radscribe.drafting.choice import write_chosen
 from radscribe.drafting.films import to_tensor
 from radscribe.drafting.index_files import CheckpointError
 from radscribe.drafting.system import System
@@ -124,12 +125,12 @@ class Reporter(
     def write(self, evidence: FilmEvidence) -> list[str]:
         """The reports alone, for scoring."""
         model = self.system.model
-        return [model.tokenizer.decode(row) for row in model.write(evidence, self.system.config.search)]
+        return [model.tokenizer.decode(row) for row in write_chosen(model, evidence, self.system.config.search)]
 
     def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
         """Drafts with evidence for B studies, as ``see`` takes them."""
         evidence, model = self.see(views), self.system.model
-        tokens = model.write(evidence, self.system.config.search)
+        tokens = write_chosen(model, evidence, self.system.config.search)
         states, references = model.findings(evidence), model.references(evidence)
         drafts = []
         for row, (study_id, words) in enumerate(zip(study_ids, tokens, strict=True)):

@@ -64,7 +64,7 @@ class ReportObjective(ABC):
         self.often = draws(training.labels.numpy(), training.reports, config)
         self.validation_split, self.count = validation, len(training.reports)
         self.reports = training.reports
-        self.search = replace(search, beams=config.validation_beams)
+        self.search = validation_search(search, config)
 
     @property
     def device(self) -> torch.device:
@@ -119,6 +119,13 @@ class ReportObjective(ABC):
             "commonest": commonest,
         }
         return figures, seen
+
+
+def validation_search(search: SearchConfig, config: GeneratorConfig) -> SearchConfig:
+    """How reports are written for validation after each epoch; in place of a choice among draws, by greedy search."""
+    if search.choice:
+        search = replace(search, choice=None, temperature=0.0)
+    return replace(search, beams=config.validation_beams)
 
 
 def draws(states: NDArray[np.integer], reports: Sequence[str], config: GeneratorConfig) -> NDArray[np.float64] | None:
@@ -186,7 +193,7 @@ class GeneratorStep(ABC):
             **self.before,
             "model": to_mapping(recipe.model),
             "generator": to_mapping(recipe.generator),
-            "search": to_mapping(replace(recipe.search, beams=recipe.generator.validation_beams)),
+            "search": to_mapping(validation_search(recipe.search, recipe.generator)),
             **self.training.inputs(recipe.training, recipe.model.image_encoder),
         }
         if imported := self.training.generator_start:

@@ -9,7 +9,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from radscribe.core.config import LATER
 from radscribe.models.decoding.decoder import ReportDecoder, WordReader
+
+
+@dataclass(frozen=True)
+class ChoiceConfig:
+    """Ours: one of several drawn reports is chosen. Raises ``ValueError`` for a setting out of its range."""
+
+    # Reports drawn of each film.
+    draws: int = 8
+    # A draw gains by each condition that it states the condition's probability less this.
+    threshold: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.draws < 2:
+            raise ValueError(f"draws must be at least 2, not {self.draws}")
+        if not 0 <= self.threshold < 1:
+            raise ValueError(f"threshold must be at least 0 and below 1, not {self.threshold}")
 
 
 @dataclass(frozen=True)
@@ -29,8 +46,12 @@ class SearchConfig:
     temperature: float = 0.0
     # Random seed of the draws, which depend on the film itself too: a film always gets the same report.
     seed: int = 0
+    # Ours: how one of several draws is chosen (``drafting.choice``); None takes what is found or drawn first.
+    choice: ChoiceConfig | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
+        if self.choice and not self.temperature:
+            raise ValueError("choice needs a temperature above 0: without one all draws are alike")
         if self.beams < 1:
             raise ValueError(f"beams must be at least 1, not {self.beams}")
         if not 0 <= self.min_new_tokens < self.max_new_tokens:
