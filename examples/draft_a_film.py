@@ -75,10 +75,12 @@ def print_draft(draft: radscribe.Draft) -> None:
             print(f"   nearest reference:  {near.study_id}, similarity {near.similarity:.2f}")
             if near.sentence:
                 print(f"                       {near.sentence}")
-        # sentence.attention is the heat map of the picture: 7 x 7 shares of what the sentence took from the film.
-        rows = enumerate(sentence.attention, 1)
-        share, row, column = max((share, row, column) for row, line in rows for column, share in enumerate(line, 1))
-        print(f"   looked most at:     row {row}, column {column} of {len(sentence.attention)} ({share:.0%})")
+        # sentence.evidence.values is the map of the picture; a sentence that states no finding has none.
+        place = "no finding is stated"
+        if sentence.evidence and sentence.evidence.box:
+            left, top, right, bottom = (f"{edge:.0%}" for edge in sentence.evidence.box)
+            place = f"{left} to {right} from the left, {top} to {bottom} from the top"
+        print(f"   on the film:        {place}")
 
     print("\nFindings of the whole film, the likeliest state of each condition:")
     for finding in draft.findings:

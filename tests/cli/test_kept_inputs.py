@@ -82,8 +82,9 @@ def test_the_map_of_one_film_is_not_the_picture_of_another(here: Path, run: Run,
     code, shown, _ = run("generate", "film.png", "film-map-1.png", "--picture", "p", "--checkpoint", str(checkpoint))
     drafts = [json.loads(line) for line in shown.splitlines()]
     assert code == 0 and [draft["study_id"] for draft in drafts] == ["film", "film-map-1-2"]
-    maps = [sentence["map"] for draft in drafts for sentence in draft["sentences"]]
-    assert len(set(maps)) == len(maps) and Path("p/film-map-1.png") not in map(Path, maps[len(maps) // 2 :])
+    maps = [sentence["map"] for draft in drafts for sentence in draft["sentences"] if sentence["evidence"]]
+    second = [sentence["map"] for sentence in drafts[1]["sentences"] if sentence["evidence"]]
+    assert len(set(maps)) == len(maps) and Path("p/film-map-1.png") not in map(Path, second)
 
 
 def test_drawings_are_no_films(here: Path, run: Run, checkpoint: Path) -> None:
@@ -92,7 +93,7 @@ def test_drawings_are_no_films(here: Path, run: Run, checkpoint: Path) -> None:
     shutil.move("film.png", "films/film.png")
     assert run("generate", "films", "--picture", "films/drawn", "--out", "a.jsonl", *model)[0] == 0
     drawn = sorted(Path("films/drawn").iterdir())
-    assert len(drawn) > 1 and all(map(is_drawing, drawn)) and not is_drawing(Path("films/film.png"))
+    assert drawn and all(map(is_drawing, drawn)) and not is_drawing(Path("films/film.png"))
     code, _, error = run("generate", "films", "--picture", "films/drawn", "--out", "b.jsonl", *model)
     assert code == 0 and f"films: {len(drawn)} pictures passed over: radscribe drew them" in error
     assert Path("a.jsonl").read_text() == Path("b.jsonl").read_text()

@@ -114,7 +114,7 @@ def test_generate_writes_a_line_for_each_file_and_goes_on_past_bad_ones(
     assert [line["study_id"] for line in lines if "study_id" in line] == ["film", "film-2"]
     assert all(line["format"] == "radscribe-draft/1" for line in lines)
     drafts = [line for line in lines if "study_id" in line]
-    maps = [sentence["map"] for draft in drafts for sentence in draft["sentences"]]
+    maps = [sentence["map"] for draft in drafts for sentence in draft["sentences"] if sentence["evidence"]]
     assert all(sentence["slots"] == [] for draft in drafts for sentence in draft["sentences"])
     drawn = {path.name for path in pictures.iterdir()}
     assert drawn == {"film.png", "film-2.png", *(Path(path).name for path in maps)}

@@ -17,10 +17,12 @@ from scipy.stats import mannwhitneyu
 from radscribe.core.errors import RadscribeError
 from radscribe.core.records import Study, View
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.evidence_maps import stated_map
 from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare
 from radscribe.evaluation.controls import sources
 from radscribe.evaluation.controls.baselines import commonest_sentences, nearest_features, pooled, reference_reports
+from radscribe.evaluation.controls.drafted_maps import DraftedMaps
 from radscribe.evaluation.controls.films import other_films, stratified_rows, without_top
 from radscribe.evaluation.controls.peaks import drafted_peaks, peaks
 from radscribe.evaluation.controls.pixels_baseline import at_the_edge
@@ -33,8 +35,10 @@ from radscribe.evaluation.scorecard.tables import markdown
 from radscribe.evaluation.split import SplitReferences
 from radscribe.imaging.crop import only_edge
 from radscribe.labels.conditions import CONDITIONS, NO_FINDING, POSITIVE
+from radscribe.labels.rules import label_sentence
 from radscribe.metrics import areas
 from radscribe.models.report_model import References
+from radscribe.models.revtaf import Revtaf
 
 
 @pytest.fixture(scope="module")
@@ -294,15 +298,36 @@ def test_an_evaluation_is_saved_whole_or_not_at_all(
     assert files == {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
-def test_peaks_at_the_edge_are_counted(found: Evaluation, checkpoint: Path) -> None:
+def test_peaks_at_the_edge_are_counted() -> None:
     maps = np.zeros((4, 3, 4))
     maps[0, 1, 1] = maps[1, 1, 2] = maps[2, 2, 0] = maps[3, 2, 0] = 1
     counted = peaks(maps)
     assert counted is not None
     assert (counted.sentences, counted.at_edge, counted.edge, counted.commonest_place) == (4, 0.5, 10 / 12, 0.5)
     assert peaks(maps[:0]) is None
-    drafted = drafted_peaks(load_reporter(checkpoint), found, [0, 3])
-    assert drafted is None or (0 <= drafted.at_edge <= 1 and drafted.sentences > 0)
+
+
+@pytest.mark.parametrize("with_states", [True, False])
+def test_the_maps_are_those_that_drafts_show(
+    with_states: bool, found: Evaluation, checkpoint: Path, phantoms: PreparedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter = load_reporter(checkpoint)
+    if not with_states:
+        monkeypatch.setattr(Revtaf, "state_head", None)
+    said = "There is a left pleural effusion. The lungs are clear."
+    first = found.studies[0].study_id
+    maps = DraftedMaps(reporter, phantoms, replace(found, reports={**found.reports, first: said}))
+    own, other = ([shown for _, shown in maps.of(0, film)] for film in (0, 1))
+    assert [shown is not None for shown in own] == [True, not with_states]  # no finding is stated by the second
+    assert own[0] is not None and other[0] is not None and own[0].max() == 1 and not np.allclose(own[0], other[0])
+    if with_states:
+        activations = reporter.activations(reporter.films([reporter.view(phantoms.film(found.studies[0]))]))
+        assert activations is not None
+        expected = stated_map(activations[0], label_sentence("There is a left pleural effusion."))
+        assert expected is not None
+        np.testing.assert_allclose(own[0], np.array(expected.values), atol=0.02)  # kept in half precision
+    drafted = drafted_peaks(maps, [0])
+    assert drafted is not None and drafted.sentences == (1 if with_states else 2)
 
 
 def test_the_template_is_of_the_commonest_sentences_in_their_usual_order() -> None:

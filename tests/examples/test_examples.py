@@ -56,7 +56,7 @@ def test_a_film_of_its_own_is_drafted_with_its_evidence_and_drawn(tmp_path: Path
     head = next(number for number, line in enumerate(lines) if line.startswith("Report of synthetic-film by "))
     report, sentences = lines[head + 1], [line[3:] for line in lines if line[:3] in {f"{n}. " for n in range(1, 20)}]
     assert NOTICE in lines[head] and report == " ".join(sentences) and len(sentences) >= 2
-    for words in ("confidence:", "conditions:", "nearest reference:", "looked most at:"):
+    for words in ("confidence:", "conditions:", "nearest reference:", "on the film:"):
         assert told.count(words) == len(sentences)
     assert "Reference report that the draft was written beside:" in told
 

@@ -71,6 +71,16 @@ class ReferenceSentence:
 
 
 @dataclass(frozen=True)
+class EvidenceMap:
+    """Where on the film the finding of a sentence is."""
+
+    # "activation": what each place adds to the probability of the condition; "attention": where the sentence looked.
+    kind: str
+    values: tuple[tuple[float, ...], ...]  # over the model's view of the film, 0 at the least, 1 at the peak
+    box: tuple[float, float, float, float] | None  # around the peak: left, top, right, bottom, shares of the view
+
+
+@dataclass(frozen=True)
 class DraftSentence:
     """One sentence of a draft with its evidence."""
 
@@ -81,6 +91,8 @@ class DraftSentence:
     reference: ReferenceSentence | None
     map: str | None = None  # file of the map's picture, where one was asked for
     slots: tuple[dict[str, Any], ...] = ()  # memory slots it used; none in a system without a memory
+    # Where its finding is; None where it states none.
+    evidence: EvidenceMap | None = None
 
 
 @dataclass(frozen=True)

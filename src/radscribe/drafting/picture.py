@@ -1,10 +1,10 @@
-"""Draw a draft: the film, and for each sentence its heat map and its reference."""
+"""Draw a draft: the film, each finding outlined on it with its reference, and the other sentences."""
 
 from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,19 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
 from radscribe.core.files import replaced
-from radscribe.core.records import Draft
+from radscribe.core.records import Draft, DraftSentence, EvidenceMap
 from radscribe.imaging.drawing import KEYWORD, VALUE, mark
 
 COLUMNS = 4
+# Contours of a map, as shares of its peak.
+LEVELS = (0.6, 0.85)
+# Told apart on grey by everyone (Okabe and Ito, "Color Universal Design").
+COLOURS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00")
 # Words of a memory slot's topic.
 WORDS_SHOWN = 4
 
@@ -27,30 +32,30 @@ WORDS_SHOWN = 4
 def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
     """Write a PNG of ``draft`` over the model's ``view`` (crop x crop) of its film.
 
+    The film, beside it a panel for each sentence with a map, its contours on the film; the other sentences as a list.
     Raises ``OSError`` as the disk does.
     """
-    panels = 1 + len(draft.sentences)
-    rows = -(-panels // COLUMNS)
-    figure = Figure(figsize=(3.6 * COLUMNS, 4.9 * rows + 0.5), layout="constrained")
-    axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    mapped = [sentence for sentence in draft.sentences if sentence.evidence]
+    others = [sentence for sentence in draft.sentences if not sentence.evidence]
+    rows = -(-(1 + len(mapped)) // COLUMNS)
+    text = [line for sentence in others for line in textwrap.wrap(sentence.text, 150, initial_indent="- ")]
+    if mapped and others:
+        text.insert(0, "Without a map, since no finding is stated:")
+    height = 0.17 * len(text) + 0.3
+    figure = Figure(figsize=(3.6 * COLUMNS, 4.9 * rows + height + 0.5), layout="constrained")
+    grid = figure.add_gridspec(rows + 1, COLUMNS, height_ratios=[*[4.9] * rows, height])
+    axes = [figure.add_subplot(grid[place // COLUMNS, place % COLUMNS]) for place in range(1 + len(mapped))]
     for axis in axes:
-        axis.axis("off")
-    axes[0].imshow(view, cmap="gray", vmin=0, vmax=255)
+        axis.imshow(view, cmap="gray", vmin=0, vmax=255)
     axes[0].set_title(_film_title(draft), fontsize=8, loc="left", va="top", y=-0.02)
-    for axis, sentence in zip(axes[1:], draft.sentences, strict=False):
-        axis.imshow(heat_over_film(np.array(sentence.attention), view))
-        lines = [textwrap.fill(sentence.text, 46), f"confidence {sentence.confidence:.2f}"]
-        if sentence.conditions:
-            stated = "; ".join(f"{name}: {state}" for name, state in sentence.conditions.items())
-            lines.append(textwrap.fill(stated, 52))
-        if sentence.reference:
-            quoted = f": “{sentence.reference.sentence}”" if sentence.reference.sentence else ""
-            reference = f"nearest {sentence.reference.study_id} ({sentence.reference.similarity:.2f}){quoted}"
-            lines.append(textwrap.fill(reference, 52))
-        if sentence.slots:
-            used = "; ".join(map(_slot_shown, sentence.slots))
-            lines.append(textwrap.fill(f"memory slots {used}", 52))
-        axis.set_title("\n".join(lines), fontsize=8, loc="left", va="top", y=-0.02)
+    for number, (axis, sentence) in enumerate(zip(axes[1:], mapped, strict=True)):
+        assert sentence.evidence is not None
+        _outline(axis, sentence.evidence, view.shape, COLOURS[number % len(COLOURS)])
+        axis.set_title(_sentence_title(sentence), fontsize=8, loc="left", va="top", y=-0.02)
+    listed = figure.add_subplot(grid[rows, :])
+    listed.text(0, 1, "\n".join(text), fontsize=8, va="top", transform=listed.transAxes)
+    for axis in (*axes, listed):
+        axis.axis("off")
     figure.suptitle(
         f"{draft.study_id}   ·   {draft.model['name']} {draft.model['fingerprint'][:12]}   ·   {draft.notice}",
         fontsize=9,
@@ -59,21 +64,52 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
         figure.savefig(file, format="png", dpi=100, bbox_inches="tight", pad_inches=0.1, metadata={KEYWORD: VALUE})
 
 
+def _outline(axis: Any, evidence: EvidenceMap, shape: Sequence[int], colour: str) -> None:
+    """Draw the contours and the box of a map over a film of ``shape`` (H x W)."""
+    values = np.array(evidence.values)
+    down, across = ((np.arange(count) + 0.5) / count * size for count, size in zip(values.shape, shape, strict=True))
+    axis.contour(across, down, values, levels=LEVELS, colors=colour, linewidths=(1.0, 1.8))
+    if evidence.box:
+        left, top, right, bottom = (
+            edge * size for edge, size in zip(evidence.box, (shape[1], shape[0]) * 2, strict=True)
+        )
+        box = Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linestyle="--")
+        axis.add_patch(box)
+
+
+def _sentence_title(sentence: DraftSentence) -> str:
+    lines = [textwrap.fill(sentence.text, 46), f"confidence {sentence.confidence:.2f}"]
+    if sentence.conditions:
+        stated = "; ".join(f"{name}: {state}" for name, state in sentence.conditions.items())
+        lines.append(textwrap.fill(stated, 52))
+    if sentence.reference:
+        quoted = f": “{sentence.reference.sentence}”" if sentence.reference.sentence else ""
+        reference = f"nearest {sentence.reference.study_id} ({sentence.reference.similarity:.2f}){quoted}"
+        lines.append(textwrap.fill(reference, 52))
+    if sentence.slots:
+        used = "; ".join(map(_slot_shown, sentence.slots))
+        lines.append(textwrap.fill(f"memory slots {used}", 52))
+    return "\n".join(lines)
+
+
 def _slot_shown(slot: Mapping[str, Any]) -> str:
     topic = f": {' '.join(slot['words'][:WORDS_SHOWN])}," if slot.get("words") else ""
     return f"{slot['slot']} ({slot['weight']:.2f}){topic} near {slot['studies'][0]}"
 
 
 def draw_maps(draft: Draft, view: NDArray[np.uint8], folder: Path) -> Draft:
-    """``draft`` with the file of each sentence's map, drawn over ``view`` (crop x crop) into ``folder``.
+    """``draft`` with the file of each map, drawn over ``view`` (crop x crop) into ``folder``.
 
     Raises ``OSError`` as the disk does.
     """
     sentences = []
     for number, sentence in enumerate(draft.sentences, 1):
+        if not sentence.evidence:
+            sentences.append(sentence)
+            continue
         path = folder / f"{draft.study_id}-map-{number}.png"
         with replaced(path) as file:
-            Image.fromarray(heat_over_film(np.array(sentence.attention), view)).save(file, "PNG", pnginfo=mark())
+            Image.fromarray(heat_over_film(np.array(sentence.evidence.values), view)).save(file, "PNG", pnginfo=mark())
         sentences.append(replace(sentence, map=str(path)))
     return replace(draft, sentences=tuple(sentences))
 
@@ -89,11 +125,9 @@ def is_drawn_name(name: str, study_id: str) -> bool:
     return bool(re.fullmatch(re.escape(study_id) + r"(?:-map-\d+)?\.png", name, re.IGNORECASE))
 
 
-def heat_over_film(attention: NDArray[np.float64], view: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The film ``view`` (H x W) in grey with the ``attention`` map (h x w) over it in colour: H x W x 3."""
-    low, high = float(attention.min()), float(attention.max())
-    scaled = (attention - low) / (high - low) if high > low else np.zeros_like(attention)
-    smooth = Image.fromarray((scaled * 255).astype(np.uint8)).resize(view.shape[::-1], Image.Resampling.BICUBIC)
+def heat_over_film(values: NDArray[np.float64], view: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The film ``view`` (H x W) in grey with a map (h x w, 0 to 1) over it in colour: H x W x 3."""
+    smooth = Image.fromarray((values * 255).astype(np.uint8)).resize(view.shape[::-1], Image.Resampling.BICUBIC)
     weight = np.asarray(smooth, dtype=np.float64)[..., None] / 255.0
     colour = colormaps["inferno"](weight[..., 0])[..., :3] * 255.0
     grey = np.repeat(view[..., None].astype(np.float64), 3, axis=2)

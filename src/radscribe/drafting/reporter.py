@@ -19,6 +19,7 @@ from radscribe.core.errors import WrongUse
 from radscribe.core.records import Draft, DraftSentence, Finding, Reference, ReferenceSentence
 from radscribe.drafting.checkpoint import copy_records, load_checkpoint, save_checkpoint
 from radscribe.drafting.choice import write_chosen
+from radscribe.drafting.evidence_maps import attention_map, film_activations, stated_map
 from radscribe.drafting.films import to_tensor
 from radscribe.drafting.index_files import CheckpointError
 from radscribe.drafting.system import System
@@ -113,6 +114,10 @@ class Reporter(
         ``views``: for each study one view (crop x crop, uint8), or several (views x crop x crop), the frontal first.
         Raises ``WrongUse`` for more views than the system reads.
         """
+        return self.system.see(self.films(views))
+
+    def films(self, views: Sequence[Pixels] | Pixels) -> Tensor:
+        """``views``, as ``see`` takes them, for the networks: B x 1 x H x W, or B x views x 1 x H x W."""
         count = self.system.config.views
         studies = [view if view.ndim == 3 else view[None] for view in views]
         if any(len(study) > count for study in studies):
@@ -120,7 +125,7 @@ class Reporter(
         # A study with one film gives it twice, as in training.
         stacked = np.stack([np.concatenate((study, *[study[-1:]] * (count - len(study)))) for study in studies])
         films = to_tensor(stacked).to(self.device)
-        return self.system.see(films[:, 0] if count == 1 else films)
+        return films[:, 0] if count == 1 else films
 
     def write(self, evidence: FilmEvidence) -> list[str]:
         """The reports alone, for scoring."""
@@ -129,12 +134,15 @@ class Reporter(
 
     def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
         """Drafts with evidence for B studies, as ``see`` takes them."""
-        evidence, model = self.see(views), self.system.model
+        films, model = self.films(views), self.system.model
+        evidence = self.system.see(films)
         tokens = write_chosen(model, evidence, self.system.config.search)
         states, references = model.findings(evidence), model.references(evidence)
+        activations = self.activations(films)
         drafts = []
         for row, (study_id, words) in enumerate(zip(study_ids, tokens, strict=True)):
-            sentences = self._sentences(words, evidence.rows(torch.tensor([row], device=self.device)))
+            seen = evidence.rows(torch.tensor([row], device=self.device))
+            sentences = self._sentences(words, seen, None if activations is None else activations[row])
             drafts.append(
                 Draft(
                     study_id=study_id,
@@ -147,7 +155,17 @@ class Reporter(
             )
         return drafts
 
-    def _sentences(self, words: list[int], evidence: FilmEvidence) -> list[DraftSentence]:
+    def activations(self, films: Tensor) -> NDArray[np.float32] | None:
+        """Where the frontal films of B studies (as ``films`` gives them) show each condition: B x 18 x H x W.
+
+        None for a model that tells no states.
+        """
+        found = film_activations(self.system.model, films[:, 0] if films.dim() == 5 else films)
+        return None if found is None else found.cpu().numpy()
+
+    def _sentences(
+        self, words: list[int], evidence: FilmEvidence, activations: NDArray[np.float32] | None
+    ) -> list[DraftSentence]:
         """The sentences of a report (token ids) with their evidence, for the one study of ``evidence``."""
         model = self.system.model
         database = self.system.knowledge.database
@@ -180,6 +198,7 @@ class Reporter(
                         similarity=float(similarity[position]),
                     ),
                     slots=() if slots is None else self._slots(slots[first:last].mean(0)),
+                    evidence=attention_map(looked_at) if activations is None else stated_map(activations, stated),
                 )
             )
         return sentences

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from radscribe.core.config import LATER
 from radscribe.labels.conditions import CONDITIONS, NO_FINDING, POSITIVE, STATES
+from radscribe.models.activation import StateHead
 from radscribe.models.augmentation import PatchSwap
 from radscribe.models.decoding.decoder import DecoderConfig, ReportDecoder
 from radscribe.models.decoding.search import SearchConfig, search
@@ -359,6 +360,13 @@ class Mcsam(ReportModel):
 
     def findings(self, evidence: McsamEvidence) -> Tensor | None:
         return None if evidence.state_logits is None else evidence.state_logits.softmax(-1)
+
+    @property
+    def state_head(self) -> StateHead | None:
+        if not self.config.losses.states:
+            return None
+        means = self.standardise.mean if self.config.standardised_places else None
+        return StateHead(self.states.weight.view(len(CONDITIONS), len(STATES), -1), means)
 
     @property
     def stored_files(self) -> tuple[str, ...]:

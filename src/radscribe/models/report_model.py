@@ -12,11 +12,12 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 from torch import Tensor, nn
 
 from radscribe.core.records import Study
+from radscribe.models.activation import StateHead
 from radscribe.models.decoding.decoder import DecoderConfig
 from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.decoding.tokenizer import ReportTokenizer
 from radscribe.models.encoders.entity import EntityModel
-from radscribe.models.encoders.image import ImageEncoderConfig
+from radscribe.models.encoders.image import ImageEncoder, ImageEncoderConfig
 from radscribe.models.evidence import Explanation, FilmEvidence
 from radscribe.models.knowledge.database import ReportDatabase
 
@@ -85,6 +86,7 @@ class ReportModel(nn.Module, ABC):
 
     config: Any
     tokenizer: ReportTokenizer
+    image_encoder: ImageEncoder
 
     @classmethod
     @abstractmethod
@@ -121,6 +123,11 @@ class ReportModel(nn.Module, ABC):
 
     def findings(self, evidence: Any) -> Tensor | None:
         """Probabilities of the states of 18 conditions, B x 18 x 4; None where the model predicts none."""
+        return None
+
+    @property
+    def state_head(self) -> StateHead | None:
+        """How the mean patch of the frontal film enters ``findings``; None where the model predicts none."""
         return None
 
     def references(self, evidence: Any) -> References | None:

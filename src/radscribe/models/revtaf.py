@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from radscribe.core.config import LATER
 from radscribe.core.records import Study
-from radscribe.labels.conditions import CONDITIONS
+from radscribe.labels.conditions import CONDITIONS, STATES
+from radscribe.models.activation import StateHead
 from radscribe.models.augmentation import augmented
 from radscribe.models.classification import ClassificationBranch, ClassificationConfig
 from radscribe.models.decoding.decoder import DecoderConfig, ReportDecoder
@@ -340,6 +341,13 @@ class Revtaf(ReportModel):
     def findings(self, evidence: RevtafEvidence) -> Tensor:
         """How likely each state is by the classification branch: B x 18 x 4."""
         return self.classification.probabilities(evidence.state_logits)
+
+    @property
+    def state_head(self) -> StateHead:
+        """The columns of the branch's head that read the film."""
+        weights = self.classification.head.weight[:, -self.image_encoder.width :]
+        means = self.standardise.mean if self.config.standardised_places else None
+        return StateHead(weights.view(len(CONDITIONS), len(STATES), -1), means)
 
     def references(self, evidence: RevtafEvidence) -> References | None:
         return None if evidence.references is None else References(evidence.references, evidence.distances)

@@ -1,4 +1,4 @@
-"""Where attention maps peak: a model that always looks at one corner looks at nothing."""
+"""Where maps peak: a model that always looks at one corner looks at nothing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from radscribe.drafting.reporter import Reporter
-from radscribe.evaluation.evaluate import Evaluation
+from radscribe.evaluation.controls.drafted_maps import DraftedMaps
 
 
 @dataclass(frozen=True)
@@ -35,16 +33,7 @@ def peaks(maps: NDArray[np.floating]) -> Peaks | None:
     return Peaks(len(maps), float(edge[places].mean()), float(edge.mean()), float(commonest / len(maps)))
 
 
-def drafted_peaks(reporter: Reporter, evaluation: Evaluation, rows: Sequence[int]) -> Peaks | None:
-    """The peaks of all sentences that were drafted for the studies in ``rows``; None where nothing was."""
-    model, found = reporter.system.model, list[NDArray[np.floating]]()
-    for row in rows:
-        report = evaluation.reports[evaluation.studies[row].study_id]
-        tokens = model.tokenizer.encode(report, reporter.system.config.search.max_new_tokens)[:-1]
-        spans = model.tokenizer.sentences(tokens)
-        if not spans:
-            continue
-        attention = model.explain(tokens, evaluation.evidence.rows(torch.tensor([row]))).attention
-        side = round(attention.shape[1] ** 0.5)
-        found += [attention[first:last].mean(0).view(side, side).cpu().numpy() for _, first, last in spans]
+def drafted_peaks(maps: DraftedMaps, rows: Sequence[int]) -> Peaks | None:
+    """The peaks of all maps that the drafts of the studies in ``rows`` show; None where they show none."""
+    found = [shown for row in rows for _, shown in maps.of(row, row) if shown is not None]
     return peaks(np.stack(found)) if found else None

@@ -1,9 +1,9 @@
-"""Test the evidence of drafts: attention maps against the sides of lesions, retrieval against the true labels."""
+"""Test the evidence of drafts: maps against the sides of lesions, retrieval against the true labels."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.features import entities_of_films
 from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.controls.baselines import pooled_films
+from radscribe.evaluation.controls.drafted_maps import DraftedMaps
 from radscribe.evaluation.controls.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
 from radscribe.evaluation.controls.films import image_sources, stratified_rows
 from radscribe.evaluation.controls.peaks import Peaks, drafted_peaks
@@ -66,7 +67,7 @@ class Proof:
         if self.pointing:
             lines += [
                 "",
-                "| attention maps of correct one-sided sentences | sentences | peak on the lesion's side |",
+                "| maps of correct one-sided sentences | sentences | peak on the lesion's side |",
                 "|---|---:|---:|",
             ]
             lines += [f"| {name} | {value.n} | {value.rate:.3f} |" for name, value in self.pointing.items()]
@@ -97,44 +98,31 @@ def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluatio
     """The tests that this dataset allows: pointing needs the lesions' sides (phantoms), the others any labels."""
     pointing_found: dict[str, Pointing] = {}
     p_value, sides = None, None
+    maps = DraftedMaps(reporter, dataset, evaluation)
     if "sides" in dataset.table.column_names:
-        own, other = _side_hits(reporter, dataset, evaluation)
+        own, other = _side_hits(maps, dataset.column("sides"))
         pointing_found = {"own film": pointing(own), "another film": pointing(other)}
         p_value = paired_hits_p_value(own, other)
         sides = pointing(_sides_named(dataset, evaluation))
     rows = stratified_rows(evaluation.studies, image_sources(dataset, evaluation.studies), EXPLAINED)
-    peaks = drafted_peaks(reporter, evaluation, rows)
+    peaks = drafted_peaks(maps, rows)
     return Proof(pointing_found, p_value, sides, _retrieval(reporter, dataset, evaluation), peaks)
 
 
-def _side_hits(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> tuple[list[bool], list[bool]]:
+def _side_hits(maps: DraftedMaps, sides: Mapping[str, str]) -> tuple[list[bool], list[bool]]:
     """For each sentence that rightly states a finding of one side: does its map peak there, and with another film?"""
-    sides = dataset.column("sides")
-    model = reporter.system.model
-    search, evidence = reporter.system.config.search, evaluation.evidence
+    evaluation = maps.evaluation
     records: dict[str, list[PointingRecord]] = {"own": [], "other": []}
     for row, study in enumerate(evaluation.studies):
         known: dict[str, str] = json.loads(sides[study.study_id])
         one_sided = {name: side for name, side in known.items() if side in ("left", "right")}
         if not one_sided:
             continue
-        pair = evidence.rows(torch.tensor([row, int(evaluation.shuffled[row])]))
-        tokens = model.tokenizer.encode(evaluation.reports[study.study_id], search.max_new_tokens)[:-1]
-        spans = model.tokenizer.sentences(tokens)
-        sided = [
-            (first, last, side) for text, first, last in spans if (side := _stated_side(text, study.labels, one_sided))
-        ]
-        if not sided:
-            continue
-        own = pair.rows(torch.tensor([0]))
-        for name, film in (("own", own), ("other", pair.rows(torch.tensor([1])))):
-            # The same words and states are read with either film: only the film differs.
-            film = film.with_part_of("states", own) if "states" in film.parts else film
-            attention = model.explain(tokens, film).attention
-            side_length = round(attention.shape[1] ** 0.5)
+        for name, film in (("own", row), ("other", int(evaluation.shuffled[row]))):
             records[name] += [
-                PointingRecord(attention[first:last].mean(0).view(side_length, side_length).cpu().numpy(), side)
-                for first, last, side in sided
+                PointingRecord(shown, side)
+                for text, shown in maps.of(row, film)
+                if shown is not None and (side := _stated_side(text, study.labels, one_sided))
             ]
     return side_hits(records["own"]), side_hits(records["other"])
 
