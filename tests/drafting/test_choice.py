@@ -109,7 +109,7 @@ def test_no_draw_gains_more_and_none_that_gains_as_much_is_more_like_the_others(
 
 
 def test_a_film_gets_its_report_in_any_batch_and_a_checkpoint_keeps_how(
-    checkpoint: Path, phantoms: PreparedDataset, tmp_path: Path
+    checkpoint: Path, phantoms: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reporter = load_reporter(checkpoint)
     search = replace(reporter.system.config.search, beams=1, temperature=1.0, choice=ChoiceConfig(draws=3))
@@ -120,6 +120,8 @@ def test_a_film_gets_its_report_in_any_batch_and_a_checkpoint_keeps_how(
     views = [choosing.view(phantoms.film(study)) for study in phantoms.split("test")[:4]]
     together = [draft.report for draft in choosing.drafts(views, list("abcd"))]
     assert together == [choosing.drafts([view], ["a"])[0].report for view in views]
+    assert together == choosing.write(choosing.see(views))
+    monkeypatch.setattr("radscribe.drafting.choice.ROWS", 1)  # one film at a time
     assert together == choosing.write(choosing.see(views))
     draws = set()
     for seed in range(3):

@@ -17,9 +17,12 @@ from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
 from radscribe.labels.rules import label_report
 from radscribe.metrics.clinical import THIRTEEN
 from radscribe.metrics.nlg import rouge_l
-from radscribe.models.decoding.search import SearchConfig
+from radscribe.models.decoding.search import ChoiceConfig, SearchConfig
 from radscribe.models.evidence import FilmEvidence
 from radscribe.models.report_model import ReportModel
+
+# Reports drawn together: each has a copy of its film's evidence.
+ROWS = 128
 
 
 @torch.no_grad()
@@ -30,7 +33,16 @@ def write_chosen(model: ReportModel, evidence: FilmEvidence, config: SearchConfi
     """
     if config.choice is None:
         return model.write(evidence, config)
-    count, films = config.choice.draws, len(evidence)
+    size = max(1, ROWS // config.choice.draws)
+    chosen: list[list[int]] = []
+    for first in range(0, len(evidence), size):
+        rows = torch.arange(first, min(first + size, len(evidence)), device=evidence.patches.device)
+        chosen += _chosen(model, evidence.rows(rows), config, config.choice)
+    return chosen
+
+
+def _chosen(model: ReportModel, evidence: FilmEvidence, config: SearchConfig, choice: ChoiceConfig) -> list[list[int]]:
+    count, films = choice.draws, len(evidence)
     copies = evidence.rows(torch.arange(films, device=evidence.patches.device).repeat_interleave(count))
     if copies.seeds is not None:  # each draw of a film begins from a number of its own
         draw = torch.arange(count, device=copies.seeds.device).repeat(films)
@@ -42,11 +54,8 @@ def write_chosen(model: ReportModel, evidence: FilmEvidence, config: SearchConfi
     probabilities = (
         stated.mean(1) if likely is None else likely[:, :CHEXBERT_COUNT, POSITIVE].cpu().numpy()[:, THIRTEEN]
     )
-    chosen = []
-    for film in range(films):
-        drawn = tokens[film * count : (film + 1) * count]
-        chosen.append(drawn[best_draw(drawn, stated[film], probabilities[film], config.choice.threshold)])
-    return chosen
+    drawn = [tokens[first : first + count] for first in range(0, len(tokens), count)]
+    return [own[best_draw(own, stated[film], probabilities[film], choice.threshold)] for film, own in enumerate(drawn)]
 
 
 def best_draw(

@@ -37,16 +37,18 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
     """
     mapped = [sentence for sentence in draft.sentences if sentence.evidence]
     others = [sentence for sentence in draft.sentences if not sentence.evidence]
-    rows = -(-(1 + len(mapped)) // COLUMNS)
-    text = [line for sentence in others for line in textwrap.wrap(sentence.text, 150, initial_indent="- ")]
+    columns = min(COLUMNS, max(2, 1 + len(mapped)))
+    rows = -(-(1 + len(mapped)) // columns)
+    text = [line for sentence in others for line in textwrap.wrap(sentence.text, 50 * columns, initial_indent="- ")]
     if mapped and others:
         text.insert(0, "Without a map, since no finding is stated:")
     height = 0.17 * len(text) + 0.3
-    figure = Figure(figsize=(3.6 * COLUMNS, 4.9 * rows + height + 0.5), layout="constrained")
-    grid = figure.add_gridspec(rows + 1, COLUMNS, height_ratios=[*[4.9] * rows, height])
-    axes = [figure.add_subplot(grid[place // COLUMNS, place % COLUMNS]) for place in range(1 + len(mapped))]
+    figure = Figure(figsize=(3.6 * columns, 4.9 * rows + height + 0.5), layout="constrained")
+    grid = figure.add_gridspec(rows + 1, columns, height_ratios=[*[4.9] * rows, height])
+    axes = [figure.add_subplot(grid[place // columns, place % columns], anchor="N") for place in range(1 + len(mapped))]
     for axis in axes:
         axis.imshow(view, cmap="gray", vmin=0, vmax=255)
+        axis.autoscale(False)  # a box at the edge leaves the film as large as it is
     axes[0].set_title(_film_title(draft), fontsize=8, loc="left", va="top", y=-0.02)
     for number, (axis, sentence) in enumerate(zip(axes[1:], mapped, strict=True)):
         assert sentence.evidence is not None
