@@ -63,7 +63,7 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
         fontsize=9,
     )
     with replaced(path) as file:  # "tight", because the last row may have more lines than the others
-        figure.savefig(file, format="png", dpi=100, bbox_inches="tight", pad_inches=0.1, metadata={KEYWORD: VALUE})
+        figure.savefig(file, format="png", dpi=150, bbox_inches="tight", pad_inches=0.1, metadata={KEYWORD: VALUE})
 
 
 def _outline(axis: Any, evidence: EvidenceMap, shape: Sequence[int], colour: str) -> None:
