@@ -29,6 +29,7 @@ from radscribe.drafting.picture import draw_draft, draw_maps
 from radscribe.drafting.reporter import load_reporter
 from radscribe.imaging.drawing import is_drawing
 from radscribe.labels.conditions import CONDITIONS, NEGATIVE, POSITIVE, UNCERTAIN
+from radscribe.labels.rules import label_sentence
 from radscribe.models.activation import StateHead, activation_maps
 from radscribe.models.revtaf import Revtaf
 
@@ -101,6 +102,7 @@ def test_a_sentence_shows_the_conditions_that_it_holds_present_or_possible_alone
     assert stated_map(maps, states) is None
     states[EFFUSION] = NEGATIVE
     assert stated_map(maps, states) is None
+    assert stated_map(maps, label_sentence("No acute cardiopulmonary abnormality.")) is None  # it states "no finding"
     states[OPACITY] = UNCERTAIN
     alone = stated_map(maps, states)
     assert alone == evidence_map("activation", maps[OPACITY])

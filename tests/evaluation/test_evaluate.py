@@ -22,7 +22,7 @@ from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare
 from radscribe.evaluation.controls import sources
 from radscribe.evaluation.controls.baselines import commonest_sentences, nearest_features, pooled, reference_reports
-from radscribe.evaluation.controls.drafted_maps import DraftedMaps
+from radscribe.evaluation.controls.drafted_maps import drafted_maps
 from radscribe.evaluation.controls.films import other_films, stratified_rows, without_top
 from radscribe.evaluation.controls.peaks import drafted_peaks, peaks
 from radscribe.evaluation.controls.pixels_baseline import at_the_edge
@@ -316,7 +316,7 @@ def test_the_maps_are_those_that_drafts_show(
         monkeypatch.setattr(Revtaf, "state_head", None)
     said = "There is a left pleural effusion. The lungs are clear."
     first = found.studies[0].study_id
-    maps = DraftedMaps(reporter, phantoms, replace(found, reports={**found.reports, first: said}))
+    maps = drafted_maps(reporter, phantoms, replace(found, reports={**found.reports, first: said}), [0, 1])
     own, other = ([shown for _, shown in maps.of(0, film)] for film in (0, 1))
     assert [shown is not None for shown in own] == [True, not with_states]  # no finding is stated by the second
     assert own[0] is not None and other[0] is not None and own[0].max() == 1 and not np.allclose(own[0], other[0])

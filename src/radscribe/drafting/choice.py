@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
+from radscribe.labels.conditions import POSITIVE
 from radscribe.labels.rules import label_report
 from radscribe.metrics.clinical import THIRTEEN
 from radscribe.metrics.nlg import rouge_l
@@ -49,11 +49,9 @@ def _chosen(model: ReportModel, evidence: FilmEvidence, config: SearchConfig, ch
         copies = replace(copies, seeds=copies.seeds * count + draw)
     tokens = model.write(copies, config)
     states = np.array([label_report(model.tokenizer.decode(words)) for words in tokens])
-    stated = (states[:, :CHEXBERT_COUNT] == POSITIVE)[:, THIRTEEN].reshape(films, count, -1)
+    stated = (states[:, THIRTEEN] == POSITIVE).reshape(films, count, -1)
     likely = model.findings(evidence)
-    probabilities = (
-        stated.mean(1) if likely is None else likely[:, :CHEXBERT_COUNT, POSITIVE].cpu().numpy()[:, THIRTEEN]
-    )
+    probabilities = stated.mean(1) if likely is None else likely[:, THIRTEEN, POSITIVE].cpu().numpy()
     drawn = [tokens[first : first + count] for first in range(0, len(tokens), count)]
     return [own[best_draw(own, stated[film], probabilities[film], choice.threshold)] for film, own in enumerate(drawn)]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from radscribe.core.records import EvidenceMap
-from radscribe.labels.conditions import POSITIVE, UNCERTAIN
+from radscribe.labels.conditions import NO_FINDING, POSITIVE, UNCERTAIN
 from radscribe.models.activation import activation_maps
 from radscribe.models.report_model import ReportModel
 
@@ -62,9 +62,10 @@ def attention_map(attention: Tensor) -> EvidenceMap:
 def stated_map(activations: NDArray[np.floating], states: Sequence[int]) -> EvidenceMap | None:
     """The map of a sentence that states the 18 ``states``, from the film's ``activations`` (18 x H x W).
 
-    It is that of the conditions that the sentence holds present or possible; None where it holds none.
+    It is that of the conditions that the sentence holds present or possible; None where it holds none. A normal chest
+    is no finding, and nowhere.
     """
-    stated = [number for number, state in enumerate(states) if state in (POSITIVE, UNCERTAIN)]
+    stated = [number for number, state in enumerate(states) if state in (POSITIVE, UNCERTAIN) and number != NO_FINDING]
     return evidence_map("activation", activations[stated].mean(0)) if stated else None
 
 

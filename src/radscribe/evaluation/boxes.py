@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,15 @@ class BoxedFinding:
     film: Path
     condition: int  # of the 18
     boxes: tuple[tuple[float, float, float, float], ...]
+
+
+class Peak(NamedTuple):
+    """Where the map of a finding peaks."""
+
+    film: Path
+    in_box: bool  # its cell's centre lies in a box
+    share: float  # of the view, that lies in a box
+    at_edge: bool
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ def score_boxes(reporter: Reporter, findings: Sequence[BoxedFinding]) -> BoxTest
         raise RadscribeError("no row of the boxes names a condition; labels are read as in a report")
     if reporter.system.model.state_head is None:
         raise RadscribeError(f"{reporter.system.config.name} tells no conditions: it has no maps of them")
-    records: dict[str, list[tuple[Path, bool, float, bool]]] = defaultdict(list)
+    records: dict[str, list[Peak]] = defaultdict(list)
     maps: dict[int, list[tuple[Path, NDArray[np.float64], NDArray[np.bool_]]]] = defaultdict(list)
     by_film: dict[Path, list[BoxedFinding]] = defaultdict(list)
     for finding in findings:
@@ -137,17 +146,17 @@ def score_boxes(reporter: Reporter, findings: Sequence[BoxedFinding]) -> BoxTest
             alone = stated_map(activations[0], states)
             assert alone is not None
             values = np.array(alone.values)
-            records[OWN].append(_record(path, values, inside))
+            records[OWN].append(_peak(path, values, inside))
             maps[finding.condition].append((path, values, inside))
             for name, shown in _stated(draft.sentences, CONDITIONS[finding.condition]):
-                records[name].append(_record(path, shown, inside))
+                records[name].append(_peak(path, shown, inside))
     kinds = [OWN]
     for condition, drawn in maps.items():
         for (path, values, inside), (other, others, _) in zip(drawn, drawn[1:] + drawn[:1], strict=True):
             if other != path:
-                records[OTHER].append(_record(path, others, inside))
+                records[OTHER].append(_peak(path, others, inside))
             if len(drawn) >= FEWEST:
-                records[f"{OWN}: {CONDITIONS[condition]}"].append(_record(path, values, inside))
+                records[f"{OWN}: {CONDITIONS[condition]}"].append(_peak(path, values, inside))
     kinds += [name for name in records if name.startswith(f"{OWN}: ")]
     return BoxTest({name: _hits(records[name]) for name in (*kinds, OTHER, STATED, ATTENTION) if records[name]})
 
@@ -169,17 +178,16 @@ def _mask(shape: Sequence[int], boxes: Iterable[tuple[float, float, float, float
     return mask
 
 
-def _record(path: Path, values: NDArray[np.float64], inside: NDArray[np.bool_]) -> tuple[Path, bool, float, bool]:
-    """The film, whether the centre of the map's peak lies inside, the share that is inside, and a peak at the edge."""
+def _peak(path: Path, values: NDArray[np.float64], inside: NDArray[np.bool_]) -> Peak:
     height, width = values.shape
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     centre = (int((row + 0.5) / height * inside.shape[0]), int((column + 0.5) / width * inside.shape[1]))
     at_edge = row in (0, height - 1) or column in (0, width - 1)
-    return path, bool(inside[centre]), float(inside.mean()), bool(at_edge)
+    return Peak(path, bool(inside[centre]), float(inside.mean()), bool(at_edge))
 
 
-def _hits(records: Sequence[tuple[Path, bool, float, bool]]) -> Hits:
-    films, hit, share, edge = zip(*records, strict=True)
-    resampling = Resampling(tuple(map(str, films)))
-    in_box = mean_of("in_box", np.array(hit, dtype=np.float64)).figures(resampling)["in_box"]
-    return Hits(len(records), in_box, float(np.mean(share)), float(np.mean(edge)))
+def _hits(peaks: Sequence[Peak]) -> Hits:
+    resampling = Resampling(tuple(str(peak.film) for peak in peaks))
+    in_box = mean_of("in_box", np.array([float(peak.in_box) for peak in peaks])).figures(resampling)["in_box"]
+    chance, at_edge = (float(np.mean(values)) for values in ([p.share for p in peaks], [p.at_edge for p in peaks]))
+    return Hits(len(peaks), in_box, chance, at_edge)

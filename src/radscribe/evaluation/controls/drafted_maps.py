@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,20 +18,14 @@ from radscribe.labels.rules import label_sentence
 BATCH = 64
 
 
+@dataclass(frozen=True)
 class DraftedMaps:
-    """The maps of an evaluation's drafts; ``dataset`` is the one that was drafted."""
+    """The maps of an evaluation's drafts on some of its films."""
 
-    def __init__(self, reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> None:
-        self.reporter, self.evaluation = reporter, evaluation
-        self.activations: NDArray[np.float16] | None = None
-        if reporter.system.model.state_head is not None:
-            found = []
-            for studies in batches(evaluation.studies, BATCH):
-                views = [reporter.view(dataset.film(study)) for study in studies]
-                maps = reporter.activations(reporter.films(views))
-                assert maps is not None
-                found.append(maps.astype(np.float16))
-            self.activations = np.concatenate(found)
+    reporter: Reporter
+    evaluation: Evaluation
+    # By row of the film, 18 x H x W; None for a model without a head of states, whose maps are of attention.
+    activations: Mapping[int, NDArray[np.float16]] | None
 
     def of(self, row: int, film: int) -> Iterator[tuple[str, NDArray[np.float64] | None]]:
         """Each sentence drafted for the study at ``row``, and its map (H x W) on the film of the study at ``film``.
@@ -54,3 +49,18 @@ class DraftedMaps:
             side = round(attention.shape[1] ** 0.5)
             for text, first, last in spans:
                 yield text, np.array(attention_map(attention[first:last].mean(0).view(side, side)).values)
+
+
+def drafted_maps(
+    reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation, films: Sequence[int]
+) -> DraftedMaps:
+    """The maps on the films of the studies in rows ``films`` of ``evaluation``, whose drafts are of ``dataset``."""
+    if reporter.system.model.state_head is None:
+        return DraftedMaps(reporter, evaluation, None)
+    found: dict[int, NDArray[np.float16]] = {}
+    for rows in batches(films, BATCH):
+        views = [reporter.view(dataset.film(evaluation.studies[row])) for row in rows]
+        maps = reporter.activations(reporter.films(views))
+        assert maps is not None
+        found |= zip(rows, maps.astype(np.float16), strict=True)
+    return DraftedMaps(reporter, evaluation, found)

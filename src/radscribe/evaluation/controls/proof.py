@@ -14,7 +14,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.features import entities_of_films
 from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.controls.baselines import pooled_films
-from radscribe.evaluation.controls.drafted_maps import DraftedMaps
+from radscribe.evaluation.controls.drafted_maps import DraftedMaps, drafted_maps
 from radscribe.evaluation.controls.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
 from radscribe.evaluation.controls.films import image_sources, stratified_rows
 from radscribe.evaluation.controls.peaks import Peaks, drafted_peaks
@@ -98,13 +98,14 @@ def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluatio
     """The tests that this dataset allows: pointing needs the lesions' sides (phantoms), the others any labels."""
     pointing_found: dict[str, Pointing] = {}
     p_value, sides = None, None
-    maps = DraftedMaps(reporter, dataset, evaluation)
-    if "sides" in dataset.table.column_names:
+    rows = stratified_rows(evaluation.studies, image_sources(dataset, evaluation.studies), EXPLAINED)
+    with_sides = "sides" in dataset.table.column_names
+    maps = drafted_maps(reporter, dataset, evaluation, range(len(evaluation.studies)) if with_sides else rows)
+    if with_sides:
         own, other = _side_hits(maps, dataset.column("sides"))
         pointing_found = {"own film": pointing(own), "another film": pointing(other)}
         p_value = paired_hits_p_value(own, other)
         sides = pointing(_sides_named(dataset, evaluation))
-    rows = stratified_rows(evaluation.studies, image_sources(dataset, evaluation.studies), EXPLAINED)
     peaks = drafted_peaks(maps, rows)
     return Proof(pointing_found, p_value, sides, _retrieval(reporter, dataset, evaluation), peaks)
 
