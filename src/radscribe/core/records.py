@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 NOTICE = "Research use only. Not for diagnosis."
@@ -74,10 +74,13 @@ class ReferenceSentence:
 class EvidenceMap:
     """Where on the film the finding of a sentence is."""
 
-    # "activation": what each place adds to the probability of the condition; "attention": where the sentence looked.
+    # "activation": what each place adds to the probability of the condition; "counterfactual": how much less likely the
+    # sentence is without the place; "attention": where the sentence looked.
     kind: str
     values: tuple[tuple[float, ...], ...]  # over the model's view of the film, 0 at the least, 1 at the peak
     box: tuple[float, float, float, float] | None  # around the peak: left, top, right, bottom, shares of the view
+    # The share of the sentence's probability that is lost without the film; None where it was not computed.
+    support: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,18 @@ class DraftSentence:
     slots: tuple[dict[str, Any], ...] = ()  # memory slots it used; none in a system without a memory
     # Where its finding is; None where it states none.
     evidence: EvidenceMap | None = None
+    # How likely each of its statements on a condition is true; empty in a checkpoint that is not calibrated.
+    probabilities: dict[str, float] = field(default_factory=dict)
+    # Whether a statement of it is too doubtful to be made without the word "possible".
+    hedged: bool = False
+
+
+@dataclass(frozen=True)
+class WithheldSentence:
+    """A sentence that the model wrote and the draft leaves out, and why."""
+
+    text: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -100,8 +115,8 @@ class Finding:
     """The likeliest state of one condition."""
 
     condition: str
-    state: str  # blank, positive, negative or uncertain
-    probability: float
+    state: str  # blank, positive, negative, uncertain, or "not assessed" where validation shows no knowledge of it
+    probability: float | None  # None where it is not assessed
 
 
 @dataclass(frozen=True)
@@ -129,3 +144,8 @@ class Draft:
     notice: str = NOTICE
     # What in a film's file may have made the picture another than was meant; a sentence each.
     warnings: tuple[str, ...] = ()
+    # Sentences that the calibrated checkpoint does not stand by.
+    withheld: tuple[WithheldSentence, ...] = ()
+    # Whether the film is none that the model can read, and why, a sentence each.
+    abstain: bool = False
+    reasons: tuple[str, ...] = ()
