@@ -60,7 +60,7 @@ class Drawer:
 def chosen(writer: Any, values: list[float], config: SearchConfig = DRAWING) -> list[str]:
     seeds = torch.arange(len(values)) + 7
     evidence = FilmEvidence(torch.tensor(values).view(-1, 1, 1), seeds=seeds)
-    return [" ".join(words) for words in write_chosen(writer, evidence, config)]  # type: ignore[arg-type]
+    return [" ".join(words) for words in write_chosen(writer, evidence, config).tokens]  # type: ignore[arg-type]
 
 
 def test_the_report_states_what_is_held_likely_and_nothing_else() -> None:

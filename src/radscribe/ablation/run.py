@@ -26,7 +26,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
 from radscribe.drafting.session import drafting
 from radscribe.evaluation.controls.films import image_sources, other_films
-from radscribe.evaluation.drafted import evidence_and_reports
+from radscribe.evaluation.drafted import draft_reports
 from radscribe.evaluation.evaluate import with_areas
 from radscribe.evaluation.scorecard.breakdown import by_frequency
 from radscribe.evaluation.scorecard.card import SHUFFLED_IMAGES, Scorecard
@@ -263,12 +263,13 @@ def score_drafts(reporter: Reporter, dataset: PreparedDataset, protocol: str = "
     """The scorecard of the drafts of the whole test split; its one control are the drafts of other patients' films."""
     references = SplitReferences.of(dataset, SPLIT, reporter.system.config.section, protocol=protocol)
     studies = references.studies
-    evidence, reports = evidence_and_reports(reporter, dataset, studies)
+    drafted = draft_reports(reporter, dataset, studies)
+    reports = drafted.reports
     card = references.score(reports, metrics=QUICK_METRICS if protocol == "full" else METRICS)
     if len({study.patient_id for study in studies}) > 1:
         other = other_films(studies, image_sources(dataset, studies))
         card = card.with_control(SHUFFLED_IMAGES, references.score([reports[row] for row in other]))
-    card = with_areas(card, reporter, references.ids, evidence)
+    card = with_areas(card, reporter, references.ids, drafted.evidence)
     rows, training = card.per_study, states_of(dataset.split("train"))
     about = {"model": reporter.system.config.name, "fingerprint": reporter.fingerprint, "dataset": dataset.fingerprint}
     return replace(

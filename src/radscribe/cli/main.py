@@ -11,6 +11,7 @@ import typer
 from radscribe.cli.ablate import ablate
 from radscribe.cli.bench import app as bench_app
 from radscribe.cli.boxes import boxes
+from radscribe.cli.calibrate import calibrate
 from radscribe.cli.compare import compare
 from radscribe.cli.evaluate import evaluate
 from radscribe.cli.export import app as export_app
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=f"Drafts chest X-ray reports with the evidence for each sentence. {NOTICE}",
 )
-for verb in (inspect, train, generate, rexrank, evaluate, boxes, score, compare, ablate):
+for verb in (inspect, train, calibrate, generate, rexrank, evaluate, boxes, score, compare, ablate):
     app.command()(verb)
 app.command("import")(import_file)
 app.add_typer(prepare_app, name="prepare")

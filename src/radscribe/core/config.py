@@ -73,6 +73,10 @@ def _value(hint: Any, value: Any, path: str) -> Any:
         if not isinstance(value, list | tuple):
             raise RecipeError(f"{path}: expected a list, found {value!r}")
         return tuple(_value(arguments[0], item, f"{path}[{position}]") for position, item in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise RecipeError(f"{path}: expected a mapping, found {value!r}")
+        return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     # PyYAML reads "5e-5" (no dot) as text; a number was meant.

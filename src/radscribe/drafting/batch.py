@@ -21,6 +21,7 @@ from radscribe.core.records import Draft
 from radscribe.core.version import __version__
 from radscribe.drafting.picture import draw_draft, draw_maps, drawn_files, is_drawn_name
 from radscribe.drafting.reporter import Reporter, film_warnings
+from radscribe.drafting.text import draft_text
 from radscribe.imaging.drawing import is_drawing
 from radscribe.imaging.film_files import find_films
 from radscribe.imaging.refusal import RefusedFilm
@@ -41,7 +42,7 @@ def generate_files(
 
     Args:
         paths: films; a folder stands for the films in it.
-        out: the file of JSON lines; by default they are printed.
+        out: the file of JSON lines; by default they are printed, or on a terminal the reports as one reads them.
         pictures: a folder for pictures of the drafts.
         lateral: the second film of the study, where ``paths`` is one frontal film.
 
@@ -68,6 +69,7 @@ def generate_files(
         if out:
             out.parent.mkdir(parents=True, exist_ok=True)
         stream = stack.enter_context(out.open("w", encoding="utf-8")) if out else sys.stdout
+        readable = stream.isatty()
         for path, name in tqdm(list(zip(files, names, strict=True)), desc="drafting", disable=None, leave=False):
             try:
                 films = [reporter.read(each) for each in (path, lateral) if each is not None]
@@ -81,16 +83,20 @@ def generate_files(
                 }
                 refused += 1
                 print(f"radscribe: {refusal}", file=sys.stderr)
+                text = f"{name}\n  No draft: {refusal.reason}\n"
             else:
-                draft = replace(reporter.drafts([np.stack(views)], [name])[0], warnings=film_warnings(films))
+                draft = reporter.drafts([np.stack(views)], [name])[0]
+                draft = replace(draft, warnings=(*film_warnings(films), *draft.warnings))
                 for warning in draft.warnings:
                     print(f"radscribe: {path}: warning: {warning}", file=sys.stderr)
                 if pictures:
                     draft = _drawn(draft, views[0], pictures)
                 line = {**draft_line(draft), "source": str(path)}
+                text = draft_text(draft, str(pictures / f"{name}.png") if pictures else None)
+            if not readable:
+                text = json.dumps(line, ensure_ascii=False)
             # A file's name may hold bytes that are no text: these become JSON's escapes.
-            text = json.dumps(line, ensure_ascii=False).encode(errors="backslashreplace").decode()
-            print(text, file=stream, flush=True)
+            print(text.encode(errors="backslashreplace").decode(), file=stream, flush=True)
     return refused
 
 

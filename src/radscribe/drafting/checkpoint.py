@@ -12,6 +12,7 @@ from radscribe.core.config import RecipeError, from_mapping, to_mapping
 from radscribe.core.files import read_json, replaced_together, write_json
 from radscribe.core.tensors import fingerprint_of, read_tensors, write_tensors
 from radscribe.core.version import __version__
+from radscribe.drafting.calibration import CALIBRATION
 from radscribe.drafting.index_files import INDEX_FILES, CheckpointError, load_index, save_index
 from radscribe.drafting.system import System, SystemConfig, build_system
 from radscribe.labels.conditions import CONDITIONS, STATES
@@ -21,6 +22,8 @@ from radscribe.models.systems import SYSTEMS
 
 FORMAT = "radscribe-checkpoint/1"
 RECORDS = ("training.jsonl", "curves.png", "MODEL_CARD.md")
+# What was fitted to the weights: of no use to others.
+FITTED = (CALIBRATION, "calibration.png")
 
 
 def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: bool, texts: bool) -> str:
@@ -65,7 +68,7 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
             },
         )
     every = {"text_tokenizer.json", *(name for kind in SYSTEMS.values() for name in kind.model.knowledge_files)}
-    for name in every - {*tokenizers, *knowledge}:  # an older checkpoint's
+    for name in {*every, *FITTED} - {*tokenizers, *knowledge}:  # an older checkpoint's
         (folder / name).unlink(missing_ok=True)
     return fingerprint
 
@@ -139,7 +142,7 @@ def _check_tensors(path: Path, tensors: dict[str, Tensor], module: nn.Module) ->
 def checkpoint_names() -> set[str]:
     """The names of all files that a checkpoint folder may have."""
     return {
-        *("model.safetensors", "config.json", "tokenizer.json", "text_tokenizer.json", *RECORDS),
+        *("model.safetensors", "config.json", "tokenizer.json", "text_tokenizer.json", *RECORDS, *FITTED),
         *(f"index/{name}" for name in INDEX_FILES),
         *(name for kind in SYSTEMS.values() for name in kind.model.knowledge_files),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,23 +26,39 @@ from radscribe.models.report_model import ReportModel
 ROWS = 128
 
 
+class Written(NamedTuple):
+    """Reports of B films as token ids, and the share of each film's draws that state each condition present (B x 18).
+
+    ``shares`` is None where nothing was drawn.
+    """
+
+    tokens: list[list[int]]
+    shares: NDArray[np.float64] | None
+
+
 @torch.no_grad()
-def write_chosen(model: ReportModel, evidence: FilmEvidence, config: SearchConfig) -> list[list[int]]:
-    """Report tokens for each of B films: what ``config`` finds, or where it has a ``choice`` the best of its draws.
+def write_chosen(model: ReportModel, evidence: FilmEvidence, config: SearchConfig) -> Written:
+    """What ``config`` finds for B films, or where it has a ``choice`` the best of its draws for each.
 
     A film's draws, and so its report, depend on the film and on ``config.seed`` alone.
     """
     if config.choice is None:
-        return model.write(evidence, config)
+        return Written(model.write(evidence, config), None)
     size = max(1, ROWS // config.choice.draws)
-    chosen: list[list[int]] = []
+    tokens: list[list[int]] = []
+    shares = []
     for first in range(0, len(evidence), size):
         rows = torch.arange(first, min(first + size, len(evidence)), device=evidence.patches.device)
-        chosen += _chosen(model, evidence.rows(rows), config, config.choice)
-    return chosen
+        chosen, stated = _chosen(model, evidence.rows(rows), config, config.choice)
+        tokens += chosen
+        shares.append(stated.mean(1))
+    return Written(tokens, np.concatenate(shares))
 
 
-def _chosen(model: ReportModel, evidence: FilmEvidence, config: SearchConfig, choice: ChoiceConfig) -> list[list[int]]:
+def _chosen(
+    model: ReportModel, evidence: FilmEvidence, config: SearchConfig, choice: ChoiceConfig
+) -> tuple[list[list[int]], NDArray[np.bool_]]:
+    """The chosen reports of B films, and what each of their draws states present: B x draws x 18."""
     count, films = choice.draws, len(evidence)
     copies = evidence.rows(torch.arange(films, device=evidence.patches.device).repeat_interleave(count))
     if copies.seeds is not None:  # each draw of a film begins from a number of its own
@@ -49,11 +66,15 @@ def _chosen(model: ReportModel, evidence: FilmEvidence, config: SearchConfig, ch
         copies = replace(copies, seeds=copies.seeds * count + draw)
     tokens = model.write(copies, config)
     states = np.array([label_report(model.tokenizer.decode(words)) for words in tokens])
-    stated = (states[:, THIRTEEN] == POSITIVE).reshape(films, count, -1)
+    stated = (states == POSITIVE).reshape(films, count, -1)
     likely = model.findings(evidence)
-    probabilities = stated.mean(1) if likely is None else likely[:, THIRTEEN, POSITIVE].cpu().numpy()
+    probabilities = stated.mean(1) if likely is None else likely[:, :, POSITIVE].cpu().numpy()
     drawn = [tokens[first : first + count] for first in range(0, len(tokens), count)]
-    return [own[best_draw(own, stated[film], probabilities[film], choice.threshold)] for film, own in enumerate(drawn)]
+    best = [
+        own[best_draw(own, stated[film][:, THIRTEEN], probabilities[film, THIRTEEN], choice.threshold)]
+        for film, own in enumerate(drawn)
+    ]
+    return best, stated
 
 
 def best_draw(

@@ -18,6 +18,7 @@ from PIL import Image
 
 from radscribe.core.files import replaced
 from radscribe.core.records import Draft, DraftSentence, EvidenceMap
+from radscribe.drafting.text import not_assessed, statements
 from radscribe.imaging.drawing import KEYWORD, VALUE, mark
 
 COLUMNS = 4
@@ -39,9 +40,11 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
     others = [sentence for sentence in draft.sentences if not sentence.evidence]
     columns = min(COLUMNS, max(2, 1 + len(mapped)))
     rows = -(-(1 + len(mapped)) // columns)
-    text = [line for sentence in others for line in textwrap.wrap(sentence.text, 50 * columns, initial_indent="- ")]
-    if mapped and others:
-        text.insert(0, "Without a map, since no finding is stated:")
+    text = [
+        line
+        for title, items in _lists(draft, others, bool(mapped))
+        for line in ([title] if title else []) + [line for item in items for line in _bullet(item, 50 * columns)]
+    ]
     height = 0.17 * len(text) + 0.3
     figure = Figure(figsize=(3.6 * columns, 4.9 * rows + height + 0.5), layout="constrained")
     grid = figure.add_gridspec(rows + 1, columns, height_ratios=[*[4.9] * rows, height])
@@ -79,11 +82,30 @@ def _outline(axis: Any, evidence: EvidenceMap, shape: Sequence[int], colour: str
         axis.add_patch(box)
 
 
+def _lists(draft: Draft, others: Sequence[DraftSentence], mapped: bool) -> list[tuple[str, Sequence[str]]]:
+    """What stands under the panels: titles with their items."""
+    plain = [f"{sentence.text}   {said}" if (said := statements(sentence)) else sentence.text for sentence in others]
+    withheld = [f"“{sentence.text}” {sentence.reason}" for sentence in draft.withheld]
+    unknown = not_assessed(draft)
+    lists = [
+        ("No draft:", draft.reasons),
+        ("Without a map, since no finding is stated:" if mapped else "", plain),
+        ("Withheld:", withheld),
+        ("Not assessed:", [", ".join(unknown)] if unknown else []),
+    ]
+    return [(title, items) for title, items in lists if items]
+
+
+def _bullet(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent="- ", subsequent_indent="  ")
+
+
 def _sentence_title(sentence: DraftSentence) -> str:
-    lines = [textwrap.fill(sentence.text, 46), f"confidence {sentence.confidence:.2f}"]
-    if sentence.conditions:
-        stated = "; ".join(f"{name}: {state}" for name, state in sentence.conditions.items())
+    lines = [textwrap.fill(sentence.text, 46)]
+    if stated := statements(sentence):
         lines.append(textwrap.fill(stated, 52))
+    if not sentence.probabilities:
+        lines.append(f"confidence {sentence.confidence:.2f}")
     if sentence.reference:
         quoted = f": “{sentence.reference.sentence}”" if sentence.reference.sentence else ""
         reference = f"nearest {sentence.reference.study_id} ({sentence.reference.similarity:.2f}){quoted}"
@@ -139,9 +161,11 @@ def heat_over_film(values: NDArray[np.float64], view: NDArray[np.uint8]) -> NDAr
 
 def _film_title(draft: Draft) -> str:
     stated = [
-        f"{finding.condition} {finding.probability:.2f}" for finding in draft.findings if finding.state == "positive"
+        f"{finding.condition} {finding.probability:.2f}"
+        for finding in draft.findings
+        if finding.state in ("positive", "uncertain") and finding.probability is not None
     ]
-    lines = ["positive: " + (", ".join(stated) or "none")]
+    lines = [] if draft.abstain else ["positive or possible: " + (", ".join(stated) or "none")]
     if draft.reference:
         report = f": “{draft.reference.report}”" if draft.reference.report else ""
         near = "" if draft.reference.distance is None else f", distance {draft.reference.distance:.2f}"

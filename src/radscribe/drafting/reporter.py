@@ -16,17 +16,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from radscribe.core.errors import WrongUse
-from radscribe.core.records import Draft, DraftSentence, Finding, Reference, ReferenceSentence
+from radscribe.core.records import Draft, DraftSentence, Reference, ReferenceSentence, WithheldSentence
+from radscribe.drafting.calibration import Calibration, load_calibration, save_calibration, signs_of
 from radscribe.drafting.checkpoint import copy_records, load_checkpoint, save_checkpoint
-from radscribe.drafting.choice import write_chosen
+from radscribe.drafting.choice import Written, write_chosen
 from radscribe.drafting.evidence_maps import attention_map, film_activations, stated_map
 from radscribe.drafting.films import to_tensor
+from radscribe.drafting.findings import doubted, findings_believed, findings_of, findings_stated
 from radscribe.drafting.index_files import CheckpointError
 from radscribe.drafting.system import System
 from radscribe.imaging.crop import centre_crop
 from radscribe.imaging.film import Film, fit, read_film
-from radscribe.labels.conditions import BLANK, CONDITIONS, STATES
-from radscribe.labels.rules import label_report, label_sentence
+from radscribe.labels.conditions import BLANK, CONDITIONS, POSITIVE, STATES
+from radscribe.labels.rules import label_sentence
 from radscribe.models.evidence import FilmEvidence
 from radscribe.models.report_model import References
 
@@ -48,8 +50,14 @@ class Reporter(
     ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` are those of huggingface_hub.
     """
 
-    def __init__(self, system: System, about: dict[str, Any], folder: Path | None = None) -> None:
-        self.system, self.about, self.folder = system, about, folder
+    def __init__(
+        self,
+        system: System,
+        about: dict[str, Any],
+        folder: Path | None = None,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self.system, self.about, self.folder, self.calibration = system, about, folder, calibration
 
     @property
     def fingerprint(self) -> str:
@@ -97,7 +105,8 @@ class Reporter(
         read = [self.read(each) if isinstance(each, str | Path) else each for each in films]
         views = [self.view(each.pixels if isinstance(each, Film) else each) for each in read]
         draft = self.drafts([np.stack(views)], [study_id])[0]
-        return replace(draft, warnings=film_warnings([each for each in read if isinstance(each, Film)]))
+        found = film_warnings(each for each in read if isinstance(each, Film))
+        return replace(draft, warnings=(*found, *draft.warnings))
 
     def read(self, path: str | Path) -> Film:
         """The film of a file, as the training films were read; raises ``RefusedFilm``."""
@@ -129,28 +138,47 @@ class Reporter(
 
     def write(self, evidence: FilmEvidence) -> list[str]:
         """The reports alone, for scoring."""
-        model = self.system.model
-        return [model.tokenizer.decode(row) for row in write_chosen(model, evidence, self.system.config.search)]
+        return [self.system.model.tokenizer.decode(row) for row in self.written(evidence).tokens]
+
+    def written(self, evidence: FilmEvidence) -> Written:
+        """The reports as token ids, with what else was drawn."""
+        return write_chosen(self.system.model, evidence, self.system.config.search)
+
+    def signs(self, evidence: FilmEvidence, written: Written) -> NDArray[np.float64]:
+        """What statements on the films of ``evidence`` are judged by: B x 18 x 2, see ``calibration.signs_of``."""
+        states = self.system.model.findings(evidence)
+        likely = None if states is None else states[:, :, POSITIVE].cpu().numpy()
+        return signs_of(likely, written.shares, len(evidence))
 
     def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
         """Drafts with evidence for B studies, as ``see`` takes them."""
         films, model = self.films(views), self.system.model
         evidence = self.system.see(films)
-        tokens = write_chosen(model, evidence, self.system.config.search)
-        states, references = model.findings(evidence), model.references(evidence)
+        written = self.written(evidence)
+        states, references, signs = model.findings(evidence), model.references(evidence), self.signs(evidence, written)
         activations = self.activations(films)
         drafts = []
-        for row, (study_id, words) in enumerate(zip(study_ids, tokens, strict=True)):
+        for row, (study_id, words) in enumerate(zip(study_ids, written.tokens, strict=True)):
             seen = evidence.rows(torch.tensor([row], device=self.device))
             sentences = self._sentences(words, seen, None if activations is None else activations[row])
+            withheld: list[WithheldSentence] = []
+            if self.calibration is not None:
+                sentences, withheld = doubted(sentences, self.calibration, signs[row])
+            if self.calibration is not None:
+                findings = findings_believed(self.calibration, sentences, signs[row])
+            elif states is not None:
+                findings = findings_of(states[row])
+            else:
+                findings = findings_stated(sentences)
             drafts.append(
                 Draft(
                     study_id=study_id,
                     report=" ".join(sentence.text for sentence in sentences),
                     sentences=tuple(sentences),
-                    findings=findings_stated(sentences) if states is None else findings_of(states[row]),
+                    findings=findings,
                     reference=None if references is None else self._reference(references, row),
                     model={"name": self.system.config.name, "fingerprint": self.fingerprint},
+                    withheld=tuple(withheld),
                 )
             )
         return drafts
@@ -226,6 +254,8 @@ class Reporter(
         half = self.about.get("precision") == "float16"
         texts = self.system.knowledge.database.sentences is not None
         save_checkpoint(save_directory, self.system, kept, half, texts)
+        if self.calibration is not None:
+            save_calibration(self.calibration, save_directory)
         if self.folder is not None:
             copy_records(self.folder, save_directory)
 
@@ -242,7 +272,12 @@ class Reporter(
                 raise CheckpointError(
                     f"{model_id}: neither a checkpoint folder nor available from the hub ({reason})"
                 ) from None
-        return cls(*load_checkpoint(folder, map_location), folder)
+        return cls._of_folder(folder, map_location)
+
+    @classmethod
+    def _of_folder(cls, folder: Path, device: str) -> Reporter:
+        system, about = load_checkpoint(folder, device)
+        return cls(system, about, folder, load_calibration(folder, str(about["fingerprint"])))
 
 
 def packaged_checkpoint() -> Path:
@@ -258,7 +293,7 @@ def load_reporter(checkpoint: str | Path | None = None, device: str = "cpu") -> 
             raise CheckpointError("no checkpoint comes with this installation; name one with --checkpoint")
     _require_device(device)
     if Path(checkpoint).is_dir():  # the mixin would read config.json before we can say what is wrong with it
-        return Reporter(*load_checkpoint(Path(checkpoint), device), Path(checkpoint))
+        return Reporter._of_folder(Path(checkpoint), device)
     try:
         reporter: Reporter = Reporter.from_pretrained(str(checkpoint), map_location=device)
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
@@ -279,29 +314,6 @@ def _require_device(device: str) -> None:
 def film_warnings(films: Iterable[Film]) -> tuple[str, ...]:
     """What was found odd in reading ``films``, each once: the ``warnings`` of their draft."""
     return tuple(dict.fromkeys(warning for film in films for warning in film.warnings))
-
-
-def findings_of(probabilities: Tensor) -> tuple[Finding, ...]:
-    """The 18 conditions with their likeliest state and its probability, from those of all states (18 x 4)."""
-    chosen = probabilities.argmax(-1).tolist()
-    return tuple(
-        Finding(name, STATES[state], round(float(probabilities[row, state]), 4))
-        for row, (name, state) in enumerate(zip(CONDITIONS, chosen, strict=True))
-    )
-
-
-def findings_stated(sentences: Sequence[DraftSentence]) -> tuple[Finding, ...]:
-    """The conditions that a draft states, for a system that predicts no states.
-
-    The probability is the confidence of the surest sentence that states the condition so.
-    """
-    stated = label_report(" ".join(sentence.text for sentence in sentences))
-    found = []
-    for name, state in zip(CONDITIONS, stated, strict=True):
-        if state != BLANK:
-            sure = [each.confidence for each in sentences if each.conditions.get(name) == STATES[state]]
-            found.append(Finding(name, STATES[state], round(max(sure or [each.confidence for each in sentences]), 4)))
-    return tuple(found)
 
 
 def batches(items: Iterable[Any], size: int) -> Iterable[list[Any]]:

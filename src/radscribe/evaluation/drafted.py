@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,16 +20,30 @@ BATCH = 128  # studies drafted together
 Change = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
-def evidence_and_reports(
-    reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Study]
-) -> tuple[FilmEvidence, list[str]]:
-    """The evidence that the model takes from the films of ``studies``, and the reports it writes, in their order."""
+class DraftedReports(NamedTuple):
+    """What a model takes from the films of N studies and writes for them, before any of it is doubted."""
+
+    evidence: FilmEvidence
+    sentences: list[list[str]]
+    signs: NDArray[np.float64]  # N x 18 x 2, what the statements are judged by
+
+    @property
+    def reports(self) -> list[str]:
+        """The whole reports."""
+        return [" ".join(texts) for texts in self.sentences]
+
+
+def draft_reports(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Study]) -> DraftedReports:
+    """The reports that the model writes for the films of ``studies``, in their order."""
     seen: list[FilmEvidence] = []
-    reports: list[str] = []
+    sentences: list[list[str]] = []
+    signs = []
     for first in tqdm(range(0, len(studies), BATCH), desc="drafting", disable=None, leave=False):
         seen.append(evidence_of(reporter, dataset, studies[first : first + BATCH]))
-        reports += reporter.write(seen[-1])
-    return type(seen[0]).joined(seen), reports
+        written = reporter.written(seen[-1])
+        sentences += [[text for text, _, _ in reporter.system.model.tokenizer.sentences(row)] for row in written.tokens]
+        signs.append(reporter.signs(seen[-1], written))
+    return DraftedReports(type(seen[0]).joined(seen), sentences, np.concatenate(signs))
 
 
 def evidence_of(

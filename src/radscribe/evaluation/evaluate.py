@@ -26,12 +26,14 @@ from radscribe.evaluation.controls.films import (
     stratified_rows,
 )
 from radscribe.evaluation.controls.sources import names_pneumonia, transfer_between_sources
-from radscribe.evaluation.drafted import evidence_and_reports
+from radscribe.evaluation.doubts import Doubts, doubts_of
+from radscribe.evaluation.drafted import draft_reports
 from radscribe.evaluation.scorecard.breakdown import agreement, agreement_by_group, by_frequency, by_severity
 from radscribe.evaluation.scorecard.card import SHUFFLED_IMAGES, Scorecard
 from radscribe.evaluation.scorecard.per_study import PerStudy
 from radscribe.evaluation.scorecard.tables import markdown
 from radscribe.evaluation.split import SplitReferences, states_of
+from radscribe.evaluation.statements import drafted_split
 from radscribe.labels.conditions import CHEXBERT_COUNT, POSITIVE
 from radscribe.labels.old_changes import without_old_changes
 from radscribe.labels.rules import label_report
@@ -58,6 +60,7 @@ class Evaluation:
     studies: list[Study]
     evidence: FilmEvidence  # of the studies in their order
     shuffled: NDArray[np.int64]  # for each study, the row of the other patient's film
+    doubts: Doubts | None = None  # what the statements are worth, where the checkpoint is calibrated
 
     def save(self, out: Path, proof: Proof) -> str:
         """Write the results into the folder ``out``, all of them or none, and return the Markdown table.
@@ -65,9 +68,11 @@ class Evaluation:
         ``scorecard.json`` (with the content of ``proof``) and its rows, ``scorecard.md``, ``reports.jsonl``, and in a
         folder each the scorecards of the baselines. Raises ``RadscribeError`` where the disk refuses.
         """
-        table = markdown(self.scorecard, proof.markdown())
+        doubts = f"\n\n{self.doubts.markdown()}" if self.doubts else ""
+        table = markdown(self.scorecard, proof.markdown() + doubts)
         with replaced_together(out) as staging:
-            self.scorecard.save(staging, proof.to_dict())
+            more = {"doubts": self.doubts.to_dict()} if self.doubts else {}
+            self.scorecard.save(staging, {**proof.to_dict(), **more})
             for name, baseline in self.baselines.items():
                 baseline.save(staging / name)
             rows = ({"study_id": study_id, "report": report} for study_id, report in self.reports.items())
@@ -104,7 +109,8 @@ def evaluate(
         raise RadscribeError(
             f"{dataset.folder}: the {split} split has {len(studies)} studies to score, not at least 2; prepare more"
         )
-    evidence, reports = evidence_and_reports(reporter, dataset, studies)
+    drafted = draft_reports(reporter, dataset, studies)
+    evidence, reports = drafted.evidence, drafted.reports
     drafts = dict(zip(references.ids, reports, strict=True))
     card = references.score(reports, metrics=METRICS)
     sources = image_sources(dataset, studies)
@@ -132,7 +138,9 @@ def evaluate(
     }
     if split == "train":
         card = replace(card, flags=(*card.flags, TRAINING_SPLIT_FLAG))
-    return Evaluation(card, baselines, drafts, studies, evidence, shuffled)
+    calibration = reporter.calibration
+    doubts = None if calibration is None else doubts_of(calibration, drafted_split(studies, drafted))
+    return Evaluation(card, baselines, drafts, studies, evidence, shuffled, doubts)
 
 
 def with_areas(card: Scorecard, reporter: Reporter, ids: Sequence[str], evidence: FilmEvidence) -> Scorecard:

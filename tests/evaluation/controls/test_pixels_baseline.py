@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 
 from radscribe.core.errors import WrongUse
-from radscribe.evaluation.controls.pixels_baseline import fit_logistic, nearest_by_pixels, pool, predict
+from radscribe.evaluation.controls.pixels_baseline import nearest_by_pixels, pool, predict
+from radscribe.metrics.logistic import fit_logistic
 
 
 def films(seed: int, studies: int) -> np.ndarray:
