@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radscribe.labels.rules import label_report
-from radscribe.training.targets import writable
+from radscribe.training.targets import knowable, writable
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,9 @@ def test_findings_survive_and_marks_do_not(report: str) -> None:
     told = [[state in (1, 3) for state in label_report(text)[:13]] for text in (report, written)]
     assert told[0] == told[1]
     assert writable(written) == written
+
+
+def test_what_no_model_of_one_film_can_know_is_not_taught() -> None:
+    unknown = ("The effusion is unchanged since the prior study.", "A 3 mm nodule.", "There is XXXX patchy opacity.")
+    assert knowable(" ".join(("The lungs are clear.", *unknown, "No effusion."))) == "The lungs are clear. No effusion."
+    assert knowable("There is XXXX patchy opacity.") == "There is patchy opacity."  # there is nothing else to teach

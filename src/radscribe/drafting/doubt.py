@@ -84,14 +84,21 @@ def _judged(calibration: Calibration, text: str, signs: NDArray[np.float64]) -> 
     return sentence
 
 
-def _unknowable(calibration: Calibration, text: str, sentence: JudgedSentence, known: Sequence[str]) -> str | None:
-    """Why a sentence says what no model of this calibration can know; None where it may know it."""
+def unknowable(text: str, sizes: bool = False) -> str | None:
+    """Why no model of one film can know what a sentence says, ``sizes`` where it may tell them; None where it can."""
     if mentions_prior(text):
         return "It speaks of an earlier film, and none is given."
     if REMOVED_WORD.search(text):
         return "A word of it was taken out of the reports that the model learned from."
-    if SIZE.search(text) and not calibration.sizes:
+    if SIZE.search(text) and not sizes:
         return "It gives a size, which the model cannot measure."
+    return None
+
+
+def _unknowable(calibration: Calibration, text: str, sentence: JudgedSentence, known: Sequence[str]) -> str | None:
+    """Why a sentence says what no model of this calibration can know; None where it may know it."""
+    if reason := unknowable(text, calibration.sizes):
+        return reason
     unknown = [name for name in sentence.conditions if name not in known]
     told = [name for name in unknown if name in sentence.present]
     if told or (unknown and not known):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +28,7 @@ from radscribe.training.cache import Step
 from radscribe.training.loop.fit import fit
 from radscribe.training.recipe import GeneratorConfig
 from radscribe.training.steps import Training, load
+from radscribe.training.targets import knowable, writable
 
 VALIDATION_BATCH = 64
 
@@ -126,6 +127,11 @@ def validation_search(search: SearchConfig, config: GeneratorConfig) -> SearchCo
     if search.choice:
         search = replace(search, choice=None, temperature=0.0)
     return replace(search, beams=config.validation_beams)
+
+
+def targets(reports: Iterable[str], config: GeneratorConfig) -> list[str]:
+    """What the generator learns to write of ``reports``."""
+    return [knowable(report) if config.knowable else writable(report) for report in reports]
 
 
 def draws(states: NDArray[np.integer], reports: Sequence[str], config: GeneratorConfig) -> NDArray[np.float64] | None:

@@ -26,10 +26,9 @@ from radscribe.training.alignment import AlignmentStep, BankStep
 from radscribe.training.cache import Step
 from radscribe.training.database import reference_database
 from radscribe.training.entity_model import entity_model
-from radscribe.training.generator import GeneratorStep, ReportObjective, Split
+from radscribe.training.generator import GeneratorStep, ReportObjective, Split, targets
 from radscribe.training.recipe import GeneratorConfig
 from radscribe.training.steps import SystemTraining
-from radscribe.training.targets import writable
 from radscribe.training.text_encoder import TrainedText, text_encoder
 from radscribe.training.topics import TopicsStep
 
@@ -131,7 +130,7 @@ class McsamGeneratorStep(GeneratorStep):
 
     def _split(self, name: str) -> Split:
         labels = torch.tensor([study.labels for study in self.training.studies(name)])
-        reports = [writable(report) for report in self.training.reports(name)]
+        reports = targets(self.training.reports(name), self.training.recipe.generator)
         return Split(self.training.films(name), labels, reports)
 
 

@@ -91,6 +91,8 @@ class GeneratorConfig:
     # Share of the training studies, the same for every seed, that the generator learns from, in the same number of
     # steps; all can be references, and all train the steps before.
     pairs: float = field(default=1.0, metadata=LATER)
+    # Sentences that no model of one film can know, of earlier films, sizes and removed words, teach nothing.
+    knowable: bool = field(default=False, metadata=LATER)
     # A condition: studies that state it teach the generator nothing, and can be references still.
     withheld: str | None = field(default=None, metadata=LATER)
 

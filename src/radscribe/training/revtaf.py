@@ -35,10 +35,9 @@ from radscribe.models.revtaf import (
 from radscribe.training.cache import Step
 from radscribe.training.database import reference_database
 from radscribe.training.entity_model import entity_model
-from radscribe.training.generator import VALIDATION_BATCH, GeneratorStep, ReportObjective, Split
+from radscribe.training.generator import VALIDATION_BATCH, GeneratorStep, ReportObjective, Split, targets
 from radscribe.training.recipe import GeneratorConfig
 from radscribe.training.steps import SystemTraining, Training
-from radscribe.training.targets import writable
 from radscribe.training.text_encoder import TrainedText, text_encoder
 
 SPLITS = ("train", "validate")
@@ -327,7 +326,7 @@ class RevtafTraining(SystemTraining):
         return RevtafSplit(
             films=self.training.films(name),
             labels=torch.tensor([study.labels for study in studies]),
-            reports=[writable(report) for report in self.training.reports(name)],
+            reports=targets(self.training.reports(name), self.training.recipe.generator),
             entities=entities,
             indexed=indexed_presence(config.retrieval, entities, studies),
             film_states=torch.from_numpy(of_films.states),

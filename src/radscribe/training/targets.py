@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from radscribe.drafting.doubt import unknowable
 from radscribe.labels.conditions import POSITIVE, UNCERTAIN
 from radscribe.labels.rules import label_sentence
 from radscribe.models.decoding.tokenizer import REMOVED
@@ -26,3 +27,12 @@ def writable(report: str) -> str:
         if not _MARK.search(sentence) or not {POSITIVE, UNCERTAIN}.isdisjoint(label_sentence(sentence))
     ]
     return " ".join(kept) or _MARK.sub("", report).strip()
+
+
+def knowable(report: str) -> str:
+    """``report`` without its sentences that no model of one film can know: of earlier films, sizes, removed words.
+
+    A report of nothing else stays as ``writable`` has it.
+    """
+    kept = [sentence for sentence in report_sentences(report) if unknowable(sentence) is None]
+    return " ".join(kept) or writable(report)
