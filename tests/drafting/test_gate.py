@@ -25,7 +25,7 @@ QUICK = GateConfig(films=120)
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
     folder = tmp_path_factory.mktemp("gate") / "data"
-    prepare(phantom_source(110, seed=5, lateral_share=0.5), folder, size=64, workers=1)
+    prepare(phantom_source(90, seed=5, lateral_share=0.5), folder, size=64, workers=1)
     return PreparedDataset.open(folder)
 
 
@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_gate_and_the_tensors_give_it_back(gate: Ga
 
 
 def test_without_laterals_there_is_no_such_kind(tmp_path: Path, dataset: PreparedDataset) -> None:
-    prepare(phantom_source(30, seed=6, lateral_share=0.0), tmp_path / "data", size=64, workers=1)
+    prepare(phantom_source(16, seed=6, lateral_share=0.0), tmp_path / "data", size=64, workers=1)
     frontal = PreparedDataset.open(tmp_path / "data")
     small = GateConfig(films=20, axes=10)
     assert "lateral" not in fit_gate(frontal, FILM, config=small).kinds

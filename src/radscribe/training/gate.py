@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 SMALLEST_VARIANCE = 1e-6
 # With fewer films along an axis, their own spread says too little of that of others.
 FILMS_PER_AXIS = 10
-# Of the good validation films one in five hundred may have less than twice the least contrast.
+# Of the good validation films one in five hundred may have less than four times the least contrast.
 RARE_CONTRAST = 0.002
 
 
@@ -122,7 +122,7 @@ def _fitted(by_kind: Mapping[str, Floats], held_out: Floats, config: GateConfig)
     return replace(
         gate,
         least_readable=min(lowest, config.enough),
-        least_contrast=float(np.quantile(held_out.std(axis=1), RARE_CONTRAST)) / 2,
+        least_contrast=float(np.quantile(held_out.std(axis=1), RARE_CONTRAST)) / 4,
         most_mirrored=max(highest, 0.0),
     )
 
