@@ -1,4 +1,4 @@
-"""Logistic regression, several at once."""
+"""Logistic regressions that are fitted together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def fit_logistic(features: Floats, targets: NDArray[np.bool_]) -> tuple[Floats, 
 
     Each minimises the summed log loss plus half the squared norm of its weights (scikit-learn's ``C=1``); the bias
     is not penalised. They are independent but fitted as one problem, so that a step is two matrix products for all.
-    Raises ``WrongUse`` where the numbers of films and targets differ.
+    Raises ``WrongUse`` where the numbers of rows differ.
     """
     studies, size = features.shape
     conditions = targets.shape[1]
