@@ -34,6 +34,7 @@ def demo(
     from radscribe.data.prepare import prepare
     from radscribe.data.sources.phantom import phantom_source
     from radscribe.drafting.session import drafting
+    from radscribe.evaluation.card_calibration import calibrate_trained
     from radscribe.evaluation.controls.proof import proof_of
     from radscribe.evaluation.evaluate import evaluate
     from radscribe.training.recipe import read_recipe
@@ -49,6 +50,7 @@ def demo(
     dataset = PreparedDataset.open(out / "phantoms")
     say("training")
     train(read_recipe(recipe), dataset, out / "checkpoint", Options(out / "cache", resume=True, say=say))
+    calibrate_trained(out / "checkpoint", dataset, (), say)
     say("scoring the test split, with controls")
     with drafting(out / "checkpoint") as reporter:
         found = evaluate(reporter, dataset, "test", limit, part_limit=PART_STUDIES)

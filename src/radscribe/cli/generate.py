@@ -13,16 +13,20 @@ from radscribe.cli.shared import Checkpoint, Device, checkpoint_files, exit_if_r
 def generate(
     files: Annotated[list[Path], typer.Argument(help="Films: DICOM, PNG or JPEG; a folder stands for its films.")],
     checkpoint: Checkpoint = None,
-    out: Annotated[Path | None, typer.Option(help="Drafts, one JSON object a line (default: the screen).")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the drafts, one JSON object a line.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Folder for a picture of each draft.")] = None,
     lateral: Annotated[
         Path | None, typer.Option(help="Lateral film of the one study in FILES, for a model that reads two views.")
     ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Draft films, too, that look like none that the model reads.")
+    ] = False,
     device: Device = "cpu",
 ) -> None:
     """Draft a report for each film, with the evidence for each sentence.
 
     \b
+    On a terminal the reports are printed as one reads them; a file or a pipe gets a JSON object a line.
     Exit code 1 means that a film was refused: its line gives the reason, and the other films are drafted.
     Examples:
       radscribe generate film.dcm
@@ -34,5 +38,7 @@ def generate(
 
     keep_inputs([out], [*files, lateral, *checkpoint_files(checkpoint)])
     with drafting(checkpoint, device) as reporter:
+        if anyway:
+            reporter.gate = None
         refused = generate_files(reporter, files, out, picture, lateral)
     exit_if_refused(refused)

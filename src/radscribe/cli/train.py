@@ -25,6 +25,9 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="Random seed in place of the recipe's.")] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Number of devices.")] = 1,
+    calibrate: Annotated[
+        bool, typer.Option(help="Fit on the validation split which statements and films drafts stand by.")
+    ] = True,
 ) -> None:
     """Train a recipe on a prepared dataset; each finished step is cached by its content.
 
@@ -38,6 +41,7 @@ def train(
     from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
     from radscribe.drafting.checkpoint import checkpoint_names
+    from radscribe.evaluation.card_calibration import calibrate_trained
     from radscribe.training.recipe import imported_files, read_recipe
     from radscribe.training.train import Options
     from radscribe.training.train import train as run
@@ -51,4 +55,7 @@ def train(
     keep_inputs(written, [recipe, *files, *imported_files(plan, weights)])
     films = tuple(map(PreparedDataset.open, labelled or ()))
     options = Options(cache or out.parent / "cache", resume, max_steps, accelerator, devices, weights, labelled=films)
-    run(plan, PreparedDataset.open(data), out, options)
+    dataset = PreparedDataset.open(data)
+    checkpoint = run(plan, dataset, out, options)
+    if calibrate:
+        calibrate_trained(checkpoint, dataset, films, options.say)

@@ -13,6 +13,7 @@ from radscribe.core.files import read_json, replaced_together, write_json
 from radscribe.core.tensors import fingerprint_of, read_tensors, write_tensors
 from radscribe.core.version import __version__
 from radscribe.drafting.calibration import CALIBRATION
+from radscribe.drafting.gate_files import GATE_FILES
 from radscribe.drafting.index_files import INDEX_FILES, CheckpointError, load_index, save_index
 from radscribe.drafting.system import System, SystemConfig, build_system
 from radscribe.labels.conditions import CONDITIONS, STATES
@@ -23,7 +24,7 @@ from radscribe.models.systems import SYSTEMS
 FORMAT = "radscribe-checkpoint/1"
 RECORDS = ("training.jsonl", "curves.png", "MODEL_CARD.md")
 # What was fitted to the weights: of no use to others.
-FITTED = (CALIBRATION, "calibration.png")
+FITTED = (CALIBRATION, "calibration.png", *GATE_FILES)
 
 
 def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: bool, texts: bool) -> str:
@@ -149,7 +150,8 @@ def checkpoint_names() -> set[str]:
 
 
 def copy_records(source: Path, target: Path) -> None:
-    """Copies what a training left to look at (log, curves, model card) from one checkpoint folder to another."""
-    for name in RECORDS:
+    """Copies what training and calibration left to look at (log, curves, model card) from one checkpoint folder to
+    another."""
+    for name in (*RECORDS, "calibration.png"):
         if (source / name).exists() and source.resolve() != target.resolve():
             shutil.copyfile(source / name, target / name)

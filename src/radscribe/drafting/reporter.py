@@ -23,6 +23,8 @@ from radscribe.drafting.choice import Written, write_chosen
 from radscribe.drafting.evidence_maps import attention_map, film_activations, stated_map
 from radscribe.drafting.films import to_tensor
 from radscribe.drafting.findings import doubted, findings_believed, findings_of, findings_stated
+from radscribe.drafting.gate import Gate
+from radscribe.drafting.gate_files import load_gate, save_gate
 from radscribe.drafting.index_files import CheckpointError
 from radscribe.drafting.system import System
 from radscribe.imaging.crop import centre_crop
@@ -56,8 +58,10 @@ class Reporter(
         about: dict[str, Any],
         folder: Path | None = None,
         calibration: Calibration | None = None,
+        gate: Gate | None = None,
     ) -> None:
-        self.system, self.about, self.folder, self.calibration = system, about, folder, calibration
+        self.system, self.about, self.folder = system, about, folder
+        self.calibration, self.gate = calibration, gate
 
     @property
     def fingerprint(self) -> str:
@@ -151,7 +155,24 @@ class Reporter(
         return signs_of(likely, written.shares, len(evidence))
 
     def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
-        """Drafts with evidence for B studies, as ``see`` takes them."""
+        """Drafts with evidence for B studies, as ``see`` takes them.
+
+        Where the checkpoint has a gate, a draft whose frontal film is none that the model can read abstains.
+        """
+        frontal = [view if view.ndim == 2 else view[0] for view in views]
+        judged = self.gate.judge(np.stack(frontal)) if self.gate and frontal else [None] * len(frontal)
+        read = [row for row, judgement in enumerate(judged) if judgement is None or not judgement.reasons]
+        drafted = iter(self._drafts([views[row] for row in read], [study_ids[row] for row in read]) if read else ())
+        model = {"name": self.system.config.name, "fingerprint": self.fingerprint}
+        drafts = []
+        for study_id, judgement in zip(study_ids, judged, strict=True):
+            if judgement and judgement.reasons:
+                drafts.append(Draft(study_id, "", (), (), None, model, abstain=True, reasons=judgement.reasons))
+            else:
+                drafts.append(replace(next(drafted), warnings=judgement.warnings if judgement else ()))
+        return drafts
+
+    def _drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
         films, model = self.films(views), self.system.model
         evidence = self.system.see(films)
         written = self.written(evidence)
@@ -256,6 +277,8 @@ class Reporter(
         save_checkpoint(save_directory, self.system, kept, half, texts)
         if self.calibration is not None:
             save_calibration(self.calibration, save_directory)
+        if self.gate is not None:
+            save_gate(self.gate, save_directory)
         if self.folder is not None:
             copy_records(self.folder, save_directory)
 
@@ -277,7 +300,7 @@ class Reporter(
     @classmethod
     def _of_folder(cls, folder: Path, device: str) -> Reporter:
         system, about = load_checkpoint(folder, device)
-        return cls(system, about, folder, load_calibration(folder, str(about["fingerprint"])))
+        return cls(system, about, folder, load_calibration(folder, str(about["fingerprint"])), load_gate(folder))
 
 
 def packaged_checkpoint() -> Path:

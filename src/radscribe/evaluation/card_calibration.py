@@ -2,42 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from radscribe.core.errors import RadscribeError
 from radscribe.core.files import write_text
+from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.calibration import Calibration, save_calibration
+from radscribe.drafting.gate_files import save_gate
+from radscribe.drafting.session import drafting
+from radscribe.evaluation.calibrating import calibrate
 from radscribe.evaluation.card_scores import CARD
 from radscribe.evaluation.card_scores import HEADING as SCORES
-from radscribe.evaluation.doubts import Doubts, draw_doubts
+from radscribe.evaluation.doubts import Doubts, doubts_of, draw_doubts
+from radscribe.evaluation.gate import gate_table, gate_text
 from radscribe.evaluation.scorecard.tables import table
-from radscribe.evaluation.statements import DraftedSplit
 from radscribe.labels.conditions import CONDITIONS
+from radscribe.training.gate import fit_gate
 
 HEADING = "## What its drafts stand by"
 CURVES = "calibration.png"
 
 
-def save_calibrated(
-    checkpoint: Path, calibration: Calibration, drafted: DraftedSplit, likely: NDArray[np.float64], found: Doubts
+def calibrate_checkpoint(
+    checkpoint: Path,
+    dataset: PreparedDataset,
+    split: str = "validate",
+    further: Sequence[PreparedDataset] = (),
+    device: str = "cpu",
 ) -> str:
-    """Write ``calibration.json`` and ``calibration.png`` into the folder ``checkpoint`` and, in place of an earlier
-    one, a part of its model card, where it has one; returns the Markdown of that part.
+    """Fit on ``split`` what the drafts of a checkpoint folder stand by, and on the films of ``dataset`` and ``further``
+    ones which films it reads; returns the Markdown that the model card says of it.
 
-    Raises ``RadscribeError`` where the disk refuses.
+    Writes ``calibration.json``, ``calibration.png`` and the gate, and in place of an earlier one a part of the model
+    card, where there is one. Raises ``RadscribeError`` for a split with too few patients, or where the disk refuses.
     """
-    text = calibration_text(calibration, found)
+    with drafting(checkpoint, device) as reporter:
+        calibration, drafted, likely = calibrate(reporter, dataset, split)
+        film = reporter.system.config.film
+    gate = fit_gate(dataset, film, further)
+    text = calibration_text(calibration, doubts_of(calibration, drafted, likely))
+    text += f"\n\nFilms that it should not read, made of the {split} split's own:\n\n"
+    text += gate_text(gate_table(gate, dataset, film, split))
     draw_doubts(drafted, likely, checkpoint / CURVES)
+    save_gate(gate, checkpoint)
     save_calibration(calibration, checkpoint)
     path = checkpoint / CARD
     if path.is_file():
-        card = path.read_text(encoding="utf-8")
-        said, heading, scores = card.partition(f"\n{SCORES}")
+        said, heading, scores = path.read_text(encoding="utf-8").partition(f"\n{SCORES}")
         said = said.partition(f"\n{HEADING}")[0].rstrip()
         write_text(path, f"{said}\n\n{HEADING}\n\n{text}\n{heading}{scores}")
     return text
+
+
+def calibrate_trained(
+    checkpoint: Path, dataset: PreparedDataset, further: Sequence[PreparedDataset], say: Callable[[str], None]
+) -> None:
+    """As ``calibrate_checkpoint``, after a training; ``say`` is told that it begins, or why it was left out."""
+    try:
+        say("calibrating")
+        calibrate_checkpoint(checkpoint, dataset, further=further)
+    except RadscribeError as error:
+        say(f"not calibrated: {error}")
 
 
 def calibration_text(calibration: Calibration, found: Doubts) -> str:
