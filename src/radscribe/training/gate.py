@@ -88,7 +88,7 @@ def fit_gate(
     # Inverted after it was put on its square, a film has white around it; its ranks are those of the film, negative.
     by_kind["inverted"] = np.concatenate((by_kind["inverted"], -view_ranks(some()[: config.films // 2])))
     by_kind[OTHER] = np.concatenate(
-        [view_ranks(picture_of(each, kind, random) for each in some()[: config.films // 2]) for kind in PICTURES]
+        [view_ranks(picture_of(each, kind, random) for each in some()) for kind in PICTURES]
     )
     return _fitted(by_kind, pooled(np.stack(held_out)), config)
 
