@@ -26,7 +26,7 @@ FOLDS = 5
 # A size is right within this share of one in the study's own report.
 SIZE_SLACK = 0.25
 # What micro-F1 may fall by where unlikely findings are withheld: less than it differs from seed to seed.
-F1_GIVEN = 0.01
+F1_GIVEN = 0.005
 THRESHOLDS = np.arange(0.0, 0.5, 0.02)
 
 
