@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from radscribe.cli.main import app
 
-VERBS = {"inspect", "train", "generate", "rexrank", "evaluate", "score", "compare", "ablate", "boxes", "import"}
+VERBS = {"inspect", "train", "generate", "rexrank", "evaluate", "score", "compare", "ablate", "boxes", "maps", "import"}
 GROUPS = {"prepare", "export", "index", "bench"}
 
 

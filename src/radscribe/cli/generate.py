@@ -18,6 +18,13 @@ def generate(
     lateral: Annotated[
         Path | None, typer.Option(help="Lateral film of the one study in FILES, for a model that reads two views.")
     ] = None,
+    evidence: Annotated[
+        str,
+        typer.Option(
+            help="The map of a sentence that states a finding: best, counterfactual (how much less likely the sentence "
+            "is without each place; slow), activation (of the condition), attention, or none."
+        ),
+    ] = "best",
     device: Device = "cpu",
 ) -> None:
     """Draft a report for each film, with the evidence for each sentence.
@@ -27,6 +34,7 @@ def generate(
     Examples:
       radscribe generate film.dcm
       radscribe generate films/ --out drafts.jsonl --picture pictures
+      radscribe generate film.dcm --evidence counterfactual
     """
     from radscribe.core.outputs import keep_inputs
     from radscribe.drafting.batch import generate_files
@@ -34,5 +42,5 @@ def generate(
 
     keep_inputs([out], [*files, lateral, *checkpoint_files(checkpoint)])
     with drafting(checkpoint, device) as reporter:
-        refused = generate_files(reporter, files, out, picture, lateral)
+        refused = generate_files(reporter, files, out, picture, lateral, evidence)
     exit_if_refused(refused)

@@ -19,9 +19,10 @@ from radscribe.core.errors import WrongUse
 from radscribe.core.records import Draft, DraftSentence, Finding, Reference, ReferenceSentence
 from radscribe.drafting.checkpoint import copy_records, load_checkpoint, save_checkpoint
 from radscribe.drafting.choice import write_chosen
-from radscribe.drafting.evidence_maps import attention_map, film_activations, stated_map
+from radscribe.drafting.evidence_maps import film_activations
 from radscribe.drafting.films import to_tensor
 from radscribe.drafting.index_files import CheckpointError
+from radscribe.drafting.sentence_maps import EvidenceKind, kind_for, sentence_maps
 from radscribe.drafting.system import System
 from radscribe.imaging.crop import centre_crop
 from radscribe.imaging.film import Film, fit, read_film
@@ -79,6 +80,7 @@ class Reporter(
         film: str | Path | Film | Pixels,
         study_id: str | None = None,
         lateral: str | Path | Film | Pixels | None = None,
+        evidence: str = "best",
     ) -> Draft:
         """Draft the report of one study.
 
@@ -86,17 +88,18 @@ class Reporter(
             film: a path (DICOM, PNG, JPEG), a ``Film``, or grey levels (height x width, uint8, bright = dense).
             study_id: what the draft is called; by default the file's name without its ending.
             lateral: the study's second film, for a system that reads two views.
+            evidence: the kind of map that sentences show; "none" is the quickest.
 
         Raises:
             RefusedFilm: the file is no chest radiograph, or cannot be read.
-            WrongUse: a lateral film for a system that reads one view.
+            WrongUse: a lateral film for a system that reads one view, or a kind of map that the system does not have.
         """
         if study_id is None:
             study_id = Path(film).stem if isinstance(film, str | Path) else "film"
         films = [film] if lateral is None else [film, lateral]
         read = [self.read(each) if isinstance(each, str | Path) else each for each in films]
         views = [self.view(each.pixels if isinstance(each, Film) else each) for each in read]
-        draft = self.drafts([np.stack(views)], [study_id])[0]
+        draft = self.drafts([np.stack(views)], [study_id], evidence)[0]
         return replace(draft, warnings=film_warnings([each for each in read if isinstance(each, Film)]))
 
     def read(self, path: str | Path) -> Film:
@@ -132,17 +135,17 @@ class Reporter(
         model = self.system.model
         return [model.tokenizer.decode(row) for row in write_chosen(model, evidence, self.system.config.search)]
 
-    def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
-        """Drafts with evidence for B studies, as ``see`` takes them."""
+    def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str], evidence_kind: str = "best") -> list[Draft]:
+        """Drafts for B studies, as ``see`` takes them, with maps of the kind that ``draft`` takes."""
         films, model = self.films(views), self.system.model
+        kind = kind_for(model, evidence_kind)
         evidence = self.system.see(films)
         tokens = write_chosen(model, evidence, self.system.config.search)
         states, references = model.findings(evidence), model.references(evidence)
-        activations = self.activations(films)
         drafts = []
         for row, (study_id, words) in enumerate(zip(study_ids, tokens, strict=True)):
             seen = evidence.rows(torch.tensor([row], device=self.device))
-            sentences = self._sentences(words, seen, None if activations is None else activations[row])
+            sentences = self._sentences(words, seen, films[row : row + 1], kind)
             drafts.append(
                 Draft(
                     study_id=study_id,
@@ -164,9 +167,9 @@ class Reporter(
         return None if found is None else found.cpu().numpy()
 
     def _sentences(
-        self, words: list[int], evidence: FilmEvidence, activations: NDArray[np.float32] | None
+        self, words: list[int], evidence: FilmEvidence, films: Tensor, kind: EvidenceKind
     ) -> list[DraftSentence]:
-        """The sentences of a report (token ids) with their evidence, for the one study of ``evidence``."""
+        """The sentences of a report (token ids) with their evidence, for one study."""
         model = self.system.model
         database = self.system.knowledge.database
         spans = model.tokenizer.sentences(words)
@@ -176,18 +179,20 @@ class Reporter(
         side = round(attention.shape[1] ** 0.5)
         vectors = self.system.text_encoder.encode([text for text, _, _ in spans]).to(self.device)
         nearest, similarity = database.nearest_sentence(vectors)
+        states = [label_sentence(text) for text, _, _ in spans]
+        places = [(first, last) for _, first, last in spans]
+        maps = sentence_maps(kind, self.system, films, words, places, states, attention)
         sentences = []
         for position, (text, first, last) in enumerate(spans):
             source = int(nearest[position])
             looked_at = attention[first:last].mean(0).view(side, side)
             looked_at = looked_at / looked_at.sum()  # of what did not rest
-            stated = label_sentence(text)
             sentences.append(
                 DraftSentence(
                     text=text,
                     conditions={
                         name: STATES[state]
-                        for name, state in zip(CONDITIONS, stated, strict=True)
+                        for name, state in zip(CONDITIONS, states[position], strict=True)
                         if state != BLANK and name != "no finding"
                     },
                     confidence=float(probabilities[first:last].clamp(min=1e-9).log().mean().exp()),
@@ -198,7 +203,7 @@ class Reporter(
                         similarity=float(similarity[position]),
                     ),
                     slots=() if slots is None else self._slots(slots[first:last].mean(0)),
-                    evidence=attention_map(looked_at) if activations is None else stated_map(activations, stated),
+                    evidence=maps[position],
                 )
             )
         return sentences
