@@ -21,6 +21,7 @@ VERBS = {
     "compare",
     "ablate",
     "boxes",
+    "maps",
     "calibrate",
     "import",
 }

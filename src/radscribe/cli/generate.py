@@ -21,6 +21,13 @@ def generate(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Draft films, too, that look like none that the model reads.")
     ] = False,
+    evidence: Annotated[
+        str,
+        typer.Option(
+            help="The map of a sentence that states a finding: best, counterfactual (how much less likely the sentence "
+            "is without each place; slow), activation (of the condition), attention, or none."
+        ),
+    ] = "best",
     device: Device = "cpu",
 ) -> None:
     """Draft a report for each film, with the evidence for each sentence.
@@ -31,6 +38,7 @@ def generate(
     Examples:
       radscribe generate film.dcm
       radscribe generate films/ --out drafts.jsonl --picture pictures
+      radscribe generate film.dcm --evidence counterfactual
     """
     from radscribe.core.outputs import keep_inputs
     from radscribe.drafting.batch import generate_files
@@ -40,5 +48,5 @@ def generate(
     with drafting(checkpoint, device) as reporter:
         if anyway:
             reporter.gate = None
-        refused = generate_files(reporter, files, out, picture, lateral)
+        refused = generate_files(reporter, files, out, picture, lateral, evidence)
     exit_if_refused(refused)

@@ -19,6 +19,7 @@ from radscribe.cli.generate import generate
 from radscribe.cli.import_weights import import_file
 from radscribe.cli.index import app as index_app
 from radscribe.cli.inspect import inspect
+from radscribe.cli.maps import maps
 from radscribe.cli.prepare import app as prepare_app
 from radscribe.cli.rexrank import rexrank
 from radscribe.cli.score import score
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=f"Drafts chest X-ray reports with the evidence for each sentence. {NOTICE}",
 )
-for verb in (inspect, train, calibrate, generate, rexrank, evaluate, boxes, score, compare, ablate):
+for verb in (inspect, train, calibrate, generate, rexrank, evaluate, boxes, maps, score, compare, ablate):
     app.command()(verb)
 app.command("import")(import_file)
 app.add_typer(prepare_app, name="prepare")

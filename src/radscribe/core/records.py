@@ -94,8 +94,9 @@ class DraftSentence:
     reference: ReferenceSentence | None
     map: str | None = None  # file of the map's picture, where one was asked for
     slots: tuple[dict[str, Any], ...] = ()  # memory slots it used; none in a system without a memory
-    # Where its finding is; None where it states none.
+    # Where its finding is; None where it states none, or ``unmapped`` says why there is no map of it.
     evidence: EvidenceMap | None = None
+    unmapped: str | None = None
     # How likely each of its statements on a condition is true; empty in a checkpoint that is not calibrated.
     probabilities: dict[str, float] = field(default_factory=dict)
     # Whether a statement of it is too doubtful to be made without the word "possible".

@@ -21,6 +21,7 @@ from radscribe.core.records import Draft
 from radscribe.core.version import __version__
 from radscribe.drafting.picture import draw_draft, draw_maps, drawn_files, is_drawn_name
 from radscribe.drafting.reporter import Reporter, film_warnings
+from radscribe.drafting.sentence_maps import kind_for
 from radscribe.drafting.text import draft_text
 from radscribe.imaging.drawing import is_drawing
 from radscribe.imaging.film_files import find_films
@@ -36,7 +37,12 @@ def draft_line(draft: Draft) -> dict[str, Any]:
 
 
 def generate_files(
-    reporter: Reporter, paths: Sequence[Path], out: Path | None, pictures: Path | None, lateral: Path | None = None
+    reporter: Reporter,
+    paths: Sequence[Path],
+    out: Path | None,
+    pictures: Path | None,
+    lateral: Path | None = None,
+    evidence: str = "best",
 ) -> int:
     """Draft each file in order, write each line as soon as it is drafted, and return how many files were refused.
 
@@ -45,12 +51,14 @@ def generate_files(
         out: the file of JSON lines; by default they are printed, or on a terminal the reports as one reads them.
         pictures: a folder for pictures of the drafts.
         lateral: the second film of the study, where ``paths`` is one frontal film.
+        evidence: the kind of map that sentences show, as ``Reporter.draft`` takes it.
 
     Raises:
-        WrongUse: a folder without films, an output that would replace a film, or a lateral film that the model or the
-            number of files does not allow.
+        WrongUse: a folder without films, an output that would replace a film, a lateral film that the model or the
+            number of files does not allow, or a kind of map that the model does not have.
         RadscribeError: a picture cannot be written.
     """
+    kind_for(reporter.system.model, evidence)  # before any output is opened
     files = list(_films(paths))
     if lateral is not None and (len(files) != 1 or reporter.system.config.views == 1):
         raise WrongUse(
@@ -85,7 +93,7 @@ def generate_files(
                 print(f"radscribe: {refusal}", file=sys.stderr)
                 text = f"{name}\n  No draft: {refusal.reason}\n"
             else:
-                draft = reporter.drafts([np.stack(views)], [name])[0]
+                draft = reporter.drafts([np.stack(views)], [name], evidence)[0]
                 draft = replace(draft, warnings=(*film_warnings(films), *draft.warnings))
                 for warning in draft.warnings:
                     print(f"radscribe: {path}: warning: {warning}", file=sys.stderr)

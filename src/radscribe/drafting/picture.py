@@ -87,12 +87,12 @@ def _outline(axis: Any, evidence: EvidenceMap, shape: Sequence[int], colour: str
 
 def _lists(draft: Draft, others: Sequence[DraftSentence], mapped: bool) -> list[tuple[str, Sequence[str]]]:
     """What stands under the panels: titles with their items."""
-    plain = [f"{sentence.text}   {said}" if (said := statements(sentence)) else sentence.text for sentence in others]
+    plain = ["   ".join(filter(None, (each.text, statements(each), each.unmapped))) for each in others]
     withheld = [f"“{sentence.text}” {sentence.reason}" for sentence in draft.withheld]
     unknown = not_assessed(draft)
     lists = [
         ("No draft:", draft.reasons),
-        ("Without a map, since no finding is stated:" if mapped else "", plain),
+        ("Without a map:" if mapped else "", plain),
         ("Withheld:", withheld),
         ("Not assessed:", [", ".join(unknown)] if unknown else []),
     ]

@@ -20,12 +20,13 @@ from radscribe.core.records import Draft, DraftSentence, Reference, ReferenceSen
 from radscribe.drafting.calibration import Calibration, load_calibration, save_calibration, signs_of
 from radscribe.drafting.checkpoint import copy_records, load_checkpoint, save_checkpoint
 from radscribe.drafting.choice import Written, write_chosen
-from radscribe.drafting.evidence_maps import attention_map, film_activations, stated_map
+from radscribe.drafting.evidence_maps import film_activations
 from radscribe.drafting.films import to_tensor
 from radscribe.drafting.findings import doubted, findings_believed, findings_of, findings_stated
 from radscribe.drafting.gate import Gate
 from radscribe.drafting.gate_files import load_gate, save_gate
 from radscribe.drafting.index_files import CheckpointError
+from radscribe.drafting.sentence_maps import EvidenceKind, kind_for, sentence_maps, states_finding
 from radscribe.drafting.system import System
 from radscribe.imaging.crop import centre_crop
 from radscribe.imaging.film import Film, fit, read_film
@@ -36,6 +37,7 @@ from radscribe.models.report_model import References
 
 Pixels = NDArray[np.uint8]
 
+UNMAPPED = "No place of the film matters to it more than others do by chance."
 SMALL = 20_000_000  # parameters
 SLOTS_SHOWN = 3
 STUDIES_SHOWN = 3
@@ -91,6 +93,7 @@ class Reporter(
         film: str | Path | Film | Pixels,
         study_id: str | None = None,
         lateral: str | Path | Film | Pixels | None = None,
+        evidence: str = "best",
     ) -> Draft:
         """Draft the report of one study.
 
@@ -98,17 +101,18 @@ class Reporter(
             film: a path (DICOM, PNG, JPEG), a ``Film``, or grey levels (height x width, uint8, bright = dense).
             study_id: what the draft is called; by default the file's name without its ending.
             lateral: the study's second film, for a system that reads two views.
+            evidence: the kind of map that sentences show; "none" is the quickest.
 
         Raises:
             RefusedFilm: the file is no chest radiograph, or cannot be read.
-            WrongUse: a lateral film for a system that reads one view.
+            WrongUse: a lateral film for a system that reads one view, or a kind of map that the system does not have.
         """
         if study_id is None:
             study_id = Path(film).stem if isinstance(film, str | Path) else "film"
         films = [film] if lateral is None else [film, lateral]
         read = [self.read(each) if isinstance(each, str | Path) else each for each in films]
         views = [self.view(each.pixels if isinstance(each, Film) else each) for each in read]
-        draft = self.drafts([np.stack(views)], [study_id])[0]
+        draft = self.drafts([np.stack(views)], [study_id], evidence)[0]
         found = film_warnings(each for each in read if isinstance(each, Film))
         return replace(draft, warnings=(*found, *draft.warnings))
 
@@ -154,15 +158,15 @@ class Reporter(
         likely = None if states is None else states[:, :, POSITIVE].cpu().numpy()
         return signs_of(likely, written.shares, len(evidence))
 
-    def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
-        """Drafts with evidence for B studies, as ``see`` takes them.
+    def drafts(self, views: Sequence[Pixels], study_ids: Sequence[str], evidence_kind: str = "best") -> list[Draft]:
+        """Drafts for B studies, as ``see`` takes them, with maps of the kind that ``draft`` takes.
 
         Where the checkpoint has a gate, a draft whose frontal film is none that the model can read abstains.
         """
         frontal = [view if view.ndim == 2 else view[0] for view in views]
         judged = self.gate.judge(np.stack(frontal)) if self.gate and frontal else [None] * len(frontal)
         read = [row for row, judgement in enumerate(judged) if judgement is None or not judgement.reasons]
-        drafted = iter(self._drafts([views[row] for row in read], [study_ids[row] for row in read]) if read else ())
+        drafted = iter(self._drafts([views[row] for row in read], [study_ids[row] for row in read], evidence_kind))
         model = {"name": self.system.config.name, "fingerprint": self.fingerprint}
         drafts = []
         for study_id, judgement in zip(study_ids, judged, strict=True):
@@ -172,16 +176,18 @@ class Reporter(
                 drafts.append(replace(next(drafted), warnings=judgement.warnings if judgement else ()))
         return drafts
 
-    def _drafts(self, views: Sequence[Pixels], study_ids: Sequence[str]) -> list[Draft]:
+    def _drafts(self, views: Sequence[Pixels], study_ids: Sequence[str], evidence_kind: str) -> list[Draft]:
+        if not views:
+            return []
         films, model = self.films(views), self.system.model
+        kind = kind_for(model, evidence_kind)
         evidence = self.system.see(films)
         written = self.written(evidence)
         states, references, signs = model.findings(evidence), model.references(evidence), self.signs(evidence, written)
-        activations = self.activations(films)
         drafts = []
         for row, (study_id, words) in enumerate(zip(study_ids, written.tokens, strict=True)):
             seen = evidence.rows(torch.tensor([row], device=self.device))
-            sentences = self._sentences(words, seen, None if activations is None else activations[row])
+            sentences = self._sentences(words, seen, films[row : row + 1], kind)
             withheld: list[WithheldSentence] = []
             if self.calibration is not None:
                 sentences, withheld = doubted(sentences, self.calibration, signs[row])
@@ -213,9 +219,9 @@ class Reporter(
         return None if found is None else found.cpu().numpy()
 
     def _sentences(
-        self, words: list[int], evidence: FilmEvidence, activations: NDArray[np.float32] | None
+        self, words: list[int], evidence: FilmEvidence, films: Tensor, kind: EvidenceKind
     ) -> list[DraftSentence]:
-        """The sentences of a report (token ids) with their evidence, for the one study of ``evidence``."""
+        """The sentences of a report (token ids) with their evidence, for one study."""
         model = self.system.model
         database = self.system.knowledge.database
         spans = model.tokenizer.sentences(words)
@@ -225,18 +231,21 @@ class Reporter(
         side = round(attention.shape[1] ** 0.5)
         vectors = self.system.text_encoder.encode([text for text, _, _ in spans]).to(self.device)
         nearest, similarity = database.nearest_sentence(vectors)
+        states = [label_sentence(text) for text, _, _ in spans]
+        places = [(first, last) for _, first, last in spans]
+        maps = sentence_maps(kind, self.system, films, words, places, states, attention)
         sentences = []
         for position, (text, first, last) in enumerate(spans):
             source = int(nearest[position])
             looked_at = attention[first:last].mean(0).view(side, side)
             looked_at = looked_at / looked_at.sum()  # of what did not rest
-            stated = label_sentence(text)
+            finding = states_finding(states[position])
             sentences.append(
                 DraftSentence(
                     text=text,
                     conditions={
                         name: STATES[state]
-                        for name, state in zip(CONDITIONS, stated, strict=True)
+                        for name, state in zip(CONDITIONS, states[position], strict=True)
                         if state != BLANK and name != "no finding"
                     },
                     confidence=float(probabilities[first:last].clamp(min=1e-9).log().mean().exp()),
@@ -247,7 +256,8 @@ class Reporter(
                         similarity=float(similarity[position]),
                     ),
                     slots=() if slots is None else self._slots(slots[first:last].mean(0)),
-                    evidence=attention_map(looked_at) if activations is None else stated_map(activations, stated),
+                    evidence=maps[position],
+                    unmapped=UNMAPPED if kind != "none" and not maps[position] and finding else None,
                 )
             )
         return sentences

@@ -358,6 +358,13 @@ class Mcsam(ReportModel):
         probabilities = logits[0].float().softmax(-1).gather(1, words[0, 1:, None])[:, 0]
         return Explanation(probabilities, frontal, torch.stack(used).mean(0) if used else None)
 
+    @torch.no_grad()
+    def log_probabilities(self, tokens: Sequence[int], evidence: McsamEvidence) -> Tensor:
+        words = torch.tensor([[self.tokenizer.start, *tokens]], device=evidence.patches.device)
+        words = words.expand(len(evidence), -1)
+        embedded = self.read_words(self.decoder.embed(words[:, :-1]), evidence.semantic)
+        return self.decoder.log_probabilities(embedded, self.memory(evidence), words[:, 1:])
+
     def findings(self, evidence: McsamEvidence) -> Tensor | None:
         return None if evidence.state_logits is None else evidence.state_logits.softmax(-1)
 

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
+import torch
 from torch import Tensor, nn
 
 from radscribe.core.records import Study
@@ -107,6 +108,16 @@ class ReportModel(nn.Module, ABC):
     @abstractmethod
     def explain(self, tokens: Sequence[int], evidence: Any) -> Explanation:
         """The report ``tokens`` as this model would have written it for the one film of ``evidence``."""
+
+    @torch.no_grad()
+    def log_probabilities(self, tokens: Sequence[int], evidence: Any) -> Tensor:
+        """How likely each of the L ``tokens`` of one report is for each of B films, in logarithms: B x L.
+
+        Here film by film; a system that can takes them together.
+        """
+        rows = torch.arange(len(evidence), device=evidence.patches.device)[:, None]
+        each = torch.stack([self.explain(tokens, evidence.rows(row)).probabilities for row in rows])
+        return each.clamp(min=torch.finfo(each.dtype).tiny).log()
 
     @abstractmethod
     def load_knowledge(self, database: ReportDatabase, files: KnowledgeFiles, fingerprint: str) -> Knowledge:

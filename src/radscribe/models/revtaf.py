@@ -338,6 +338,12 @@ class Revtaf(ReportModel):
         maps = weights[0, written, : evidence.patches.shape[1]].float()
         return Explanation(probabilities.gather(1, words[0][:, None])[:, 0], maps)
 
+    @torch.no_grad()
+    def log_probabilities(self, tokens: Sequence[int], evidence: RevtafEvidence) -> Tensor:
+        words = torch.tensor([list(tokens)], device=evidence.patches.device).expand(len(evidence), -1)
+        embedded = self.decoder.embed(torch.cat((self.prompt(evidence.states), words), 1)[:, :-1])
+        return self.decoder.log_probabilities(embedded, self.memory(evidence), words)
+
     def findings(self, evidence: RevtafEvidence) -> Tensor:
         """How likely each state is by the classification branch: B x 18 x 4."""
         return self.classification.probabilities(evidence.state_logits)

@@ -1,4 +1,7 @@
-"""The maps of drafted sentences as the drafts show them, on the film they were drafted for or on another one."""
+"""The maps of drafted sentences that cost no more than the draft, on the film they were drafted for or on another one.
+
+They are of activation, and for a model without a head of states of attention.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class DraftedMaps:
 
     reporter: Reporter
     evaluation: Evaluation
-    # By row of the film, 18 x H x W; None for a model without a head of states, whose maps are of attention.
+    # By row of the film, 18 x H x W; None for a model without a head of states, whose maps here are of attention.
     activations: Mapping[int, NDArray[np.float16]] | None
 
     def of(self, row: int, film: int) -> Iterator[tuple[str, NDArray[np.float64] | None]]:

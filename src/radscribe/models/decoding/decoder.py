@@ -264,6 +264,14 @@ class ReportDecoder(nn.Module):
         hidden, shares = self._hidden(embedded, memory, with_shares=True)
         return self.head(hidden), torch.stack(shares).mean(0)[..., : memory.shape[1]]
 
+    def log_probabilities(self, embedded: Tensor, memory: Tensor, words: Tensor) -> Tensor:
+        """How likely each of ``words`` (B x L) is at the last L positions of ``embedded``, in logarithms: B x L.
+
+        The other arguments are those of ``hidden``.
+        """
+        logits = self.head(self.hidden(embedded, memory)[:, -words.shape[1] :]).float()
+        return logits.log_softmax(-1).gather(2, words[..., None])[..., 0]
+
     def _with_memory_tokens(self, embedded: Tensor) -> Tensor:
         """The memory tokens and behind them the words: B x (N_p + L) x width."""
         if self.config.memory_tokens:
