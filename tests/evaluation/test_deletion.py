@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.choice import Written
 from radscribe.drafting.reporter import Reporter, load_reporter
 from radscribe.drafting.sentence_maps import sentence_maps
 from radscribe.evaluation import maps as maps_module
@@ -85,7 +86,8 @@ def stating(reporter: Reporter, phantoms: PreparedDataset, monkeypatch: pytest.M
     """Let an untrained model draft the reports of the phantoms, and every window show something."""
     tokenizer = reporter.system.model.tokenizer
     reports = iter([study.findings for study in phantoms.split("validate")])
-    monkeypatch.setattr(maps_module, "write_chosen", lambda *given: [tokenizer.encode(next(reports), 60)[:-1]])
+    written = (Written([tokenizer.encode(report, 60)[:-1]], None) for report in reports)
+    monkeypatch.setattr(maps_module, "write_chosen", lambda *given: next(written))
     monkeypatch.setattr("radscribe.drafting.counterfactual.LEAST_FALL", -1.0)
     monkeypatch.setattr("radscribe.drafting.counterfactual.TIMES", 0.0)
 
