@@ -65,10 +65,15 @@ def make_film(folder: Path) -> Path:
 
 def print_draft(draft: radscribe.Draft) -> None:
     print(f"Report of {draft.study_id} by {draft.model['name']} ({draft.notice})\n{draft.report}\n")
+    for reason in draft.reasons:  # why there is none
+        print(f"No draft: {reason}")
+    for each in draft.withheld:
+        print(f"Withheld: {each.text} {each.reason}")
     for number, sentence in enumerate(draft.sentences, 1):
         print(f"{number}. {sentence.text}")
         print(f"   confidence:         {sentence.confidence:.2f}")
-        stated = ", ".join(f"{condition} {state}" for condition, state in sentence.conditions.items())
+        likely = sentence.probabilities  # that the statement is true; none in a checkpoint that is not calibrated
+        stated = ", ".join(f"{name} {state} {likely.get(name, '')}" for name, state in sentence.conditions.items())
         print(f"   conditions:         {stated or 'none'}")
         if sentence.reference:  # its text is there once `radscribe index attach` has added the reports
             near = sentence.reference
@@ -85,7 +90,8 @@ def print_draft(draft: radscribe.Draft) -> None:
     print("\nFindings of the whole film, the likeliest state of each condition:")
     for finding in draft.findings:
         if finding.state == "positive":
-            print(f"   {finding.condition}: {finding.state} ({finding.probability:.2f})")
+            likely = "" if finding.probability is None else f" ({finding.probability:.2f})"
+            print(f"   {finding.condition}: {finding.state}{likely}")
     others = [finding.condition for finding in draft.findings if finding.state != "positive"]
     print(f"   not positive: {', '.join(others) or 'none'}")
     if draft.reference:
