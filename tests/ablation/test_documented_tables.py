@@ -88,6 +88,7 @@ def test_the_table_of_real_pairs_is_that_of_its_runs(tmp_path: Path) -> None:
     documented = (RESULTS / "iu-xray.md").read_text(encoding="utf-8")
     rows = read_rows(ROOT / "recipes" / "iu", "revtaf")
     names = {"revtaf": "REVTAF", "mcsam": "MCSAM", "promptmrg": "PromptMRG", "base-transformer": "base transformer"}
+    names["r2gencmn"] = "R2GenCMN"
     found = sorted((tmp_path / "iu-systems").iterdir())
     assert {folder.name for folder in found} <= set(names)
     for folder in found:

@@ -37,6 +37,7 @@ from radscribe.models.report_model import References
 
 Pixels = NDArray[np.uint8]
 
+NOTHING_LEFT = "The model stands by no sentence of its draft."
 UNMAPPED = "No place of the film matters to it more than others do by chance."
 SMALL = 20_000_000  # parameters
 SLOTS_SHOWN = 3
@@ -206,6 +207,8 @@ class Reporter(
                     reference=None if references is None else self._reference(references, row),
                     model={"name": self.system.config.name, "fingerprint": self.fingerprint},
                     withheld=tuple(withheld),
+                    abstain=not sentences,
+                    reasons=() if sentences else (NOTHING_LEFT,),
                 )
             )
         return drafts
