@@ -22,7 +22,8 @@ from radscribe.drafting.text import not_assessed, statements
 from radscribe.imaging.drawing import KEYWORD, VALUE, mark
 
 COLUMNS = 4
-PANEL = 4.4  # inches from one row of panels to the next
+FILM = 3.6  # inches of a film's side, and of a line below it
+LINE = 0.15
 BELOW = -0.03  # where a panel's words begin, as a share of its height
 # Contours of a map, as shares of its peak.
 LEVELS = (0.6, 0.85)
@@ -49,17 +50,19 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
         for line in ([title] if title else []) + [line for item in items for line in _bullet(item, 50 * columns)]
     ]
     height = 0.17 * len(text) + 0.3
-    figure = Figure(figsize=(3.6 * columns, PANEL * rows + height + 0.5), layout="constrained")
-    grid = figure.add_gridspec(rows + 1, columns, height_ratios=[*[PANEL] * rows, height])
+    titles = [_film_title(draft), *map(_sentence_title, mapped)]
+    panel = FILM + LINE * (1 + max(title.count("\n") + 1 for title in titles))
+    figure = Figure(figsize=(FILM * columns, panel * rows + height + 0.5), layout="constrained")
+    grid = figure.add_gridspec(rows + 1, columns, height_ratios=[*[panel] * rows, height])
     axes = [figure.add_subplot(grid[place // columns, place % columns], anchor="N") for place in range(panels)]
     for axis in axes:
         axis.imshow(view, cmap="gray", vmin=0, vmax=255)
         axis.autoscale(False)  # a box at the edge leaves the film as large as it is
-    axes[0].set_title(_film_title(draft), fontsize=8, loc="left", va="top", y=BELOW)
+    axes[0].set_title(titles[0], fontsize=8, loc="left", va="top", y=BELOW)
     for number, (axis, sentence) in enumerate(zip(axes[1:], mapped, strict=True)):
         assert sentence.evidence is not None
         _outline(axis, sentence.evidence, view.shape, COLOURS[number % len(COLOURS)])
-        axis.set_title(_sentence_title(sentence), fontsize=8, loc="left", va="top", y=BELOW)
+        axis.set_title(titles[1 + number], fontsize=8, loc="left", va="top", y=BELOW)
     listed = figure.add_subplot(grid[rows, :])
     listed.text(0, 1, "\n".join(text), fontsize=8, va="top", transform=listed.transAxes)
     for axis in (*axes, listed):

@@ -164,7 +164,7 @@ def score_boxes(reporter: Reporter, findings: Sequence[BoxedFinding]) -> BoxTest
 def _stated(sentences: Iterable[DraftSentence], condition: str) -> list[tuple[str, NDArray[np.float64]]]:
     """The maps of the first sentence that states ``condition`` as present: that shown, and that of attention."""
     for sentence in sentences:
-        if sentence.conditions.get(condition) == "positive" and sentence.evidence:
+        if sentence.conditions.get(condition) in ("positive", "uncertain") and sentence.evidence:
             return [(STATED, np.array(sentence.evidence.values)), (ATTENTION, np.array(sentence.attention))]
     return []
 
