@@ -69,6 +69,18 @@ def test_a_condition_is_not_assessed_where_few_show_it_or_the_sign_tells_nothing
     assert areas[CONDITIONS[2]] is not None and areas[CONDITIONS[2]] > 0.8
 
 
+def test_a_model_without_probabilities_or_draws_is_known_by_what_it_states() -> None:
+    drafted, _ = made(400)
+    drafted.signs[:] = 0
+    drafted.states[:, 0] = np.where(drafted.shown[:, 0], POSITIVE, NEGATIVE)
+    areas = sign_areas(drafted)
+    assert areas[CONDITIONS[0]] == 1
+    assert areas[CONDITIONS[1]] == pytest.approx(0.5, abs=0.1)  # stated by chance
+    fitted = Calibration("abc", fit_presence(drafted))
+    likely = fitted.presence.probabilities(drafted.states, drafted.signs)[:, 0]
+    assert likely[drafted.shown[:, 0]].min() > likely[~drafted.shown[:, 0]].max()
+
+
 def test_the_threshold_gives_up_findings_that_are_nearly_all_wrong_and_no_others() -> None:
     drafted, true = made(2000)
     threshold = best_threshold(drafted, true, ())

@@ -56,14 +56,15 @@ def calibrate(
 
 
 def sign_areas(drafted: DraftedSplit) -> dict[str, float | None]:
-    """For each condition the ROC area of the model's probability, or of its draws where it has none; None where fewer
-    than ``LEAST_SHOWN`` studies show it."""
-    sign = int(not drafted.signs[..., 0].any())
+    """For each condition the ROC area of the model's probability, of its draws where it has none, or without either of
+    what its reports state; None where fewer than ``LEAST_SHOWN`` studies show it."""
+    present, absent = np.moveaxis(stated_signs(drafted.states), -1, 0)
+    told = next((signs for signs in np.moveaxis(drafted.signs, -1, 0) if signs.any()), present - absent)
     found: dict[str, float | None] = {}
     for column, name in enumerate(CONDITIONS):
         shown = drafted.shown[:, column]
         enough = LEAST_SHOWN <= shown.sum() < len(shown)
-        found[name] = roc_area(drafted.signs[:, column, sign], shown) if enough else None
+        found[name] = roc_area(told[:, column], shown) if enough else None
     return found
 
 

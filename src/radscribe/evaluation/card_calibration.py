@@ -9,7 +9,7 @@ from radscribe.core.errors import RadscribeError
 from radscribe.core.files import write_text
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.calibration import Calibration, save_calibration
-from radscribe.drafting.gate_files import save_gate
+from radscribe.drafting.gate_files import GATE_FILES, save_gate
 from radscribe.drafting.session import drafting
 from radscribe.evaluation.calibrating import calibrate
 from radscribe.evaluation.card_scores import CARD
@@ -22,6 +22,8 @@ from radscribe.training.gate import fit_gate
 
 HEADING = "## What its drafts stand by"
 CURVES = "calibration.png"
+# From fewer a gate refuses one good film in six.
+FEWEST_FILMS = 300
 
 
 def calibrate_checkpoint(
@@ -40,12 +42,18 @@ def calibrate_checkpoint(
     with drafting(checkpoint, device) as reporter:
         calibration, drafted, likely = calibrate(reporter, dataset, split)
         film = reporter.system.config.film
-    gate = fit_gate(dataset, film, further)
     text = calibration_text(calibration, doubts_of(calibration, drafted, likely))
-    text += f"\n\nFilms that it should not read, made of the {split} split's own:\n\n"
-    text += gate_text(gate_table(gate, dataset, film, split))
+    films = sum(len(source.split("train")) for source in (dataset, *further))
+    if films >= FEWEST_FILMS:
+        gate = fit_gate(dataset, film, further)
+        text += f"\n\nFilms that it should not read, made of the {split} split's own:\n\n"
+        text += gate_text(gate_table(gate, dataset, film, split))
+        save_gate(gate, checkpoint)
+    else:
+        text += f"\n\nNo film is refused: {films} training films are too few to tell good ones from others."
+        for name in GATE_FILES:
+            (checkpoint / name).unlink(missing_ok=True)
     draw_doubts(drafted, likely, checkpoint / CURVES)
-    save_gate(gate, checkpoint)
     save_calibration(calibration, checkpoint)
     path = checkpoint / CARD
     if path.is_file():
