@@ -88,6 +88,11 @@ def test_what_no_model_can_know_is_withheld(text: str, reason: str) -> None:
     assert found.withheld == reason
 
 
+def test_a_word_that_states_nothing_is_withheld_and_one_that_states_something_is_not() -> None:
+    empty, heart = judge(PLAIN, ["Normal.", "Cardiomegaly."], film(cardiomegaly=0.9))
+    assert (empty.withheld, heart.withheld) == ("It says nothing by itself.", None)
+
+
 def test_a_size_is_said_where_validation_allows_it() -> None:
     (found,) = judge(replace(PLAIN, sizes=True), ["There is a 2 cm nodule in the right lung."], film(lung_lesion=0.9))
     assert found.withheld is None

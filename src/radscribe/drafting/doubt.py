@@ -99,6 +99,8 @@ def _unknowable(calibration: Calibration, text: str, sentence: JudgedSentence, k
     """Why a sentence says what no model of this calibration can know; None where it may know it."""
     if reason := unknowable(text, calibration.sizes):
         return reason
+    if not sentence.conditions and len(text.split()) == 1:
+        return "It says nothing by itself."
     unknown = [name for name in sentence.conditions if name not in known]
     told = [name for name in unknown if name in sentence.present]
     if told or (unknown and not known):
