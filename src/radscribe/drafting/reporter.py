@@ -72,6 +72,11 @@ class Reporter(
         return str(self.about["fingerprint"])
 
     @property
+    def _named(self) -> dict[str, str]:
+        """What a draft says of its model."""
+        return {"name": self.system.config.name, "fingerprint": self.fingerprint}
+
+    @property
     def device(self) -> torch.device:
         """Where the networks run."""
         return next(self.system.parameters()).device
@@ -168,11 +173,10 @@ class Reporter(
         judged = self.gate.judge(np.stack(frontal)) if self.gate and frontal else [None] * len(frontal)
         read = [row for row, judgement in enumerate(judged) if judgement is None or not judgement.reasons]
         drafted = iter(self._drafts([views[row] for row in read], [study_ids[row] for row in read], evidence_kind))
-        model = {"name": self.system.config.name, "fingerprint": self.fingerprint}
         drafts = []
         for study_id, judgement in zip(study_ids, judged, strict=True):
             if judgement and judgement.reasons:
-                drafts.append(Draft(study_id, "", (), (), None, model, abstain=True, reasons=judgement.reasons))
+                drafts.append(Draft(study_id, "", (), (), None, self._named, abstain=True, reasons=judgement.reasons))
             else:
                 drafts.append(replace(next(drafted), warnings=judgement.warnings if judgement else ()))
         return drafts
@@ -192,7 +196,6 @@ class Reporter(
             withheld: list[WithheldSentence] = []
             if self.calibration is not None:
                 sentences, withheld = doubted(sentences, self.calibration, signs[row])
-            if self.calibration is not None:
                 findings = findings_believed(self.calibration, sentences, signs[row])
             elif states is not None:
                 findings = findings_of(states[row])
@@ -205,7 +208,7 @@ class Reporter(
                     sentences=tuple(sentences),
                     findings=findings,
                     reference=None if references is None else self._reference(references, row),
-                    model={"name": self.system.config.name, "fingerprint": self.fingerprint},
+                    model=self._named,
                     withheld=tuple(withheld),
                     abstain=not sentences,
                     reasons=() if sentences else (NOTHING_LEFT,),
