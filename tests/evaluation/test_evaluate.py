@@ -22,11 +22,12 @@ from radscribe.drafting.reporter import load_reporter
 from radscribe.evaluation.compare.compare import compare
 from radscribe.evaluation.controls import sources
 from radscribe.evaluation.controls.baselines import commonest_sentences, nearest_features, pooled, reference_reports
-from radscribe.evaluation.controls.drafted_maps import drafted_maps
+from radscribe.evaluation.controls.drafted_maps import DraftedMaps, drafted_maps
 from radscribe.evaluation.controls.films import other_films, stratified_rows, without_top
+from radscribe.evaluation.controls.lesions import Lesions
 from radscribe.evaluation.controls.peaks import drafted_peaks, peaks
 from radscribe.evaluation.controls.pixels_baseline import at_the_edge
-from radscribe.evaluation.controls.proof import _sides_named, proof_of
+from radscribe.evaluation.controls.proof import _hits, _sides_named, proof_of
 from radscribe.evaluation.controls.sources import transfer_between_sources
 from radscribe.evaluation.evaluate import Evaluation, _with_agreement, evaluate, with_areas
 from radscribe.evaluation.scorecard.card import score
@@ -247,10 +248,10 @@ def test_the_proof_holds_sides_and_ways_of_retrieval(
 
 
 def test_sides_named_count_only_what_is_rightly_stated_with_one_side(
-    found: Evaluation, phantoms: PreparedDataset
+    found: Evaluation, checkpoint: Path, phantoms: PreparedDataset
 ) -> None:
     effusion = CONDITIONS.index("pleural effusion")
-    sides = phantoms.column("sides")
+    sides, lesions = phantoms.column("sides"), Lesions(load_reporter(checkpoint), phantoms)
     study = next(s for s in phantoms.studies if json.loads(sides[s.study_id]).get("pleural effusion") == "left")
     assert study.labels[effusion] == 1
     for text, expected in (
@@ -259,8 +260,31 @@ def test_sides_named_count_only_what_is_rightly_stated_with_one_side(
         ("There is a pleural effusion. No left pneumothorax.", []),
         ("Left and right pleural effusions are present.", []),
     ):
-        named = _sides_named(phantoms, replace(found, studies=[study], reports={study.study_id: text}))
+        named = _sides_named(lesions, replace(found, studies=[study], reports={study.study_id: text}))
         assert named == expected, text
+
+
+def test_a_map_hits_where_it_peaks_in_the_lesion_that_its_sentence_rightly_states(
+    found: Evaluation, checkpoint: Path, phantoms: PreparedDataset
+) -> None:
+    reporter, effusion = load_reporter(checkpoint), CONDITIONS.index("pleural effusion")
+    lesions = Lesions(reporter, phantoms)
+    study = next(s for s in phantoms.studies if lesions.sides(s).get("pleural effusion") == "left")
+    mask = lesions.mask(study, ["pleural effusion"])
+    assert mask is not None and mask.shape == (reporter.system.config.film.crop,) * 2
+    row, column = np.argwhere(mask)[len(np.argwhere(mask)) // 2]
+    on, off = np.zeros((2, 18, *mask.shape), np.float16)
+    on[effusion, row, column] = 1
+    off[effusion, row, -1 - column] = 1  # on the patient's other side
+    for text, film, expected in (
+        ("There is a left pleural effusion.", 0, [True]),
+        ("There is a left pleural effusion.", 1, [False]),
+        ("There is a right pleural effusion.", 0, []),
+        ("There is no pleural effusion.", 0, []),
+    ):
+        drafted = replace(found, studies=[study], reports={study.study_id: text})
+        hits = _hits(DraftedMaps(reporter, drafted, {0: on, 1: off}), lesions, [film])
+        assert hits.side == hits.lesion == expected, text
 
 
 def test_a_split_of_one_study_is_too_small(checkpoint: Path, phantoms: PreparedDataset) -> None:

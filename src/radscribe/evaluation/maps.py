@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,14 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
 from radscribe.core.errors import RadscribeError
 from radscribe.core.records import NOTICE, Study
 from radscribe.core.version import __version__
 from radscribe.data.dataset import PreparedDataset
-from radscribe.data.sources.phantom import unpack_masks
 from radscribe.drafting.choice import write_chosen
 from radscribe.drafting.counterfactual import CENTRES
 from radscribe.drafting.reporter import Reporter
@@ -26,7 +23,8 @@ from radscribe.drafting.sentence_maps import EvidenceKind, sentence_maps, states
 from radscribe.evaluation.controls.deletion import deletion_and_insertion
 from radscribe.evaluation.controls.evidence import peak_in_mask, peak_side
 from radscribe.evaluation.controls.films import image_sources, stratified_rows
-from radscribe.labels.conditions import CONDITIONS, POSITIVE, UNCERTAIN
+from radscribe.evaluation.controls.lesions import Lesions, rightly_stated
+from radscribe.labels.conditions import POSITIVE, UNCERTAIN
 from radscribe.labels.rules import label_sentence
 from radscribe.metrics.significance import Figure, Resampling, mean_of
 
@@ -134,9 +132,7 @@ class _Tally:
     figures: list[dict[str, dict[str, float]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        known = set(self.dataset.table.column_names)
-        self.sides = self.dataset.column("sides") if "sides" in known else {}
-        self.masks = self.dataset.column("masks") if "masks" in known else {}
+        self.lesions = Lesions(self.reporter, self.dataset)
         self.random = np.random.default_rng(0)
 
     def add(self, study: Study) -> None:
@@ -182,25 +178,16 @@ class _Tally:
 
     def _hits(self, study: Study, stated: Sequence[int], values: NDArray[np.float64]) -> dict[str, float]:
         """Whether a map peaks where the findings are that its sentence rightly states, as far as that is known."""
-        right = [name for row, name in enumerate(CONDITIONS) if stated[row] == study.labels[row] == POSITIVE]
+        right = rightly_stated(stated, study.labels)
         hits: dict[str, float] = {}
-        if study.study_id in self.sides:
-            known = json.loads(self.sides[study.study_id])
-            sides = {known[name] for name in right if known.get(name) in ("left", "right")}
-            if len(sides) == 1:
-                hits["side"] = float(peak_side(values) in sides)
-        if study.study_id in self.masks:
-            lesions = unpack_masks(self.masks[study.study_id])
-            masks = [self._in_view(lesions[name]) for name in right if name in lesions]
-            if masks:
-                hits["mask"] = float(peak_in_mask(values, np.logical_or.reduce(masks)))
+        known = self.lesions.sides(study)
+        sides = {known[name] for name in right if name in known}
+        if len(sides) == 1:
+            hits["side"] = float(peak_side(values) in sides)
+        mask = self.lesions.mask(study, right)
+        if mask is not None:
+            hits["mask"] = float(peak_in_mask(values, mask))
         return hits
-
-    def _in_view(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """A lesion mask of the whole film (h x w) as the model sees the film: crop x crop."""
-        size = self.reporter.system.config.film.resize
-        picture = Image.fromarray(mask.astype(np.uint8) * 255).resize((size, size), Image.Resampling.NEAREST)
-        return self.reporter.view(np.asarray(picture)) >= 128
 
 
 def _means(found: Sequence[Mapping[str, float]], patients: Sequence[str]) -> dict[str, Figure]:

@@ -23,14 +23,6 @@ MIDLINE_HALF_WIDTH = 0.5 / 7
 
 
 @dataclass(frozen=True)
-class PointingRecord:
-    """A sentence's attention map, ``H x W``, and the side of the patient its finding is on."""
-
-    attention: ArrayLike
-    side: Side
-
-
-@dataclass(frozen=True)
 class Pointing:
     """How many of ``n`` maps peak where they should."""
 
@@ -70,16 +62,6 @@ def pointing(hits: Iterable[bool]) -> Pointing:
     """The count and the rate of hits."""
     found = [bool(hit) for hit in hits]
     return Pointing(sum(found), len(found), sum(found) / len(found) if found else 0.0)
-
-
-def side_hits(records: Sequence[PointingRecord]) -> list[bool]:
-    """Whether each map peaks on the side of its finding; a peak on the midline misses either side."""
-    return [peak_side(record.attention) == record.side for record in records]
-
-
-def pointing_test(records: Sequence[PointingRecord]) -> Pointing:
-    """How often maps peak on the side of their finding."""
-    return pointing(side_hits(records))
 
 
 def paired_hits_p_value(true_hits: Sequence[bool], shuffled_hits: Sequence[bool]) -> float:

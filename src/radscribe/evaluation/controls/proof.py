@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,12 +14,18 @@ from radscribe.drafting.features import entities_of_films
 from radscribe.drafting.reporter import Reporter
 from radscribe.evaluation.controls.baselines import pooled_films
 from radscribe.evaluation.controls.drafted_maps import DraftedMaps, drafted_maps
-from radscribe.evaluation.controls.evidence import Pointing, PointingRecord, paired_hits_p_value, pointing, side_hits
+from radscribe.evaluation.controls.evidence import (
+    Pointing,
+    paired_hits_p_value,
+    peak_in_mask,
+    peak_side,
+    pointing,
+)
 from radscribe.evaluation.controls.films import image_sources, stratified_rows
+from radscribe.evaluation.controls.lesions import Lesions, rightly_stated
 from radscribe.evaluation.controls.peaks import Peaks, drafted_peaks
 from radscribe.evaluation.controls.pixels_baseline import nearest_by_pixels
 from radscribe.evaluation.evaluate import Evaluation
-from radscribe.labels.conditions import CONDITIONS, POSITIVE
 from radscribe.labels.rules import label_sentence
 from radscribe.metrics.clinical import condition_sums, micro, outcomes
 from radscribe.metrics.significance import Figure, PairedTest, Resampling, interval, paired_test
@@ -47,6 +52,8 @@ class Proof:
     # Peaks of correct one-sided sentences on the lesion's side, with the film's own maps and with another film's.
     pointing: dict[str, Pointing] = field(default_factory=dict)
     pointing_p_value: float | None = None
+    # The same peaks in the mask of the lesions that the sentence states.
+    in_lesion: dict[str, Pointing] = field(default_factory=dict)
     sides: Pointing | None = None  # correctly stated one-sided conditions whose sentence names the correct side
     retrieval: dict[str, Found] = field(default_factory=dict)  # by way to find the reference
     peaks: Peaks | None = None  # where the maps of all drafted sentences peak
@@ -56,6 +63,7 @@ class Proof:
         evidence = {
             "pointing": {name: asdict(value) for name, value in self.pointing.items()},
             "p_value": self.pointing_p_value,
+            "in_lesion": {name: asdict(value) for name, value in self.in_lesion.items()},
             "sides": asdict(self.sides) if self.sides else None,
             "peaks": asdict(self.peaks) if self.peaks else None,
         }
@@ -67,10 +75,12 @@ class Proof:
         if self.pointing:
             lines += [
                 "",
-                "| maps of correct one-sided sentences | sentences | peak on the lesion's side |",
-                "|---|---:|---:|",
+                "| maps of correct one-sided sentences | sentences | peak on the lesion's side | in the lesion |",
+                "|---|---:|---:|---:|",
             ]
-            lines += [f"| {name} | {value.n} | {value.rate:.3f} |" for name, value in self.pointing.items()]
+            for name, value in self.pointing.items():
+                inside = f"{self.in_lesion[name].rate:.3f}" if name in self.in_lesion else ""
+                lines.append(f"| {name} | {value.n} | {value.rate:.3f} | {inside} |")
             lines += ["", f"Own film against another film: p = {self.pointing_p_value:.2g} (exact McNemar, one-sided)."]
         if self.sides:
             lines += [
@@ -96,46 +106,62 @@ class Proof:
 
 def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> Proof:
     """The tests that this dataset allows: pointing needs the lesions' sides (phantoms), the others any labels."""
-    pointing_found: dict[str, Pointing] = {}
-    p_value, sides = None, None
     rows = stratified_rows(evaluation.studies, image_sources(dataset, evaluation.studies), EXPLAINED)
-    with_sides = "sides" in dataset.table.column_names
-    maps = drafted_maps(reporter, dataset, evaluation, range(len(evaluation.studies)) if with_sides else rows)
-    if with_sides:
-        own, other = _side_hits(maps, dataset.column("sides"))
-        pointing_found = {"own film": pointing(own), "another film": pointing(other)}
-        p_value = paired_hits_p_value(own, other)
-        sides = pointing(_sides_named(dataset, evaluation))
-    peaks = drafted_peaks(maps, rows)
-    return Proof(pointing_found, p_value, sides, _retrieval(reporter, dataset, evaluation), peaks)
+    lesions = Lesions(reporter, dataset)
+    maps = drafted_maps(reporter, dataset, evaluation, range(len(evaluation.studies)) if lesions.have_sides else rows)
+    retrieval, peaks = _retrieval(reporter, dataset, evaluation), drafted_peaks(maps, rows)
+    if not lesions.have_sides:
+        return Proof(retrieval=retrieval, peaks=peaks)
+    own, other = (
+        _hits(maps, lesions, range(len(evaluation.studies))),
+        _hits(maps, lesions, evaluation.shuffled.tolist()),
+    )
+    found = {"own film": own, "another film": other}
+    return Proof(
+        pointing={name: pointing(hits.side) for name, hits in found.items()},
+        pointing_p_value=paired_hits_p_value(own.side, other.side),
+        in_lesion={name: pointing(hits.lesion) for name, hits in found.items() if hits.lesion},
+        sides=pointing(_sides_named(lesions, evaluation)),
+        retrieval=retrieval,
+        peaks=peaks,
+    )
 
 
-def _side_hits(maps: DraftedMaps, sides: Mapping[str, str]) -> tuple[list[bool], list[bool]]:
-    """For each sentence that rightly states a finding of one side: does its map peak there, and with another film?"""
-    evaluation = maps.evaluation
-    records: dict[str, list[PointingRecord]] = {"own": [], "other": []}
-    for row, study in enumerate(evaluation.studies):
-        known: dict[str, str] = json.loads(sides[study.study_id])
-        one_sided = {name: side for name, side in known.items() if side in ("left", "right")}
-        if not one_sided:
+@dataclass(frozen=True)
+class _Hits:
+    """Of each sentence that rightly states a finding of one side: whether its map peaks where that is."""
+
+    side: list[bool] = field(default_factory=list)
+    lesion: list[bool] = field(default_factory=list)  # empty where the dataset has no masks
+
+
+def _hits(maps: DraftedMaps, lesions: Lesions, films: Sequence[int]) -> _Hits:
+    """Whether the maps of the drafts of an evaluation's studies peak at the lesions, looking at the ``films`` of these
+    rows; a peak on the midline misses either side."""
+    hits = _Hits()
+    for row, study in enumerate(maps.evaluation.studies):
+        sides = lesions.sides(study)
+        if not sides:
             continue
-        for name, film in (("own", row), ("other", int(evaluation.shuffled[row]))):
-            records[name] += [
-                PointingRecord(shown, side)
-                for text, shown in maps.of(row, film)
-                if shown is not None and (side := _stated_side(text, study.labels, one_sided))
-            ]
-    return side_hits(records["own"]), side_hits(records["other"])
+        for text, shown in maps.of(row, films[row]):
+            named = _named_side(text)
+            right = [name for name in _rightly_stated(text, study.labels) if sides.get(name) == named]
+            if shown is None or not right:
+                continue
+            hits.side.append(peak_side(shown) == named)
+            mask = lesions.mask(study, right)
+            if mask is not None:
+                hits.lesion.append(peak_in_mask(shown, mask))
+    return hits
 
 
-def _sides_named(dataset: PreparedDataset, evaluation: Evaluation) -> list[bool]:
+def _sides_named(lesions: Lesions, evaluation: Evaluation) -> list[bool]:
     """For each sentence that names one side and correctly states a one-sided condition: is it the condition's side?"""
-    sides = dataset.column("sides")
     correct = []
     for study in evaluation.studies:
-        known: dict[str, str] = json.loads(sides[study.study_id])
+        sides = lesions.sides(study)
         for text in report_sentences(evaluation.reports[study.study_id]):
-            own = [known[name] for name in _rightly_stated(text, study.labels) if known.get(name) in ("left", "right")]
+            own = [sides[name] for name in _rightly_stated(text, study.labels) if name in sides]
             side = _named_side(text)
             if own and side:
                 correct.append(side in own)
@@ -151,14 +177,7 @@ def _named_side(text: str) -> str | None:
 
 def _rightly_stated(text: str, truth: Sequence[int]) -> list[str]:
     """The conditions that a sentence states as positive and that are positive in ``truth`` (18 states)."""
-    states = zip(CONDITIONS, label_sentence(text), truth, strict=True)
-    return [name for name, state, true in states if state == true == POSITIVE]
-
-
-def _stated_side(text: str, truth: Sequence[int], sides: dict[str, str]) -> Any:
-    """The side that a sentence names, where it correctly states a one-sided condition on that side; else None."""
-    side = _named_side(text)
-    return side if side and any(sides.get(name) == side for name in _rightly_stated(text, truth)) else None
+    return rightly_stated(label_sentence(text), truth)
 
 
 def _retrieval(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluation) -> dict[str, Found]:
