@@ -14,7 +14,7 @@ from radscribe.data.dataset import PreparedDataset
 from radscribe.data.prepare import prepare
 from radscribe.data.sources.phantom import phantom_source
 from radscribe.drafting.gate import BLANK, MIRRORED_WARNING, READABLE, REASONS, Gate, Pixels
-from radscribe.evaluation.gate import gate_table, gate_text
+from radscribe.evaluation.gate import GateRow, coverage, gate_table, gate_text
 from radscribe.imaging.crop import FilmConfig, centre_crop
 from radscribe.training.gate import GateConfig, fit_gate
 
@@ -49,7 +49,18 @@ def test_it_accepts_good_films_and_refuses_each_kind_of_wrong_one(gate: Gate, da
     assert rows["nearly blank"].refused == 1
     assert rows["mirrored"].refused <= 0.2
     assert rows["mirrored"].warned >= 0.5 > 0.1 >= rows["good"].warned
-    assert "| upside down |" in gate_text(list(rows.values()))
+    text = gate_text(list(rows.values()))
+    assert "| upside down |" in text and "| good films drafted | 99.5% |" in text
+
+
+def test_a_stricter_gate_drafts_fewer_wrong_films() -> None:
+    good = GateRow("good", 4, None, 0, 0, np.array([0.0, 1, 2, 3]))
+    wrong = GateRow("lateral", 4, 1.0, 1, 0, np.array([-1, 0.1, -np.inf, -3]))
+    mirrored = GateRow("mirrored", 1, 1.0, 0, 1, np.array([9.0]))
+    found = coverage([good, wrong, mirrored])
+    assert [share for share, _ in found] == sorted(share for share, _ in found)
+    # The one wrong film at 0.1 is drafted until more than 0.1 / 3 of the good ones, interpolated, may be refused.
+    assert [drafted for _, drafted in found] == [0.25, 0.25, 0.25, 0, 0]
 
 
 def test_the_reason_names_what_is_wrong(gate: Gate, films: Pixels) -> None:

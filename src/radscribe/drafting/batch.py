@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.outputs import keep_inputs
+from radscribe.core.progress import progress
 from radscribe.core.records import Draft
 from radscribe.core.version import __version__
 from radscribe.drafting.picture import draw_draft, draw_maps, drawn_files, is_drawn_name
@@ -78,7 +78,7 @@ def generate_files(
             out.parent.mkdir(parents=True, exist_ok=True)
         stream = stack.enter_context(out.open("w", encoding="utf-8")) if out else sys.stdout
         readable = stream.isatty()
-        for path, name in tqdm(list(zip(files, names, strict=True)), desc="drafting", disable=None, leave=False):
+        for path, name in progress(list(zip(files, names, strict=True)), "drafting", "film"):
             try:
                 films = [reporter.read(each) for each in (path, lateral) if each is not None]
                 views = [reporter.view(film.pixels) for film in films]

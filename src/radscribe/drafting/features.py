@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from tqdm import tqdm
 
+from radscribe.core.progress import progress
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.films import Films, FilmSource
@@ -21,7 +21,7 @@ def entities_of(model: EntityModel, films: FilmSource, count: int, device: torch
     """Entity predictions for the first ``count`` films, unaugmented, on the CPU."""
     parts = [
         FilmEntities.of(model(films.plain(range(first, min(first + BATCH, count))).to(device)))
-        for first in tqdm(range(0, count, BATCH), unit="batch", desc="looking at films", disable=None, leave=False)
+        for first in progress(range(0, count, BATCH), "looking at films", "batch")
     ]
     return FilmEntities(*(torch.cat(columns).cpu() for columns in zip(*parts, strict=True)))
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from radscribe.core.errors import WrongUse
 from radscribe.core.files import read_given_json, write_json
+from radscribe.core.progress import progress
 from radscribe.data.sources.listed_images import ImageFolder
 from radscribe.drafting.reporter import Reporter
 from radscribe.imaging.refusal import RefusedFilm
@@ -47,7 +46,7 @@ def draft_studies(reporter: Reporter, studies: Mapping[str, Mapping[str, Any]], 
     refused = 0
     waiting = [study_id for study_id in studies if not done.get(study_id, {}).get(PREDICTION)]
     folder = ImageFolder(images)
-    for count, study_id in enumerate(tqdm(waiting, desc="drafting", disable=None, leave=False), start=1):
+    for count, study_id in enumerate(progress(waiting, "drafting", "study"), start=1):
         image = folder.find(_image(studies[study_id]))
         try:
             if image.path is None:

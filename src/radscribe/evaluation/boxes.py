@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from radscribe.core.csv_files import read_csv
 from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.progress import progress
 from radscribe.core.records import NOTICE, DraftSentence
 from radscribe.core.version import __version__
 from radscribe.drafting.evidence_maps import stated_map
@@ -134,7 +134,7 @@ def score_boxes(reporter: Reporter, findings: Sequence[BoxedFinding]) -> BoxTest
     by_film: dict[Path, list[BoxedFinding]] = defaultdict(list)
     for finding in findings:
         by_film[finding.film].append(finding)
-    for path, own in tqdm(by_film.items(), desc="drafting", disable=None, leave=False):
+    for path, own in progress(by_film.items(), "drafting", "film"):
         film = read_film(path)
         view = reporter.view(film.pixels)
         activations = reporter.activations(reporter.films([view]))

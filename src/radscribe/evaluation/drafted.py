@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from radscribe.core.progress import progress
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.reporter import Reporter
@@ -38,7 +38,7 @@ def draft_reports(reporter: Reporter, dataset: PreparedDataset, studies: Sequenc
     seen: list[FilmEvidence] = []
     sentences: list[list[str]] = []
     signs = []
-    for first in tqdm(range(0, len(studies), BATCH), desc="drafting", disable=None, leave=False):
+    for first in progress(range(0, len(studies), BATCH), "drafting", "batch"):
         seen.append(evidence_of(reporter, dataset, studies[first : first + BATCH]))
         written = reporter.written(seen[-1])
         sentences += [[text for text, _, _ in reporter.system.model.tokenizer.sentences(row)] for row in written.tokens]
@@ -63,7 +63,7 @@ def evidence_of(
 def write_reports(reporter: Reporter, evidence: FilmEvidence, what: str) -> list[str]:
     """The reports that the model writes from ``evidence``; ``what`` names the progress bar."""
     reports: list[str] = []
-    for first in tqdm(range(0, len(evidence), BATCH), desc=what, disable=None, leave=False):
+    for first in progress(range(0, len(evidence), BATCH), what, "batch"):
         rows = torch.arange(first, min(first + BATCH, len(evidence)))
         reports += reporter.write(evidence.rows(rows))
     return reports

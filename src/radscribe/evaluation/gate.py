@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from radscribe.training.gate_films import PICTURES, SPOILED, picture_of, spoiled
 Pixels = NDArray[np.uint8]
 
 GOOD = "good"
+# Shares of the good films that a gate might refuse.
+GOOD_REFUSED = (0.005, 0.01, 0.02, 0.05, 0.1)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class GateRow:
     area: float | None
     refused: float  # share
     warned: float  # share
+    odds: NDArray[np.float64]  # of each film, that it is readable, logarithms; of a blank one minus infinity
 
 
 def gate_table(
@@ -37,13 +40,11 @@ def gate_table(
     dataset: PreparedDataset,
     film: FilmConfig,
     split: str = "test",
-    more: Mapping[str, Sequence[Pixels]] | None = None,
     seed: int = 0,
 ) -> list[GateRow]:
     """A row for the good films of ``split``, for each way to spoil them, for its lateral films and for no films at all.
 
-    ``more`` are films (``H x W``, uint8) of further kinds. Raises ``RadscribeError`` where the split has no frontal
-    film.
+    Raises ``RadscribeError`` where the split has no frontal film.
     """
     random = np.random.default_rng(seed)
     studies = dataset.split(split)
@@ -57,16 +58,30 @@ def gate_table(
     judged["nearly blank"] = _judged(gate, (each // 64 + 100 for each in good), film)
     for kind in PICTURES:
         judged[kind] = _judged(gate, (picture_of(each, kind, random) for each in good), film)
-    judged |= {kind: _judged(gate, films, film) for kind, films in (more or {}).items()}
     return [_row(kind, found, judged[GOOD]) for kind, found in judged.items() if found]
 
 
+def coverage(rows: Sequence[GateRow]) -> list[tuple[float, float]]:
+    """What a stricter gate would cost: each share of ``GOOD_REFUSED`` of the good films that it may refuse, with the
+    share of all films that are not good (mirrored ones are) which it would then draft."""
+    good = next(row.odds for row in rows if row.kind == GOOD)
+    wrong = np.concatenate([row.odds for row in rows if row.kind not in (GOOD, MIRRORED)])
+    return [(share, float(np.mean(wrong >= np.quantile(good, share)))) for share in GOOD_REFUSED]
+
+
 def gate_text(rows: Sequence[GateRow]) -> str:
-    """The rows as a table in Markdown."""
+    """The rows as a table in Markdown, and below it how many wrong films a stricter gate would draft."""
     lines = ["| films | number | ROC area | refused | warned |", "|---|---:|---:|---:|---:|"]
     for row in rows:
         area = "" if row.area is None else f"{row.area:.3f}"
         lines.append(f"| {row.kind} | {row.films} | {area} | {row.refused:.1%} | {row.warned:.1%} |")
+    found = coverage(rows)
+    lines += [
+        "",
+        f"| good films drafted | {' | '.join(f'{1 - share:.1%}' for share, _ in found)} |",
+        f"|---|{'---:|' * len(found)}",
+        f"| films drafted that are not good | {' | '.join(f'{drafted:.1%}' for _, drafted in found)} |",
+    ]
     return "\n".join(lines)
 
 
@@ -80,14 +95,17 @@ def _judged(gate: Gate, films: Iterable[Pixels], config: FilmConfig) -> list[Jud
 def _row(kind: str, found: Sequence[Judgement], good: Sequence[Judgement]) -> GateRow:
     area = None
     if kind != GOOD:
-        both = [_wrongness(each, kind) for each in (*found, *good)]
-        area = roc_area(np.array(both), np.arange(len(both)) < len(found))
+        if kind == MIRRORED:
+            signs = np.array([each.log_odds[MIRRORED] for each in (*found, *good)])
+        else:
+            signs = -_odds([*found, *good])
+        area = roc_area(signs, np.arange(len(signs)) < len(found))
     refused = float(np.mean([bool(each.reasons) for each in found]))
-    return GateRow(kind, len(found), area, refused, float(np.mean([bool(each.warnings) for each in found])))
+    return GateRow(
+        kind, len(found), area, refused, float(np.mean([bool(each.warnings) for each in found])), _odds(found)
+    )
 
 
-def _wrongness(judgement: Judgement, kind: str) -> float:
-    """Higher for a film that the gate holds for more likely wrong; a blank one is as wrong as can be."""
-    if kind == MIRRORED:
-        return judgement.log_odds[MIRRORED]
-    return np.inf if BLANK in judgement.reasons else -judgement.log_odds[READABLE]
+def _odds(judged: Sequence[Judgement]) -> NDArray[np.float64]:
+    """The log odds of being readable; a blank film is as wrong as can be."""
+    return np.array([-np.inf if BLANK in each.reasons else each.log_odds[READABLE] for each in judged])

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from radscribe.core.errors import RadscribeError
+from radscribe.core.progress import progress
 from radscribe.core.records import NOTICE, Study
 from radscribe.core.version import __version__
 from radscribe.data.dataset import PreparedDataset
@@ -93,7 +93,7 @@ def score_maps(reporter: Reporter, dataset: PreparedDataset, split: str, limit: 
     if reporter.system.model.state_head is None:
         kinds.remove("activation")
     tally = _Tally(reporter, dataset, kinds)
-    for study in tqdm(studies, desc="maps", disable=None, leave=False):
+    for study in progress(studies, "maps", "study"):
         tally.add(study)
     if not tally.patients:
         raise RadscribeError("no drafted sentence states a finding and has every kind of map; score more films")

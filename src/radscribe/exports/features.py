@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
 
 from radscribe.core.errors import RadscribeError
+from radscribe.core.progress import progress
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.features import BATCH, entities_of_films
@@ -32,7 +32,7 @@ def film_features(dataset: PreparedDataset, studies: Sequence[Study], reporter: 
         return entities_of_films(dataset, studies, reporter.system).features
     views = reporter.system.config.views
     parts = []
-    for batch in batches(tqdm(studies, unit="film", desc="reading films", disable=None), BATCH):
+    for batch in batches(progress(studies, "reading films", "film"), BATCH):
         films = [np.stack([reporter.view(film) for film in dataset.films(study, views)]) for study in batch]
         parts.append(reporter.see(films).patches.mean(1).float().cpu())
     return torch.cat(parts) if parts else torch.zeros(0, 0)
@@ -40,7 +40,7 @@ def film_features(dataset: PreparedDataset, studies: Sequence[Study], reporter: 
 
 def _pixels(dataset: PreparedDataset, studies: Sequence[Study]) -> Tensor:
     parts = [torch.zeros(0, 0)]
-    for batch in batches(tqdm(studies, unit="film", desc="reading films", disable=None), FILMS_PER_BLOCK):
+    for batch in batches(progress(studies, "reading films", "film"), FILMS_PER_BLOCK):
         pooled = torch.from_numpy(pool(dataset.pixels[[study.frontal.image_index for study in batch]]))
         parts.append((pooled - pooled.mean(1, keepdim=True)).float())
     return torch.cat(parts[1:] or parts)

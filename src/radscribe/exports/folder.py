@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from radscribe.core import files
 from radscribe.core.errors import RadscribeError
 from radscribe.core.files import PARTIAL, read_json, replaced, sha256_of, written_whole
 from radscribe.core.json_files import read_json_file, read_json_lines
+from radscribe.core.progress import progress
 from radscribe.core.records import Study, View
 from radscribe.core.text_files import read_text
 from radscribe.core.version import __version__
@@ -180,7 +180,7 @@ def film_paths(study: Study, suffix: str, least: int = 1) -> list[str]:
 def write_films(folder: Path, dataset: PreparedDataset, studies: Sequence[Study], suffix: str) -> int:
     """Write the films of ``studies`` to images/ as 8-bit grey levels, keeping existing files; returns their number."""
     count = 0
-    for study in tqdm(studies, unit="study", desc="writing films", disable=None):
+    for study in progress(studies, "writing films", "study"):
         for view, name in zip(shown_views(study), film_paths(study, suffix), strict=True):
             path = folder / "images" / name
             count += 1

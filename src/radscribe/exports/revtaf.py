@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
 
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.json_files import read_json_file
+from radscribe.core.progress import progress
 from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.features import entities_of_films
@@ -100,7 +100,7 @@ def write_revtaf(
         narrow = replace(
             reports, sentence_vectors=reports.sentence_vectors @ fitting(reports.sentence_vectors, TEXT_WIDTH)
         )
-        for row, study in enumerate(tqdm(training, unit="report", desc="writing sentences", disable=None)):
+        for row, study in enumerate(progress(training, "writing sentences", "report")):
             _save(folder / SENTENCES, study, suffix, narrow.global_prompts(torch.tensor([row]))[0][0])
         rows |= {RATES: CHEXBERT_COUNT, TEXT_FEATURES: len(training), DISTANCES: len(training)}
     counts = write_images(folder, dataset, lists, suffix)
@@ -126,7 +126,7 @@ def label_distances(training: Sequence[Study], related_ids: Tensor, count: int) 
 
 def _write_regions(folder: Path, studies: Sequence[Study], entities: FilmEntities, table: Tensor, suffix: str) -> None:
     narrow = fitting(table.flatten(0, 2), REGION_WIDTH)
-    for row, study in enumerate(tqdm(studies, unit="film", desc="writing triplets", disable=None)):
+    for row, study in enumerate(progress(studies, "writing triplets", "film")):
         prompts = local_prompts(table, entities.presence[row : row + 1], entities.positions[row : row + 1])[0]
         _save(folder, study, suffix, prompts @ narrow)
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 from torch import Tensor, nn
-from tqdm import tqdm
 from transformers import BertConfig, BertModel
 
 from radscribe.core.errors import RadscribeError
 from radscribe.core.files import read_json
+from radscribe.core.progress import progress
 from radscribe.core.tensors import read_pickled_tensors, read_tensors
 from radscribe.labels.conditions import BLANK, CHEXBERT_COUNT, NEGATIVE, NO_FINDING, POSITIVE, UNCERTAIN
 
@@ -70,7 +70,7 @@ class CheXbertLabeler:
         owned = [(row, part) for row, report in enumerate(reports) for part in self._parts(report)]
         owned.sort(key=lambda pair: len(pair[1]))  # similar lengths together, to pad little
         found: list[list[list[int]]] = [[] for _ in reports]
-        for start in tqdm(range(0, len(owned), BATCH), desc="CheXbert", disable=None, leave=False):
+        for start in progress(range(0, len(owned), BATCH), "CheXbert"):
             batch = owned[start : start + BATCH]
             for (row, _), states in zip(batch, self._read([part for _, part in batch]), strict=True):
                 found[row].append(states)

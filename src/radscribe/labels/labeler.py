@@ -9,8 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from tqdm import tqdm
-
+from radscribe.core.progress import progress
 from radscribe.labels.rules import label_report
 
 # Files that hold the rules; their bytes make up the labeler's version.
@@ -54,4 +53,4 @@ class RuleLabeler:
 
     def label(self, reports: Sequence[str]) -> list[list[int]]:
         """States of N reports, ``N x 18``."""
-        return [label_report(text) for text in tqdm(reports, desc="labels", disable=None, leave=False)]
+        return [label_report(text) for text in progress(reports, "labels")]

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from tqdm import tqdm
-
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.files import PARTIAL, listing_hash
+from radscribe.core.progress import progress
 from radscribe.core.report_text import tidy_lines
 from radscribe.core.text_files import decoded
 from radscribe.data.raw import FilmFile, RawFilm, RawStudy
@@ -94,7 +93,7 @@ def dicom_source(images: Path, salt: bytes) -> Source:
 def _studies(images: Path, files: list[Path], salt: bytes) -> list[RawStudy]:
     refused: list[RawStudy] = []
     studies: dict[str, _Study] = {}
-    for number, path in enumerate(tqdm(files, unit="file", desc="reading headers", disable=None), start=1):
+    for number, path in enumerate(progress(files, "reading headers", "file"), start=1):
         name = f"file-{number:06d}"
         try:
             identity = read_identity(path, name, salt)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from tqdm import tqdm
 
 from radscribe.core.errors import WrongUse
+from radscribe.core.progress import progress
 from radscribe.evaluation.compare.differences import SAME, Difference, adopted, find_differences
 from radscribe.evaluation.compare.rescoring import Rescored, Rescorer
 from radscribe.evaluation.scorecard.saved import SavedScorecard
@@ -116,7 +116,7 @@ def compare(
     differences: list[Difference] = []
     notes = _left_out(cards, names)
     # Reports are scored again once by the first's settings and once for each setting that differs.
-    for card in tqdm(cards, desc="scoring again", disable=None):
+    for card in progress(cards, "scoring again", "system"):
         aligned.append(rescore(card, common, adopted(card, first, common), resampling))
         found, unexplained = find_differences(card, first, common, aligned[-1], rescore)
         differences += found
