@@ -287,6 +287,24 @@ def test_a_map_hits_where_it_peaks_in_the_lesion_that_its_sentence_rightly_state
         assert hits.side == hits.lesion == expected, text
 
 
+def test_a_lesion_that_runs_down_the_midline_lies_on_no_side(checkpoint: Path, phantoms: PreparedDataset) -> None:
+    lesions = Lesions(load_reporter(checkpoint), phantoms)
+    devices, others = [], []
+    for study in phantoms.studies:
+        for name in lesions.sides(study):
+            mask = lesions.mask(study, [name])
+            assert mask is not None
+            side = (
+                mask[:, : mask.shape[1] * 3 // 7]
+                if lesions.sides(study)[name] == "right"
+                else mask[:, -(mask.shape[1] * 3 // 7) :]
+            )
+            lies = name in lesions.one_sided(study)
+            assert lies == (side.sum() / mask.sum() >= 0.75) or abs(side.sum() / mask.sum() - 0.75) < 0.1
+            (devices if name == "support devices" else others).append(lies)
+    assert np.mean(devices) < 0.7 < 0.9 < np.mean(others)
+
+
 def test_a_split_of_one_study_is_too_small(checkpoint: Path, phantoms: PreparedDataset) -> None:
     with pytest.raises(RadscribeError, match="at least 2"):
         evaluate(load_reporter(checkpoint), phantoms, limit=1)

@@ -20,6 +20,8 @@ from radscribe.models.report_model import ReportModel
 GRID = 28
 # A second look at the film, enlarged so far: its patches are finer, and the padding at its edge weighs less.
 ENLARGED = 12 / 7
+# Standard deviation of the blur, in patches of the film.
+BLUR_PATCHES = 0.75
 # What a box holds: the cells around the peak with at least this share of its height over the lowest cell.
 BOX_LEVEL = 0.6
 
@@ -28,7 +30,7 @@ def film_activations(model: ReportModel, films: Tensor) -> Tensor | None:
     """The activation maps of 18 conditions on B films (B x 1 x H x W), smoothed: B x 18 x GRID x GRID.
 
     The maps of the film itself and of the film enlarged are summed, each in its own standard deviations, and blurred by
-    one patch of the first. None for a model without a head of states.
+    three quarters of a patch of the first. None for a model without a head of states.
     """
     head = model.state_head
     if head is None:
@@ -39,7 +41,7 @@ def film_activations(model: ReportModel, films: Tensor) -> Tensor | None:
     patches = found[0].shape[-1]
     fine = [functional.interpolate(each, size=(GRID, GRID), mode="bicubic") for each in found]
     total = torch.stack([each / each.std((-2, -1), keepdim=True).clamp(min=1e-9) for each in fine]).sum(0)
-    return blurred(total, GRID / patches)
+    return blurred(total, BLUR_PATCHES * GRID / patches)
 
 
 def blurred(maps: Tensor, deviation: float) -> Tensor:

@@ -180,7 +180,7 @@ class _Tally:
         """Whether a map peaks where the findings are that its sentence rightly states, as far as that is known."""
         right = rightly_stated(stated, study.labels)
         hits: dict[str, float] = {}
-        known = self.lesions.sides(study)
+        known = self.lesions.one_sided(study)
         sides = {known[name] for name in right if name in known}
         if len(sides) == 1:
             hits["side"] = float(peak_side(values) in sides)

@@ -13,7 +13,11 @@ from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.sources.phantom import unpack_masks
 from radscribe.drafting.reporter import Reporter
+from radscribe.evaluation.controls.evidence import MIDLINE_HALF_WIDTH
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
+
+# Least share of a one-sided lesion that lies on its side, off the midline.
+SIDED = 0.75
 
 
 def rightly_stated(stated: Sequence[int], truth: Sequence[int]) -> list[str]:
@@ -40,6 +44,11 @@ class Lesions:
         found: dict[str, str] = json.loads(self._sides[study.study_id]) if study.study_id in self._sides else {}
         return {name: side for name, side in found.items() if side in ("left", "right")}
 
+    def one_sided(self, study: Study) -> dict[str, str]:
+        """Of ``sides`` those whose lesion lies there: a tube that enters on one side and runs down the midline has its
+        name from that side, and no place there."""
+        return {name: side for name, side in self.sides(study).items() if self._lies_on(study, name, side)}
+
     def mask(self, study: Study, conditions: Collection[str]) -> NDArray[np.bool_] | None:
         """The pixels of the film, as the model sees it, that the ``conditions`` of ``study`` cover; None if unknown."""
         if study.study_id not in self._masks:
@@ -47,6 +56,13 @@ class Lesions:
         lesions = unpack_masks(self._masks[study.study_id])
         found = [self._in_view(lesions[name]) for name in conditions if name in lesions]
         return np.logical_or.reduce(found) if found else None
+
+    def _lies_on(self, study: Study, condition: str, side: str) -> bool:
+        mask = self.mask(study, [condition])
+        if mask is None:
+            return True
+        offset = (np.nonzero(mask)[1] + 0.5) / mask.shape[1] - 0.5  # the patient's right is the image's left
+        return bool(np.mean((-offset if side == "right" else offset) > MIDLINE_HALF_WIDTH) >= SIDED)
 
     def _in_view(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """A mask of the whole film (h x w) as the model sees the film: crop x crop."""

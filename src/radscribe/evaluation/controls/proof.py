@@ -129,7 +129,7 @@ def proof_of(reporter: Reporter, dataset: PreparedDataset, evaluation: Evaluatio
 
 @dataclass(frozen=True)
 class _Hits:
-    """Of each sentence that rightly states a finding of one side: whether its map peaks where that is."""
+    """Of each sentence that rightly states a finding of one side, which lies there: whether its map peaks there."""
 
     side: list[bool] = field(default_factory=list)
     lesion: list[bool] = field(default_factory=list)  # empty where the dataset has no masks
@@ -140,7 +140,7 @@ def _hits(maps: DraftedMaps, lesions: Lesions, films: Sequence[int]) -> _Hits:
     rows; a peak on the midline misses either side."""
     hits = _Hits()
     for row, study in enumerate(maps.evaluation.studies):
-        sides = lesions.sides(study)
+        sides = lesions.one_sided(study)
         if not sides:
             continue
         for text, shown in maps.of(row, films[row]):
