@@ -147,7 +147,8 @@ def test_the_systems_on_real_pairs_differ_in_what_their_heads_say() -> None:
     rows = read_rows(RECIPES / "iu", "revtaf")
     assert list(rows) == ["revtaf", "base-transformer", "mcsam", "promptmrg", "r2gen", "r2gencmn"]
     for row, small in (("revtaf", "revtaf-iu-small"), ("mcsam", "mcsam-iu-small")):
-        assert rows[row] == read_recipe(RECIPES / f"{small}.yaml")
+        alone = read_recipe(RECIPES / f"{small}.yaml")  # may keep to phrases: the documented runs do not
+        assert rows[row] == replace(alone, search=replace(alone.search, phrases=0))
     own = {row: replace(recipe, name="", model=rows["mcsam"].model) for row, recipe in rows.items()}
     assert own["mcsam"] == own["base-transformer"] == own["r2gen"] == own["r2gencmn"]
     assert replace(rows["promptmrg"], name="", model=rows["revtaf"].model) == replace(rows["revtaf"], name="")

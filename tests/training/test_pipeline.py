@@ -24,6 +24,7 @@ from radscribe.core.errors import RadscribeError
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.index_files import load_index
 from radscribe.drafting.reporter import load_reporter
+from radscribe.models.decoding.phrases import BEFORE
 from radscribe.training.cache import StepCache
 from radscribe.training.recipe import Recipe
 from radscribe.training.train import Options, train
@@ -214,3 +215,31 @@ def test_the_command_line_trains_evaluates_and_inspects(phantoms: PreparedDatase
     assert "shuffled images" in output and "learned ball" in output
     code, _, error = run("train", str(recipe), "--data", str(tmp_path), "--out", str(out))
     assert code == 1 and error.count("\n") == 1 and "radscribe prepare" in error
+
+
+def test_drafts_keep_to_phrases_of_the_training_reports(
+    checkpoint: Path, phantoms: PreparedDataset, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    search = replace(tiny_recipe.search, beams=1, temperature=1.0, phrases=3)
+    options = Options(checkpoint.parent / "cache", max_steps=2, accelerator="cpu", say=lambda line: None)
+    folder = train(replace(tiny_recipe, search=search), phantoms, tmp_path / "checkpoint", options)
+    reporter = load_reporter(folder)
+    tokenizer = reporter.system.model.tokenizer
+    limit = tiny_recipe.generator.max_words
+    known = {
+        tuple(row[place : place + 3])
+        for study in phantoms.split("train")
+        for row in [[BEFORE, BEFORE, *tokenizer.encode(study.report(tiny_recipe.section), limit)]]
+        for place in range(len(row) - 2)
+    }
+    views = [reporter.view(phantoms.film(study)) for study in phantoms.split("test")]
+    drawn = reporter.written(reporter.see(views)).tokens
+    assert all(tuple([BEFORE, BEFORE, *row][place : place + 3]) in known for row in drawn for place in range(len(row)))
+    assert max(map(len, drawn)) > 3
+
+    reporter.save_pretrained(tmp_path / "again")
+    again = load_reporter(tmp_path / "again")
+    assert again.written(again.see(views)).tokens == drawn
+    (folder / "phrases.safetensors").unlink()
+    with pytest.raises(RadscribeError, match=r"phrases\.safetensors"):
+        load_reporter(folder)

@@ -17,11 +17,13 @@ from radscribe.drafting.gate_files import GATE_FILES
 from radscribe.drafting.index_files import INDEX_FILES, CheckpointError, load_index, save_index
 from radscribe.drafting.system import System, SystemConfig, build_system
 from radscribe.labels.conditions import CONDITIONS, STATES
+from radscribe.models.decoding.phrases import Phrases
 from radscribe.models.decoding.tokenizer import ReportTokenizer, read_tokenizer
 from radscribe.models.knowledge.index import StaleIndexError
 from radscribe.models.systems import SYSTEMS
 
 FORMAT = "radscribe-checkpoint/1"
+PHRASES = "phrases.safetensors"
 RECORDS = ("training.jsonl", "curves.png", "MODEL_CARD.md")
 # What was fitted to the weights: of no use to others.
 FITTED = (CALIBRATION, "calibration.png", *GATE_FILES)
@@ -50,6 +52,8 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
         write_tensors(staging / "model.safetensors", tensors)
         for name, content in tokenizers.items():
             (staging / name).write_text(content, encoding="utf-8")
+        if system.model.phrases:
+            write_tensors(staging / PHRASES, {"pieces": system.model.phrases.rows.int()})
         save_index(staging / "index", system.knowledge.database, fingerprint, texts)
         for name, kept in knowledge.items():
             if name.endswith(".safetensors"):
@@ -68,6 +72,8 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
                 **about,
             },
         )
+    if system.model.phrases is None:
+        (folder / PHRASES).unlink(missing_ok=True)
     every = {"text_tokenizer.json", *(name for kind in SYSTEMS.values() for name in kind.model.knowledge_files)}
     for name in {*every, *FITTED} - {*tokenizers, *knowledge}:  # an older checkpoint's
         (folder / name).unlink(missing_ok=True)
@@ -97,6 +103,8 @@ def load_networks(folder: Path) -> tuple[System, dict[str, Any]]:
     if fingerprint_of(tensors, about["system"]) != stored:
         raise CheckpointError(f"{folder}: weights and config.json do not belong together; copy the whole folder again")
     system.load_state_dict({name: _full_precision(value) for name, value in tensors.items()})
+    if config.search.phrases:
+        system.model.phrases = _read_phrases(folder / PHRASES)
     return system.eval().requires_grad_(False), about
 
 
@@ -117,6 +125,13 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> tuple[System, dict[str
     files = {name: _read_knowledge(folder / name) for name in system.model.stored_files}
     system.knowledge = system.model.load_knowledge(database, files, fingerprint)
     return system, about
+
+
+def _read_phrases(path: Path) -> Phrases:
+    try:
+        return Phrases(read_tensors(path)["pieces"])
+    except KeyError:
+        raise CheckpointError(f"{path}: lacks the tensor pieces; copy the whole checkpoint folder again") from None
 
 
 def _read_knowledge(path: Path) -> dict[str, Any]:
@@ -143,7 +158,7 @@ def _check_tensors(path: Path, tensors: dict[str, Tensor], module: nn.Module) ->
 def checkpoint_names() -> set[str]:
     """The names of all files that a checkpoint folder may have."""
     return {
-        *("model.safetensors", "config.json", "tokenizer.json", "text_tokenizer.json", *RECORDS, *FITTED),
+        *("model.safetensors", "config.json", "tokenizer.json", "text_tokenizer.json", PHRASES, *RECORDS, *FITTED),
         *(f"index/{name}" for name in INDEX_FILES),
         *(name for kind in SYSTEMS.values() for name in kind.model.knowledge_files),
     }

@@ -336,6 +336,7 @@ class Mcsam(ReportModel):
                 embedded, None if evidence.semantic is None else evidence.semantic[studies]
             ),
             evidence.seeds,
+            self.phrases,
         )
 
     @torch.no_grad()

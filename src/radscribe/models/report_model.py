@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from radscribe.core.records import Study
 from radscribe.models.activation import StateHead
 from radscribe.models.decoding.decoder import DecoderConfig
+from radscribe.models.decoding.phrases import Phrases
 from radscribe.models.decoding.search import SearchConfig
 from radscribe.models.decoding.tokenizer import ReportTokenizer
 from radscribe.models.encoders.entity import EntityModel
@@ -87,6 +88,8 @@ class ReportModel(nn.Module, ABC):
 
     config: Any
     tokenizer: ReportTokenizer
+    # What the words of its drafts keep to, where ``SearchConfig.phrases`` asks for it.
+    phrases: Phrases | None = None
     image_encoder: ImageEncoder
 
     @classmethod

@@ -325,7 +325,8 @@ class Revtaf(ReportModel):
         """Report tokens for each film seen."""
         banned: Sequence[int] = self.tokenizer.banned
         memory, prompt = self.memory(evidence), self.prompt(evidence.states)
-        return search(self.decoder, memory, prompt, config, self.tokenizer.end, banned, seeds=evidence.seeds)
+        end, seeds = self.tokenizer.end, evidence.seeds
+        return search(self.decoder, memory, prompt, config, end, banned, seeds=seeds, phrases=self.phrases)
 
     @torch.no_grad()
     def explain(self, tokens: Sequence[int], evidence: RevtafEvidence) -> Explanation:

@@ -11,8 +11,10 @@ from radscribe.core.config import to_mapping
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.checkpoint import save_checkpoint
 from radscribe.drafting.system import System
+from radscribe.models.decoding.phrases import Phrases
 from radscribe.training.cache import Step
 from radscribe.training.film_labels import labelled_start
+from radscribe.training.generator import targets
 from radscribe.training.mcsam import McsamTraining
 from radscribe.training.model_card import write_training_report
 from radscribe.training.recipe import Recipe
@@ -37,7 +39,17 @@ def train(recipe: Recipe, dataset: PreparedDataset, out: Path, options: Options)
     labelled = labelled_start(training)
     trained, system = TRAININGS[recipe.model.method](training.starting_from(labelled)).train()
     trained = [labelled.step, *trained] if labelled.step else trained
+    if recipe.search.phrases:
+        system.model.phrases = learned_phrases(training, system)
     return _save(recipe, dataset, out, options, trained, system)
+
+
+def learned_phrases(training: Training, system: System) -> Phrases:
+    """What the training reports' word pieces stand like, as the generator learned them."""
+    recipe, tokenizer = training.recipe, system.model.tokenizer
+    reports = targets((study.report(recipe.section) for study in training.studies("train")), recipe.generator)
+    words = (tokenizer.encode(report, recipe.generator.max_words) for report in reports)
+    return Phrases.of(words, recipe.search.phrases)
 
 
 def _save(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from radscribe.core.config import LATER
 from radscribe.models.decoding.decoder import ReportDecoder, WordReader
+from radscribe.models.decoding.phrases import Phrases
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class SearchConfig:
     seed: int = 0
     # Ours: how one of several draws is chosen (``drafting.choice``); None takes what is found or drawn first.
     choice: ChoiceConfig | None = field(default=None, metadata=LATER)
+    # Ours: so many word pieces in a row always stand so in some training report (``decoding.phrases``); 0 is free.
+    # Training chooses its epoch without.
+    phrases: int = field(default=0, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.choice and not self.temperature:
@@ -56,6 +60,8 @@ class SearchConfig:
             raise ValueError(f"beams must be at least 1, not {self.beams}")
         if not 0 <= self.min_new_tokens < self.max_new_tokens:
             raise ValueError("min_new_tokens must lie between 0 and max_new_tokens")
+        if self.phrases and not 2 <= self.phrases <= 5:
+            raise ValueError(f"phrases must be 0 or 2 to 5 word pieces long, not {self.phrases}")
         if self.temperature < 0 or self.seed < 0:
             raise ValueError("temperature and seed must not be negative")
 
@@ -70,12 +76,14 @@ def search(
     banned: Sequence[int] = (),
     read_words: WordReader | None = None,
     seeds: Tensor | None = None,
+    phrases: Phrases | None = None,
 ) -> list[list[int]]:
     """The continuation of highest probability (Eq. 1) found for each of B studies: new token ids, without [SEP].
 
     ``memory``: B x P x memory width; ``prompt``: B x L token ids; ``end``: the id of [SEP]; ``banned`` ids are never
     drafted; ``read_words`` is what full passes do to embedded words; ``seeds`` (B, whole numbers) are what the draws of
-    each study begin from. Raises ``ValueError`` at a temperature without ``seeds``.
+    each study begin from; ``phrases`` are what drafts keep to. Raises ``ValueError`` at a temperature without
+    ``seeds``.
     """
     beams, device = config.beams, prompt.device
     limit = min(config.max_new_tokens, decoder.config.max_positions - prompt.shape[1])
@@ -96,6 +104,8 @@ def search(
         log_probabilities[..., list(banned)] = float("-inf")
         if length < config.min_new_tokens:
             log_probabilities[..., end] = float("-inf")
+        if phrases:
+            phrases.keep_to(written.flatten(0, 1), log_probabilities.flatten(0, 1))
         totals = (scores[..., None] + log_probabilities).flatten(1)  # Eq. 1: the product, as a sum of logarithms
         # Twice the beams: at most ``beams`` of them are endings, so enough remain to go on with.
         top_scores, top = totals.topk(min(2 * beams, totals.shape[1]), dim=1)
