@@ -14,7 +14,14 @@ from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.calibration import CALIBRATION, Calibration, load_calibration, signs_of
 from radscribe.drafting.reporter import load_reporter
-from radscribe.evaluation.calibrating import best_threshold, fit_presence, held_out, sign_areas, sizes_are_right
+from radscribe.evaluation.calibrating import (
+    LEAST_SIZES,
+    best_threshold,
+    fit_presence,
+    held_out,
+    sign_areas,
+    sizes_are_right,
+)
 from radscribe.evaluation.doubts import FORMS, doubts_of
 from radscribe.evaluation.statements import DraftedSplit
 from radscribe.labels.conditions import BLANK, CONDITIONS, NEGATIVE, POSITIVE
@@ -93,10 +100,11 @@ def test_sizes_are_said_where_they_are_right() -> None:
     study = Study("s", "p", "validate", (), findings="A nodule of 2.1 cm.")
     empty = np.zeros((1, 18), np.int64)
 
-    def right(text: str) -> bool:
-        return sizes_are_right(DraftedSplit([study], [[text]], empty, np.zeros((1, 18, 2)), empty > 0))
+    def right(text: str, count: int = LEAST_SIZES) -> bool:
+        return sizes_are_right(DraftedSplit([study], [[text] * count], empty, np.zeros((1, 18, 2)), empty > 0))
 
     assert right("A 20 mm nodule.") and not right("A 4 cm mass.") and not right("A nodule.")
+    assert not right("A 20 mm nodule.", LEAST_SIZES - 1)
 
 
 def test_doubts_raise_precision_where_the_probabilities_tell() -> None:

@@ -25,6 +25,8 @@ LEAST_SHOWN = 8
 FOLDS = 5
 # A size is right within this share of one in the study's own report.
 SIZE_SLACK = 0.25
+# From fewer sizes nothing follows.
+LEAST_SIZES = 8
 # What micro-F1 may fall by where unlikely findings are withheld: less than it differs from seed to seed.
 F1_GIVEN = 0.005
 THRESHOLDS = np.arange(0.0, 0.5, 0.02)
@@ -112,14 +114,14 @@ def best_threshold(drafted: DraftedSplit, likely: NDArray[np.float64], not_asses
 
 
 def sizes_are_right(drafted: DraftedSplit) -> bool:
-    """Whether the sizes in the reports stand in the studies' own reports more often than not."""
+    """Whether the sizes in the reports stand in the studies' own reports more often than not, of enough to tell."""
     right = told = 0
     for study, sentences in zip(drafted.studies, drafted.sentences, strict=True):
         own = _sizes(study.report("both"))
         for size in _sizes(" ".join(sentences)):
             told += 1
             right += any(abs(size - other) <= SIZE_SLACK * other for other in own)
-    return right > told / 2
+    return told >= LEAST_SIZES and right > told / 2
 
 
 def _sizes(text: str) -> list[float]:
