@@ -274,6 +274,7 @@ def test_a_map_hits_where_it_peaks_in_the_lesion_that_its_sentence_rightly_state
     assert mask is not None and mask.shape == (reporter.system.config.film.crop,) * 2
     row, column = np.argwhere(mask)[len(np.argwhere(mask)) // 2]
     on, off = np.zeros((2, 18, *mask.shape), np.float16)
+    study = replace(study, labels=(POSITIVE,) * 18)
     on[effusion, row, column] = 1
     off[effusion, row, -1 - column] = 1  # on the patient's other side
     for text, film, expected in (
@@ -281,6 +282,7 @@ def test_a_map_hits_where_it_peaks_in_the_lesion_that_its_sentence_rightly_state
         ("There is a left pleural effusion.", 1, [False]),
         ("There is a right pleural effusion.", 0, []),
         ("There is no pleural effusion.", 0, []),
+        ("There is a pleural effusion. There is cardiomegaly.", 0, []),  # neither names a side
     ):
         drafted = replace(found, studies=[study], reports={study.study_id: text})
         hits = _hits(DraftedMaps(reporter, drafted, {0: on, 1: off}), lesions, [film])

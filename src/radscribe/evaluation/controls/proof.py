@@ -146,7 +146,7 @@ def _hits(maps: DraftedMaps, lesions: Lesions, films: Sequence[int]) -> _Hits:
         for text, shown in maps.of(row, films[row]):
             named = _named_side(text)
             right = [name for name in _rightly_stated(text, study.labels) if sides.get(name) == named]
-            if shown is None or not right:
+            if shown is None or named is None or not right:
                 continue
             hits.side.append(peak_side(shown) == named)
             mask = lesions.mask(study, right)
