@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from radscribe.core.config import RecipeError, from_mapping, to_mapping
+from radscribe.core.errors import RadscribeError
 from radscribe.core.files import read_json, replaced_together, write_json
 from radscribe.core.tensors import fingerprint_of, read_tensors, write_tensors
 from radscribe.core.version import __version__
@@ -52,8 +53,9 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
         write_tensors(staging / "model.safetensors", tensors)
         for name, content in tokenizers.items():
             (staging / name).write_text(content, encoding="utf-8")
-        if system.model.phrases:
-            write_tensors(staging / PHRASES, {"pieces": system.model.phrases.rows.int()})
+        if phrases := system.model.phrases:
+            pairs = {"contexts": phrases.contexts, "followers": phrases.followers.int()}
+            write_tensors(staging / PHRASES, pairs)
         save_index(staging / "index", system.knowledge.database, fingerprint, texts)
         for name, kept in knowledge.items():
             if name.endswith(".safetensors"):
@@ -104,7 +106,7 @@ def load_networks(folder: Path) -> tuple[System, dict[str, Any]]:
         raise CheckpointError(f"{folder}: weights and config.json do not belong together; copy the whole folder again")
     system.load_state_dict({name: _full_precision(value) for name, value in tensors.items()})
     if config.search.phrases:
-        system.model.phrases = _read_phrases(folder / PHRASES)
+        system.model.phrases = _read_phrases(folder / PHRASES, config.search.phrases, tokenizer)
     return system.eval().requires_grad_(False), about
 
 
@@ -127,11 +129,12 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> tuple[System, dict[str
     return system, about
 
 
-def _read_phrases(path: Path) -> Phrases:
+def _read_phrases(path: Path, words: int, tokenizer: ReportTokenizer) -> Phrases:
+    tensors = read_tensors(path)
     try:
-        return Phrases(read_tensors(path)["pieces"])
-    except KeyError:
-        raise CheckpointError(f"{path}: lacks the tensor pieces; copy the whole checkpoint folder again") from None
+        return Phrases(tensors["contexts"], tensors["followers"], words, tokenizer)
+    except (KeyError, RadscribeError) as error:
+        raise CheckpointError(f"{path}: {error}; copy the whole checkpoint folder again") from None
 
 
 def _read_knowledge(path: Path) -> dict[str, Any]:

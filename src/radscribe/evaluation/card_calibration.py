@@ -81,7 +81,9 @@ def calibration_text(calibration: Calibration, found: Doubts) -> str:
         (name, "-" if area is None else f"{area:.2f}", "no" if name in calibration.not_assessed else "yes")
         for name, area in ((name, measured["areas"][name]) for name in CONDITIONS)
     ]
-    sizes = "are stated" if calibration.sizes else "are withheld: they are wrong more often than right, or too few to tell"
+    sizes = (
+        "are stated" if calibration.sizes else "are withheld: they are wrong more often than right, or too few to tell"
+    )
     return "\n\n".join(
         [
             f"Fitted on the {measured['studies']} studies of the {measured['split']} split of dataset "

@@ -45,11 +45,11 @@ def train(recipe: Recipe, dataset: PreparedDataset, out: Path, options: Options)
 
 
 def learned_phrases(training: Training, system: System) -> Phrases:
-    """What the training reports' word pieces stand like, as the generator learned them."""
+    """The words in a row of the training reports, as the generator learned them."""
     recipe, tokenizer = training.recipe, system.model.tokenizer
     reports = targets((study.report(recipe.section) for study in training.studies("train")), recipe.generator)
     words = (tokenizer.encode(report, recipe.generator.max_words) for report in reports)
-    return Phrases.of(words, recipe.search.phrases)
+    return Phrases.of(words, recipe.search.phrases, tokenizer)
 
 
 def _save(

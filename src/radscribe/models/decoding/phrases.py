@@ -1,7 +1,8 @@
-"""Words as they stand together in the reports that a model learned from: a draw keeps to them.
+"""Words as they stand together in the reports that a model learned from: a draft keeps to them.
 
-A small decoder that draws at a temperature joins halves of sentences that no one would write. Where every few word
-pieces in a row must stand so in some training report, it cannot; what it says of a film it still chooses itself. Ours.
+A small decoder that draws at a temperature joins halves of sentences that no one would write, and spells words that do
+not exist. Where every few words in a row must stand so in some training report, it cannot; what it says of a film it
+still chooses itself. Ours.
 """
 
 from __future__ import annotations
@@ -10,67 +11,83 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from radscribe.core.errors import RadscribeError
+from radscribe.models.decoding.tokenizer import ReportTokenizer
 
-# Stands for what is before a report's first piece.
-BEFORE = -1
-# Base of the numbers that stand for pieces in a row: above any vocabulary, and its fourth power below 2**63.
-BASE = 1 << 15
+# What stands for the pieces before a place is one number: a polynomial of them modulo a prime.
+PRIME = (1 << 61) - 1
+FACTOR = 1_000_003
 
 
 class Phrases:
-    """Every few word pieces that stand in a row in the reports that a model learned from.
+    """Which word piece follows which words in a row in the reports that a model learned from.
 
-    Raises ``RadscribeError`` for rows that are no such pieces.
+    Words are pieces, of which some go on with the word before; marks are words. Contexts are kept as numbers from which
+    no one reads words, but by trying.
     """
 
-    def __init__(self, rows: Tensor) -> None:
-        """``rows``: T x n whole numbers, n from 2 to 5: each n pieces in a row once, ``BEFORE`` ahead of a report."""
-        if rows.dim() != 2 or not len(rows) or not 2 <= rows.shape[1] <= 5:
-            raise RadscribeError(f"phrases of shape {tuple(rows.shape)}: not rows of two to five word pieces")
-        if int(rows.min()) < BEFORE or int(rows.max()) >= BASE - 1:
-            raise RadscribeError(f"phrases hold a word piece beyond {BASE - 2}; the vocabulary is too large for them")
-        self.rows = rows.long()
-        contexts, order = torch.sort(_numbers(self.rows[:, :-1]))
-        self._followers = self.rows[order, -1]
-        self._contexts, counts = torch.unique_consecutive(contexts, return_counts=True)
-        self._ends = counts.cumsum(0)
+    def __init__(self, contexts: Tensor, followers: Tensor, words: int, tokenizer: ReportTokenizer) -> None:
+        """``contexts`` (T, int64, ascending) and ``followers`` (T): pairs that stand so in some report, each once;
+        a context is of at most ``words`` - 1 words, the last one perhaps unfinished.
+
+        Raises ``RadscribeError`` for tensors that are not such pairs.
+        """
+        if contexts.dim() != 1 or contexts.shape != followers.shape or not len(contexts):
+            raise RadscribeError(f"phrases of shapes {tuple(contexts.shape)}, {tuple(followers.shape)}: no pairs")
+        if bool((contexts.diff() < 0).any()) or int(followers.min()) < 0 or int(followers.max()) >= len(tokenizer):
+            raise RadscribeError("phrases are out of order, or hold pieces that the vocabulary lacks")
+        self.contexts, self.followers, self.words = contexts.long(), followers.long(), words
+        self._tokenizer = tokenizer
+        places, counts = torch.unique_consecutive(self.contexts, return_counts=True)
+        self._ends = dict(
+            zip(
+                places.tolist(),
+                zip((counts.cumsum(0) - counts).tolist(), counts.cumsum(0).tolist(), strict=True),
+                strict=True,
+            )
+        )
 
     @classmethod
-    def of(cls, reports: Iterable[Sequence[int]], length: int) -> Phrases:
-        """Those of ``length`` pieces in ``reports``: token ids, [SEP] at the end."""
-        seen = {
-            tuple(row[place : place + length])
-            for row in ([BEFORE] * (length - 1) + list(report) for report in reports)
-            for place in range(len(row) - length + 1)
+    def of(cls, reports: Iterable[Sequence[int]], words: int, tokenizer: ReportTokenizer) -> Phrases:
+        """Those of ``words`` words in a row in ``reports``: token ids, [SEP] at the end."""
+        pairs = {
+            (_number(context), piece)
+            for report in reports
+            for context, piece in zip(_contexts(report, words - 1, tokenizer), report, strict=True)
         }
-        return cls(torch.tensor(sorted(seen)).view(-1, length))
+        contexts, followers = zip(*sorted(pairs), strict=True)
+        return cls(torch.tensor(contexts), torch.tensor(followers), words, tokenizer)
 
     def keep_to(self, written: Tensor, log_probabilities: Tensor) -> None:
-        """Forbids, in place, every next piece with which the last ones would stand as in no report.
+        """Forbids, in place, every next piece with which the last words would stand as in no report.
 
         Args:
             written: rows x L, the pieces drafted so far.
             log_probabilities: rows x vocabulary, of the next piece. A row of which nothing would be left stays as it
                 is.
         """
-        before = self.rows.shape[1] - 1
-        contexts = _numbers(functional.pad(written, (before, 0), value=BEFORE)[:, -before:].cpu())
-        places = torch.searchsorted(self._contexts, contexts).clamp(max=len(self._contexts) - 1)
-        for row, (context, place) in enumerate(zip(contexts.tolist(), places.tolist(), strict=True)):
-            if int(self._contexts[place]) != context:
-                continue
-            first = int(self._ends[place - 1]) if place else 0
-            following = self._followers[first : int(self._ends[place])].to(log_probabilities.device)
+        for row, pieces in enumerate(written.tolist()):
+            *_, context = _contexts([*pieces, 0], self.words - 1, self._tokenizer)
+            first, last = self._ends.get(_number(context), (0, 0))
+            following = self.followers[first:last].to(log_probabilities.device)
             kept = log_probabilities[row, following]
             if torch.isfinite(kept).any():
                 log_probabilities[row] = float("-inf")
                 log_probabilities[row, following] = kept
 
 
-def _numbers(rows: Tensor) -> Tensor:
-    """One whole number for each of T rows of k pieces: T x k -> T."""
-    places = BASE ** torch.arange(rows.shape[1])
-    return ((rows - BEFORE) * places).sum(1)
+def _contexts(pieces: Sequence[int], words: int, tokenizer: ReportTokenizer) -> Iterable[Sequence[int]]:
+    """For each of ``pieces`` the last ``words`` words before it, the last one perhaps unfinished."""
+    begins: list[int] = []  # of each word so far
+    for place, piece in enumerate(pieces):
+        yield pieces[begins[-words] if len(begins) >= words else 0 : place]
+        if not begins or not tokenizer.continues(piece):
+            begins.append(place)
+
+
+def _number(pieces: Sequence[int]) -> int:
+    number = len(pieces)
+    for piece in pieces:
+        number = (number * FACTOR + piece + 1) % PRIME
+    return number

@@ -49,7 +49,7 @@ class SearchConfig:
     seed: int = 0
     # Ours: how one of several draws is chosen (``drafting.choice``); None takes what is found or drawn first.
     choice: ChoiceConfig | None = field(default=None, metadata=LATER)
-    # Ours: so many word pieces in a row always stand so in some training report (``decoding.phrases``); 0 is free.
+    # Ours: so many words in a row always stand so in some training report (``decoding.phrases``); 0 is free.
     # Training chooses its epoch without.
     phrases: int = field(default=0, metadata=LATER)
 
@@ -61,7 +61,7 @@ class SearchConfig:
         if not 0 <= self.min_new_tokens < self.max_new_tokens:
             raise ValueError("min_new_tokens must lie between 0 and max_new_tokens")
         if self.phrases and not 2 <= self.phrases <= 5:
-            raise ValueError(f"phrases must be 0 or 2 to 5 word pieces long, not {self.phrases}")
+            raise ValueError(f"phrases must be 0 or 2 to 5 words long, not {self.phrases}")
         if self.temperature < 0 or self.seed < 0:
             raise ValueError("temperature and seed must not be negative")
 

@@ -68,6 +68,8 @@ class ReportTokenizer:
         # Never drafted: everything special but the end, and the mark that de-identification leaves in public reports.
         self.special = tuple(self._id(name) for name in (*SPECIAL, START, *STATE_TOKENS) if name != "[SEP]")
         removed = self.backend.token_to_id(REMOVED)
+        pieces = self.backend.get_vocab().items()
+        self._continuing = frozenset(number for piece, number in pieces if piece.startswith("##"))
         self.banned = self.special if removed is None else (*self.special, removed)
 
     def _id(self, token: str) -> int:
@@ -78,6 +80,10 @@ class ReportTokenizer:
 
     def __len__(self) -> int:
         return int(self.backend.get_vocab_size())
+
+    def continues(self, piece: int) -> bool:
+        """Whether a token goes on with the word before it."""
+        return piece in self._continuing
 
     def encode(self, report: str, max_tokens: int) -> list[int]:
         """Ids of the report's words and [SEP], at most ``max_tokens`` in all, the report cut where it is longer."""
