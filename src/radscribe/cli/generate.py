@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radscribe.cli.shared import Checkpoint, Device, checkpoint_files, exit_if_refused
+
+if TYPE_CHECKING:
+    from radscribe.clinic.folder import StandardsFolder
+    from radscribe.imaging.crop import FilmConfig
 
 
 def generate(
@@ -28,6 +32,13 @@ def generate(
             "is without each place; slow), activation (of the condition), attention, or none."
         ),
     ] = "best",
+    clinic: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for reports by the standards of hospitals, a folder a study: DICOM structured reports, PDF, "
+            "overlay and FHIR; needs the extra clinic."
+        ),
+    ] = None,
     device: Device = "cpu",
 ) -> None:
     """Draft a report for each film, with the evidence for each sentence.
@@ -39,14 +50,28 @@ def generate(
       radscribe generate film.dcm
       radscribe generate films/ --out drafts.jsonl --picture pictures
       radscribe generate film.dcm --evidence counterfactual
+      radscribe generate film.dcm --clinic reports
     """
     from radscribe.core.outputs import keep_inputs
     from radscribe.drafting.batch import generate_files
     from radscribe.drafting.session import drafting
 
+    if clinic:
+        from radscribe.clinic.extra import require_clinic
+
+        require_clinic()
     keep_inputs([out], [*files, lateral, *checkpoint_files(checkpoint)])
     with drafting(checkpoint, device) as reporter:
         if anyway:
             reporter.gate = None
-        refused = generate_files(reporter, files, out, picture, lateral, evidence)
+        documents = _documents(clinic, reporter.system.config.film) if clinic else None
+        refused = generate_files(reporter, files, out, picture, lateral, evidence, documents)
     exit_if_refused(refused)
+
+
+def _documents(folder: Path, film: FilmConfig) -> StandardsFolder:
+    from datetime import datetime
+
+    from radscribe.clinic.folder import StandardsFolder
+
+    return StandardsFolder(folder, film, datetime.now().astimezone())

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,25 @@ from radscribe.drafting.reporter import Reporter, film_warnings
 from radscribe.drafting.sentence_maps import kind_for
 from radscribe.drafting.text import draft_text
 from radscribe.imaging.drawing import is_drawing
+from radscribe.imaging.film import Film
 from radscribe.imaging.film_files import find_films
 from radscribe.imaging.refusal import RefusedFilm
 
 DRAFT_FORMAT = "radscribe-draft/1"
 _MAP = re.compile(r"(.+)-map-\d+", re.IGNORECASE)
+
+
+class Documents(Protocol):
+    """What else is written of each draft, such as reports by the standards of hospitals."""
+
+    def outputs(self, study_id: str) -> list[Path]:
+        """Every file that ``write`` may replace."""
+
+    def write(self, draft: Draft, paths: Sequence[Path], films: Sequence[Film], view: NDArray[np.uint8]) -> str:
+        """Write the documents of a draft of ``films``, the frontal one first, of which the model saw ``view``.
+
+        Returns what was not written and why, in one line; "" where all was.
+        """
 
 
 def draft_line(draft: Draft) -> dict[str, Any]:
@@ -43,6 +57,7 @@ def generate_files(
     pictures: Path | None,
     lateral: Path | None = None,
     evidence: str = "best",
+    documents: Documents | None = None,
 ) -> int:
     """Draft each file in order, write each line as soon as it is drafted, and return how many files were refused.
 
@@ -52,11 +67,12 @@ def generate_files(
         pictures: a folder for pictures of the drafts.
         lateral: the second film of the study, where ``paths`` is one frontal film.
         evidence: the kind of map that sentences show, as ``Reporter.draft`` takes it.
+        documents: what else is written of each draft.
 
     Raises:
         WrongUse: a folder without films, an output that would replace a film, a lateral film that the model or the
             number of files does not allow, or a kind of map that the model does not have.
-        RadscribeError: a picture cannot be written.
+        RadscribeError: a picture or a document cannot be written.
     """
     kind_for(reporter.system.model, evidence)  # before any output is opened
     files = list(_films(paths))
@@ -67,7 +83,8 @@ def generate_files(
         )
     names = study_ids(files)
     drawn = [path for name in names for path in drawn_files(name, pictures)] if pictures else []
-    keep_inputs([out, *drawn], [*files, lateral])
+    others = [path for name in names for path in documents.outputs(name)] if documents else []
+    keep_inputs([out, *drawn, *others], [*files, lateral])
     if pictures:
         _keep_others(drawn, out, names, pictures)
     refused = 0
@@ -79,8 +96,9 @@ def generate_files(
         stream = stack.enter_context(out.open("w", encoding="utf-8")) if out else sys.stdout
         readable = stream.isatty()
         for path, name in progress(list(zip(files, names, strict=True)), "drafting", "film"):
+            read = [each for each in (path, lateral) if each is not None]
             try:
-                films = [reporter.read(each) for each in (path, lateral) if each is not None]
+                films = [reporter.read(each) for each in read]
                 views = [reporter.view(film.pixels) for film in films]
             except RefusedFilm as refusal:
                 line = {
@@ -99,6 +117,8 @@ def generate_files(
                     print(f"radscribe: {path}: warning: {warning}", file=sys.stderr)
                 if pictures:
                     draft = _drawn(draft, views[0], pictures)
+                if documents and (note := documents.write(draft, read, films, views[0])):
+                    print(f"radscribe: {path}: {note}", file=sys.stderr)
                 line = {**draft_line(draft), "source": str(path)}
                 text = draft_text(draft, str(pictures / f"{name}.png") if pictures else None)
             if not readable:

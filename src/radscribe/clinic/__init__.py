@@ -1,0 +1,1 @@
+"""Hospital standards out of a draft: DICOM structured reports, PDF, overlays, FHIR."""
