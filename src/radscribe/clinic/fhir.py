@@ -22,7 +22,7 @@ from radscribe.clinic.codes import (
 from radscribe.clinic.fhir_check import check_bundle
 from radscribe.clinic.identity import uuid_of
 from radscribe.clinic.remarks import remarks
-from radscribe.clinic.source import SourceFilm
+from radscribe.clinic.source import SourceFilm, iso_date
 from radscribe.core.records import Finding
 from radscribe.core.version import __version__
 from radscribe.drafting.text import statements
@@ -58,7 +58,7 @@ def _entries(case: Case) -> list[dict[str, Any]]:
         resources["Patient"] = _patient(case.source)
         shared["subject"] = _reference(case, "Patient")
         resources["ImagingStudy"] = {**_study(case, case.source), **shared}
-        if date := _date(case.source.header.StudyDate):
+        if date := iso_date(case.source.header.StudyDate):
             shared["effectiveDateTime"] = date
     stated = [finding for finding in case.draft.findings if finding.state in STATES]
     observations = {f"Observation {each.condition}": {**_observation(case, each), **shared} for each in stated}
@@ -115,7 +115,7 @@ def _patient(film: SourceFilm) -> dict[str, Any]:
     if str(name):
         parts = {"family": str(name.family_name), "given": str(name.given_name).split(), "text": str(name)}
         patient["name"] = [{key: value for key, value in parts.items() if value}]
-    if date := _date(header.PatientBirthDate):
+    if date := iso_date(header.PatientBirthDate):
         patient["birthDate"] = date
     if gender := GENDERS.get(header.PatientSex):
         patient["gender"] = gender
@@ -175,11 +175,6 @@ def _observation(case: Case, finding: Finding) -> dict[str, Any]:
 def _narrative(lines: Sequence[str]) -> dict[str, str]:
     paragraphs = "".join(f"<p>{escape(line.strip())}</p>" for line in lines if line.strip())
     return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{paragraphs}</div>'}
-
-
-def _date(text: str) -> str:
-    """A date of a DICOM header (DA) as FHIR has it; "" for none."""
-    return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 else ""
 
 
 def _hl7(system: str, code: str, display: str) -> dict[str, str]:

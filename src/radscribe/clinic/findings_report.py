@@ -40,10 +40,12 @@ from radscribe.clinic.observer import observation_context
 from radscribe.clinic.remarks import remarks
 from radscribe.core.records import Finding
 from radscribe.core.version import __version__
+from radscribe.imaging.quiet import quiet
 
 Group = MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations
 
 
+@quiet("highdicom")  # its warnings quote the patient's name
 def findings_report(case: Case) -> hd.sr.Comprehensive3DSR:
     """The findings of a case, a measurement group each: PRELIMINARY, UNVERIFIED, COMPLETE.
 

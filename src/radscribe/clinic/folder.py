@@ -18,7 +18,7 @@ from radscribe.clinic.narrative import narrative
 from radscribe.clinic.overlay import overlay_object
 from radscribe.clinic.pdf import pdf_object, report_pdf
 from radscribe.clinic.source import SourceFilm, read_source
-from radscribe.core.errors import WrongUse
+from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.files import replaced_together
 from radscribe.core.records import Draft
 from radscribe.imaging.crop import FilmConfig
@@ -59,14 +59,20 @@ class StandardsFolder:
             what was not written and why, in one line; "" where all was.
 
         Raises:
-            RadscribeError: a file cannot be saved.
+            RadscribeError: a document cannot be made, or a file saved.
         """
         source, note = _source(paths[0])
         others = [found for path in paths[1:] if (found := _source(path)[0])]
         case = case_of(draft, paths[0], films[0].pixels, view, self.film, self.made, source, tuple(others))
         outputs = self.outputs(draft.study_id)
         with replaced_together(outputs[0].parent) as staging:
-            write_documents(case, staging)
+            try:
+                write_documents(case, staging)
+            except (RadscribeError, OSError):
+                raise
+            except Exception as error:  # "from None": the libraries' errors quote values of the film's header
+                reason = f"its reports cannot be made ({type(error).__name__})"
+                raise RadscribeError(f"{paths[0]}: {reason}; leave out --clinic") from None
             for path in outputs:  # what an earlier film of this name left
                 if not (staging / path.name).exists():
                     path.unlink(missing_ok=True)

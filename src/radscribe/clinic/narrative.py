@@ -22,10 +22,12 @@ from radscribe.clinic.remarks import HEDGED, remarks
 from radscribe.clinic.source import SourceFilm
 from radscribe.core.records import DraftSentence
 from radscribe.drafting.text import statements
+from radscribe.imaging.quiet import quiet
 
 _CONTAINS = RelationshipTypeValues.CONTAINS
 
 
+@quiet("highdicom")  # its warnings quote the patient's name
 def narrative(case: Case) -> hd.sr.ComprehensiveSR:
     """The report of a case: PRELIMINARY, UNVERIFIED, COMPLETE (DICOM PS3.3 C.17.2).
 

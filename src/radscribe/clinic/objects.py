@@ -8,13 +8,14 @@ import highdicom as hd
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr.coding import CodedConcept
 from pydicom.uid import ExplicitVRLittleEndian
-from pydicom.valuerep import DA, TM
+from pydicom.valuerep import DA, DT, TM
 
 from radscribe.clinic.case import Case
 from radscribe.clinic.codes import LOCAL, Code
 from radscribe.clinic.identity import uid_of
 from radscribe.clinic.source import OPTIONAL, TYPE_2, UTF_8, SourceFilm
 from radscribe.core.version import __version__
+from radscribe.imaging.quiet import quiet
 
 MANUFACTURER = "radscribe"
 # The kinds of objects; each stands in a series of its own, whose number is its place from SERIES_NUMBER on.
@@ -69,9 +70,12 @@ def dated(instance: hd.base.SOPClass, case: Case) -> hd.base.SOPClass:
     """``instance`` created when the case was made, so that nothing in it depends on the clock."""
     instance.InstanceCreationDate = DA(case.made.strftime(DAY))
     instance.InstanceCreationTime = TM(case.made.strftime(TIME))
+    for item in instance.get("ContributingEquipmentSequence", ()):
+        item.ContributionDateTime = DT(case.made.strftime(DAY + TIME))
     return instance
 
 
+@quiet("highdicom")  # its warnings quote the patient's name
 def new_object(case: Case, kind: str, sop_class: str, modality: str) -> hd.base.SOPClass:
     """An object of ``sop_class`` in the film's study, for the modules that highdicom has no class for.
 

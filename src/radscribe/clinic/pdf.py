@@ -23,7 +23,7 @@ from radscribe.clinic.case import Case
 from radscribe.clinic.codes import REPORT
 from radscribe.clinic.objects import coded, film_of, new_object
 from radscribe.clinic.remarks import HEDGED, model_line, remarks
-from radscribe.clinic.source import SourceFilm
+from radscribe.clinic.source import SourceFilm, iso_date
 from radscribe.core.records import DraftSentence
 from radscribe.drafting.picture import draw_draft
 from radscribe.drafting.text import statements
@@ -60,12 +60,12 @@ def report_pdf(case: Case) -> bytes:
     for sentence in case.draft.sentences:
         content += [written(sentence.text, plain), *(written(note, small) for note in _notes(sentence))]
     content += [Spacer(1, 8), *(written(line, small) for line in remarks(case.draft)), Spacer(1, 8), _picture(case)]
-    foot = f"{case.draft.notice} {model_line(case.draft)}"
 
     def draw_foot(canvas: Any, document: Any) -> None:
         canvas.setFont(FONT, 6)
-        canvas.drawString(MARGIN, FOOT, foot)
-        canvas.drawRightString(A4[0] - MARGIN, FOOT - 9, f"page {document.page}, {case.made:%Y-%m-%d %H:%M}")
+        canvas.drawString(MARGIN, FOOT, case.draft.notice)
+        canvas.drawRightString(A4[0] - MARGIN, FOOT, f"page {document.page}, {case.made:%Y-%m-%d %H:%M}")
+        canvas.drawString(MARGIN, FOOT - 9, model_line(case.draft))
 
     file = BytesIO()
     margins = {f"{side}Margin": MARGIN for side in ("left", "right", "top")}
@@ -98,8 +98,13 @@ def _reference(film: SourceFilm) -> Dataset:
 
 
 def _identity(film: SourceFilm) -> str:
-    known = [f"{name} {film.header[keyword].value}" for keyword, name in IDENTITY.items() if film.header[keyword].value]
+    known = [f"{name} {shown}" for keyword, name in IDENTITY.items() if (shown := _shown(film, keyword))]
     return ", ".join(known) or "The film's header names no patient."
+
+
+def _shown(film: SourceFilm, keyword: str) -> str:
+    text = str(film.header[keyword].value).replace("^", " ").strip()
+    return iso_date(text) if keyword.endswith("Date") else text
 
 
 def _notes(sentence: DraftSentence) -> Sequence[str]:

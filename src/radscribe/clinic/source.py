@@ -78,6 +78,11 @@ def read_source(path: Path) -> SourceFilm | None:
         raise RefusedFilm(str(path), f"its header cannot be read for reports ({type(error).__name__})") from None
 
 
+def iso_date(text: str) -> str:
+    """A date of a header (DA, DICOM PS3.5 6.2) by ISO 8601; "" for none."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 else ""
+
+
 def _source(found: Dataset, source: str) -> SourceFilm:
     make_readable(found, [])
     header = Dataset()
