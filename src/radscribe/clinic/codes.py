@@ -18,8 +18,9 @@ SYSTEMS = {
 }
 LOCAL = "99RADSCRIBE"  # "99" begins private designators
 
-_SNOMED = "SNOMED CT, international edition"
-_RADLEX = "RadLex 4.3, preferred label"
+# Neither is in pydicom: several public mapping tables agree on the code and its name.
+_SNOMED = "SNOMED CT, by public mapping tables"
+_RADLEX = "RadLex 4.3, by public mapping tables"
 
 
 @dataclass(frozen=True)
