@@ -12,6 +12,7 @@ import pytest
 from cases import ABSTAINING, BORN, DRAFT, DRAFTS, IDENTIFIER, MAPLESS, MODEL, case_in
 from fhir.resources.R4B.bundle import Bundle
 
+from radscribe.clinic import fhir
 from radscribe.clinic.fhir import fhir_bundle
 from radscribe.clinic.fhir_check import check_bundle
 from radscribe.core.errors import RadscribeError
@@ -131,6 +132,12 @@ def test_the_check_refuses_what_breaks_a_required_binding(bundle: dict[str, Any]
         check_bundle(broken)
     assert "\n" not in str(refusal.value)
     assert not any(secret in str(refusal.value) for secret in ("Müller", IDENTIFIER, "1947"))
+
+
+def test_a_bundle_that_the_check_refuses_is_not_given_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(fhir.INTERPRETATIONS, "positive", ("POSITIVE", "Positive"))
+    with pytest.raises(RadscribeError, match=r"FHIR Observation: coding\.code"):
+        fhir_bundle(case_in(tmp_path))
 
 
 def test_fhir_resources_itself_accepts_a_wrong_status(bundle: dict[str, Any]) -> None:

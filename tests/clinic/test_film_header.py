@@ -63,10 +63,13 @@ def test_a_film_without_an_identifier_is_refused_by_its_name_alone(tmp_path: Pat
 
 def test_a_damaged_header_is_refused_without_its_values(tmp_path: Path) -> None:
     path = write_film(tmp_path / "film.dcm")
-    path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(RefusedFilm) as refusal:
-        read_source(path)
-    assert not any(secret in str(refusal.value) for secret in ("Patient", BORN, IDENTIFIER))
+    (tmp_path / "cut.dcm").write_bytes(path.read_bytes()[:500])
+    for damaged in (tmp_path / "cut.dcm", write_film(tmp_path / "rowless.dcm", Rows=None)):
+        with pytest.raises(RefusedFilm) as refusal:
+            read_source(damaged)
+        assert not any(secret in str(refusal.value) for secret in ("Patient", BORN, IDENTIFIER))
+        assert refusal.value.__cause__ is None
+    assert "its header cannot be read for reports (AttributeError)" in str(refusal.value)
 
 
 def test_a_picture_has_no_header(tmp_path: Path) -> None:

@@ -89,6 +89,12 @@ def test_a_finding_of_two_sentences_with_evidence_has_two_groups(tmp_path: Path)
     assert found["pleural effusion"].tracking_uid != found["pleural effusion 2"].tracking_uid
 
 
+def test_a_sentence_that_states_the_opposite_lends_no_region(tmp_path: Path) -> None:
+    contrary = replace(DRAFT.sentences[0], conditions={"pleural effusion": "negative"})
+    content = Comprehensive3DSR.from_dataset(reopened(tmp_path, replace(DRAFT, sentences=(contrary,)))).content
+    assert content.get_planar_roi_measurement_groups() == []
+
+
 def test_the_algorithm_and_the_notice_are_named(tmp_path: Path) -> None:
     report = reopened(tmp_path)
     named = texts(report)

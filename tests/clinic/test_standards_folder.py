@@ -110,12 +110,17 @@ def test_a_failing_library_is_one_line_without_the_patient_and_changes_nothing(
     monkeypatch.setattr(folder, "narrative", fails)
     with pytest.raises(RadscribeError, match=r"its reports cannot be made \(ValueError\)") as error:
         written(tmp_path / "out", film, warnings=("another",))
-    assert not any(secret in str(error.value) for secret in SECRETS) and error.value.__suppress_context__
+    assert not any(secret in str(error.value) for secret in SECRETS) and error.value.__cause__ is None
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "out" / "film").iterdir()}
 
 
+@pytest.mark.filterwarnings("error::UserWarning")  # highdicom warns of a name of one part, and quotes it
+def test_no_library_warns_of_the_patient_s_name(tmp_path: Path) -> None:
+    assert written(tmp_path / "out", write_film(tmp_path / "film.dcm", PatientName="Sécret")) == ""
+
+
 def test_generate_writes_the_folder_and_shows_no_patient(checkpoint: Path, tmp_path: Path, run: Run, png: Path) -> None:
-    film = write_film(tmp_path / "chest.dcm", rows=80, columns=70, PatientName="Sécret")  # highdicom warns of one part
+    film = write_film(tmp_path / "chest.dcm", rows=80, columns=70)
     arguments = ("--checkpoint", str(checkpoint), "--anyway", "--clinic", str(tmp_path / "out"))
     code, out, err = run("generate", str(film), str(png), *arguments)
     assert code == 0
