@@ -32,10 +32,16 @@ def test_an_attribute_that_the_film_lacks_is_empty(tmp_path: Path, keyword: str)
     assert header(tmp_path, **{keyword: None})[keyword].is_empty
 
 
-@pytest.mark.filterwarnings("ignore:Invalid value")
+@pytest.mark.filterwarnings("ignore:Invalid value", "ignore:The value length")
 @pytest.mark.parametrize(
     ("keyword", "value"),
-    [("PatientBirthDate", "11.05.1947"), ("PatientSex", "W"), ("StudyTime", "10:11:12"), ("AccessionNumber", "A" * 20)],
+    [
+        ("PatientBirthDate", "11.05.1947"),
+        ("PatientSex", "W"),
+        ("StudyTime", "10:11:12"),
+        ("StudyDate", "20250203-20250204"),
+        ("AccessionNumber", "A" * 20),
+    ],
 )
 def test_a_value_that_breaks_the_rules_is_left_out(tmp_path: Path, keyword: str, value: str) -> None:
     assert header(tmp_path, **{keyword: value})[keyword].is_empty

@@ -19,9 +19,10 @@ from pydicom import dcmread
 
 from radscribe.clinic import extra, folder
 from radscribe.clinic.folder import OBJECTS, PLAIN, StandardsFolder
-from radscribe.core.errors import RadscribeError, WrongUse
+from radscribe.core.errors import WrongUse
 from radscribe.imaging.crop import centre_crop
 from radscribe.imaging.film import fit, read_film
+from radscribe.imaging.refusal import RefusedFilm
 
 SECRETS = ("Sécret", "Patient^", "^Patient", BORN, IDENTIFIER)
 Run = Callable[..., tuple[int, str, str]]
@@ -108,10 +109,29 @@ def test_a_failing_library_is_one_line_without_the_patient_and_changes_nothing(
         raise ValueError(f"{case.source.header.PatientName} is no name")
 
     monkeypatch.setattr(folder, "narrative", fails)
-    with pytest.raises(RadscribeError, match=r"its reports cannot be made \(ValueError\)") as error:
+    with pytest.raises(RefusedFilm, match=r"its reports cannot be made \(ValueError\)") as error:
         written(tmp_path / "out", film, warnings=("another",))
     assert not any(secret in str(error.value) for secret in SECRETS) and error.value.__cause__ is None
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "out" / "film").iterdir()}
+
+
+def test_generate_goes_on_where_the_reports_of_one_film_cannot_be_made(
+    checkpoint: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = folder.narrative
+
+    def fails_once(case: Any) -> Any:
+        if case.draft.study_id == "first":
+            raise ValueError(IDENTIFIER)
+        return made(case)
+
+    monkeypatch.setattr(folder, "narrative", fails_once)
+    films = [write_film(tmp_path / f"{name}.dcm", rows=80, columns=70) for name in ("first", "second")]
+    arguments = ("--checkpoint", str(checkpoint), "--anyway", "--clinic", str(tmp_path / "out"))
+    code, out, err = run("generate", *map(str, films), *arguments)
+    assert code == 1 and len(out.splitlines()) == 2 and IDENTIFIER not in err
+    assert f"radscribe: {films[0]}: its reports cannot be made (ValueError)\n" in err
+    assert names(tmp_path / "out" / "second") == {*PLAIN, *OBJECTS} and not names(tmp_path / "out" / "first")
 
 
 @pytest.mark.filterwarnings("error::UserWarning")  # highdicom warns of a name of one part, and quotes it

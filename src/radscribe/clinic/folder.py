@@ -59,7 +59,8 @@ class StandardsFolder:
             what was not written and why, in one line; "" where all was.
 
         Raises:
-            RadscribeError: a document cannot be made, or a file saved.
+            RefusedFilm: a document cannot be made.
+            RadscribeError: a file cannot be saved.
         """
         source, note = _source(paths[0])
         others = [found for path in paths[1:] if (found := _source(path)[0])]
@@ -71,8 +72,7 @@ class StandardsFolder:
             except (RadscribeError, OSError):
                 raise
             except Exception as error:  # "from None": the libraries' errors quote values of the film's header
-                reason = f"its reports cannot be made ({type(error).__name__})"
-                raise RadscribeError(f"{paths[0]}: {reason}; leave out --clinic") from None
+                raise RefusedFilm(str(paths[0]), f"its reports cannot be made ({type(error).__name__})") from None
             for path in outputs:  # what an earlier film of this name left
                 if not (staging / path.name).exists():
                     path.unlink(missing_ok=True)

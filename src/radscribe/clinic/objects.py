@@ -15,7 +15,6 @@ from radscribe.clinic.codes import LOCAL, Code
 from radscribe.clinic.identity import uid_of
 from radscribe.clinic.source import OPTIONAL, TYPE_2, UTF_8, SourceFilm
 from radscribe.core.version import __version__
-from radscribe.imaging.quiet import quiet
 
 MANUFACTURER = "radscribe"
 # The kinds of objects; each stands in a series of its own, whose number is its place from SERIES_NUMBER on.
@@ -75,7 +74,6 @@ def dated(instance: hd.base.SOPClass, case: Case) -> hd.base.SOPClass:
     return instance
 
 
-@quiet("highdicom")  # its warnings quote the patient's name
 def new_object(case: Case, kind: str, sop_class: str, modality: str) -> hd.base.SOPClass:
     """An object of ``sop_class`` in the film's study, for the modules that highdicom has no class for.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydicom import Dataset, config
 from pydicom.multival import MultiValue
 from pydicom.uid import UID
-from pydicom.valuerep import validate_value
+from pydicom.valuerep import DA, TM, validate_value
 
 from radscribe.imaging.dicom import VIEWS
 from radscribe.imaging.fields import code, make_readable
@@ -35,6 +35,7 @@ READ = (
     "Rows",
     "Columns",
 )
+SINGLE = {"DA": DA, "TM": TM}
 SEXES = ("M", "F", "O")
 MODALITIES = ("CR", "DX", "RG")
 UTF_8 = "ISO_IR 192"
@@ -109,7 +110,10 @@ def _text(found: Dataset, keyword: str) -> str:
     try:
         value = found.get(keyword)
         text = "" if value is None or isinstance(value, MultiValue) else str(value).strip(" \0")
-        validate_value(found[keyword].VR if keyword in found else "LO", text, config.RAISE)
+        kind = found[keyword].VR if keyword in found else "LO"
+        validate_value(kind, text, config.RAISE)
+        if kind in SINGLE:  # a range is valid, in a query
+            SINGLE[kind](text)
     except Exception:  # pydicom can raise almost anything on a value that breaks its rules
         return ""
     return "" if keyword == "PatientSex" and text not in SEXES else text

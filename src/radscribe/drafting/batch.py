@@ -41,7 +41,8 @@ class Documents(Protocol):
     def write(self, draft: Draft, paths: Sequence[Path], films: Sequence[Film], view: NDArray[np.uint8]) -> str:
         """Write the documents of a draft of ``films``, the frontal one first, of which the model saw ``view``.
 
-        Returns what was not written and why, in one line; "" where all was.
+        Returns what was not written and why, in one line; "" where all was. Raises ``RefusedFilm`` where this film's
+        documents cannot be made, and ``RadscribeError`` where no film's can be saved.
         """
 
 
@@ -117,8 +118,7 @@ def generate_files(
                     print(f"radscribe: {path}: warning: {warning}", file=sys.stderr)
                 if pictures:
                     draft = _drawn(draft, views[0], pictures)
-                if documents and (note := documents.write(draft, read, films, views[0])):
-                    print(f"radscribe: {path}: {note}", file=sys.stderr)
+                refused += not (documents is None or _documented(documents, draft, read, films, views[0]))
                 line = {**draft_line(draft), "source": str(path)}
                 text = draft_text(draft, str(pictures / f"{name}.png") if pictures else None)
             if not readable:
@@ -148,6 +148,20 @@ def _drawn(draft: Draft, view: NDArray[np.uint8], pictures: Path) -> Draft:
             f"{pictures}: {error.strerror or error}; free some space, earlier drafts are kept"
         ) from error
     return draft
+
+
+def _documented(
+    documents: Documents, draft: Draft, paths: Sequence[Path], films: Sequence[Film], view: NDArray[np.uint8]
+) -> bool:
+    """Write the documents of a draft and say what is not written; False where there are none of this film."""
+    try:
+        note = documents.write(draft, paths, films, view)
+    except RefusedFilm as refusal:
+        print(f"radscribe: {refusal}", file=sys.stderr)
+        return False
+    if note:
+        print(f"radscribe: {paths[0]}: {note}", file=sys.stderr)
+    return True
 
 
 def study_ids(files: Sequence[Path]) -> list[str]:
