@@ -110,6 +110,19 @@ def test_a_draft_that_abstains_says_that_alone(tmp_path: Path) -> None:
     assert "No draft: This is a lateral film." in texts(report)
 
 
+def test_one_that_stands_by_nothing_abstains_beside_what_it_does_not_assess(tmp_path: Path) -> None:
+    found = groups(reopened(tmp_path, replace(ABSTAINING, findings=DRAFT.findings[3:])))
+    assert {name: group.finding_type.value for name, group in found.items()} == {
+        "fracture": "125605004",
+        "no draft": "C00",
+    }
+
+
+def test_a_draft_that_states_no_condition_says_so_and_does_not_abstain(tmp_path: Path) -> None:
+    ((_, group),) = groups(reopened(tmp_path, replace(MAPLESS, findings=DRAFT.findings[4:]))).items()
+    assert group.finding_type.value == "C99"
+
+
 def test_a_draft_without_maps_has_groups_without_regions(tmp_path: Path) -> None:
     content = Comprehensive3DSR.from_dataset(reopened(tmp_path, MAPLESS)).content
     assert not content.get_planar_roi_measurement_groups() and len(content.get_image_measurement_groups()) == 1

@@ -103,12 +103,13 @@ CONDITION_CODES: dict[str, ConditionCodes] = {
 
 REPORT = Code("LN", "18748-4", "Diagnostic Imaging Report", "pydicom.sr, CID 7000")
 PROCEDURE = Code("LN", "43468-8", "XR unspecified body region", "pydicom.sr, CID 100")
-# How likely the state of a finding is, in percent.
+# How likely a finding is there or, where it is stated absent, is not, in percent.
 CERTAINTY = Code("DCM", "111012", "Certainty of Finding", "pydicom.sr, CID 6048")
 PERCENT = Code("UCUM", "%", "Percent", "pydicom.sr, CID 83")
 PRESENCE = Code("DCM", "121052", "Presence of property", "pydicom.sr")
 COMMENT = Code("DCM", "121106", "Comment", "pydicom.sr, CID 12101")
 NO_DRAFT = Code(LOCAL, "C00", "No draft: the model abstains")
+NOTHING_STATED = Code(LOCAL, "C99", "The draft states no coded finding")
 # The states of a finding; "blank" is none, as the draft does not speak of the condition.
 STATES: dict[str, Code] = {
     "positive": Code("SCT", "52101004", "Present", "pydicom.sr, CID 240"),

@@ -27,6 +27,7 @@ from radscribe.clinic.codes import (
     COMMENT,
     CONDITION_CODES,
     NO_DRAFT,
+    NOTHING_STATED,
     PERCENT,
     PRESENCE,
     PROCEDURE,
@@ -51,15 +52,18 @@ def findings_report(case: Case) -> hd.sr.Comprehensive3DSR:
 
     A finding that the draft states is present, absent or undetermined with its probability in percent; it has a group
     for each box of its evidence (TID 1410) or one without a region (TID 1501). A condition that is not assessed says
-    so; one that the draft does not speak of has no group. Where there is none, the only group says that the model
-    abstains. The remarks of ``remarks`` stand as comments.
+    so; one that the draft does not speak of has no group. A group of its own says that the model abstains, or that the
+    draft states no condition, as a report needs one. The remarks of ``remarks`` stand as comments.
     """
     film = film_of(case)
     groups = [group for finding in case.draft.findings if finding.state in STATES for group in _groups(case, finding)]
+    if case.draft.abstain or not groups:
+        said = ("no draft", NO_DRAFT) if case.draft.abstain else ("nothing stated", NOTHING_STATED)
+        groups.append(_group(case, *said, STATES["positive"]))
     content = MeasurementReport(
         observation_context=observation_context(case),
         procedure_reported=coded(PROCEDURE),
-        imaging_measurements=groups or [_group(case, "no draft", NO_DRAFT, STATES["positive"])],
+        imaging_measurements=groups,
         referenced_images=None,
         title=hd.sr.CodedConcept("126000", "DCM", "Imaging Measurement Report"),
     )
