@@ -27,6 +27,7 @@ from radscribe.drafting.gate import Gate
 from radscribe.drafting.gate_files import load_gate, save_gate
 from radscribe.drafting.index_files import CheckpointError
 from radscribe.drafting.sentence_maps import EvidenceKind, kind_for, sentence_maps, states_finding
+from radscribe.drafting.sides import side_warnings
 from radscribe.drafting.system import System
 from radscribe.imaging.crop import centre_crop
 from radscribe.imaging.film import Film, fit, read_film
@@ -178,7 +179,9 @@ class Reporter(
             if judgement and judgement.reasons:
                 drafts.append(Draft(study_id, "", (), (), None, self._named, abstain=True, reasons=judgement.reasons))
             else:
-                drafts.append(replace(next(drafted), warnings=judgement.warnings if judgement else ()))
+                draft = next(drafted)
+                found = judgement.warnings if judgement else ()
+                drafts.append(replace(draft, warnings=(*found, *draft.warnings)))
         return drafts
 
     def _drafts(self, views: Sequence[Pixels], study_ids: Sequence[str], evidence_kind: str) -> list[Draft]:
@@ -209,6 +212,7 @@ class Reporter(
                     findings=findings,
                     reference=None if references is None else self._reference(references, row),
                     model=self._named,
+                    warnings=side_warnings(sentences),
                     withheld=tuple(withheld),
                     abstain=not sentences,
                     reasons=() if sentences else (NOTHING_LEFT,),

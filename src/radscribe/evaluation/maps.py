@@ -20,8 +20,9 @@ from radscribe.drafting.choice import write_chosen
 from radscribe.drafting.counterfactual import CENTRES
 from radscribe.drafting.reporter import Reporter
 from radscribe.drafting.sentence_maps import EvidenceKind, sentence_maps, states_finding
+from radscribe.drafting.sides import peak_side
 from radscribe.evaluation.controls.deletion import deletion_and_insertion
-from radscribe.evaluation.controls.evidence import peak_in_mask, peak_side
+from radscribe.evaluation.controls.evidence import peak_in_mask
 from radscribe.evaluation.controls.films import image_sources, stratified_rows
 from radscribe.evaluation.controls.lesions import Lesions, rightly_stated
 from radscribe.labels.conditions import POSITIVE, UNCERTAIN

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binom
 
 from radscribe.core.errors import WrongUse
-from radscribe.evaluation.controls.evidence import paired_hits_p_value, peak_in_mask, peak_side, pointing
+from radscribe.drafting.sides import peak_side
+from radscribe.evaluation.controls.evidence import paired_hits_p_value, peak_in_mask, pointing
 
 
 def peak_at(row: int, column: int, size: int = 7) -> np.ndarray:

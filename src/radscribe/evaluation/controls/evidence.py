@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
 from radscribe.core.errors import WrongUse
-
-Side = Literal["left", "right", "midline"]
-
-# Half the width of the midline as a share of the map's width: the middle column of a 7 x 7 map.
-MIDLINE_HALF_WIDTH = 0.5 / 7
+from radscribe.drafting.sides import finite_map
 
 
 @dataclass(frozen=True)
@@ -31,26 +26,12 @@ class Pointing:
     rate: float  # hits / n, 0 where n is 0
 
 
-def peak_side(attention: ArrayLike) -> Side:
-    """The patient's side on which a map (``H x W``) peaks: the patient's right is the image's left.
-
-    Equal peaks count at their mean column, so a flat map is "midline" and not the side that is read first. Raises
-    ``WrongUse`` for a map that is not a finite, non-empty array of two axes.
-    """
-    weights = _map(attention)
-    columns = np.nonzero(weights == weights.max())[1]
-    offset = (columns.mean() + 0.5) / weights.shape[1] - 0.5
-    if abs(offset) <= MIDLINE_HALF_WIDTH:
-        return "midline"
-    return "right" if offset < 0 else "left"
-
-
 def peak_in_mask(attention: ArrayLike, mask: NDArray[np.bool_]) -> bool:
     """Whether a map (``h x w``) peaks in a cell that the lesion mask (``H x W``, the same view) touches.
 
-    Raises ``WrongUse`` as ``peak_side`` does.
+    Raises ``WrongUse`` as ``drafting.sides.peak_side`` does.
     """
-    weights, lesion = _map(attention), np.asarray(mask, dtype=bool)
+    weights, lesion = finite_map(attention), np.asarray(mask, dtype=bool)
     rows, columns = np.nonzero(lesion)
     touched = np.zeros(weights.shape, dtype=bool)
     touched[rows * weights.shape[0] // lesion.shape[0], columns * weights.shape[1] // lesion.shape[1]] = True
@@ -77,12 +58,3 @@ def paired_hits_p_value(true_hits: Sequence[bool], shuffled_hits: Sequence[bool]
     if gains + losses == 0:
         return 1.0
     return float(binomtest(gains, gains + losses, 0.5, alternative="greater").pvalue)
-
-
-def _map(attention: ArrayLike) -> NDArray[np.float64]:
-    weights = np.asarray(attention, dtype=np.float64)
-    if weights.ndim != 2 or weights.size == 0 or not np.isfinite(weights).all():
-        raise WrongUse(
-            f"attention map of shape {weights.shape}: not usable; give a finite, non-empty height x width array"
-        )
-    return weights

@@ -13,7 +13,7 @@ from radscribe.core.records import Study
 from radscribe.data.dataset import PreparedDataset
 from radscribe.data.sources.phantom import unpack_masks
 from radscribe.drafting.reporter import Reporter
-from radscribe.evaluation.controls.evidence import MIDLINE_HALF_WIDTH
+from radscribe.drafting.sides import MIDLINE_HALF_WIDTH
 from radscribe.labels.conditions import CONDITIONS, POSITIVE
 
 # Least share of a one-sided lesion that lies on its side, off the midline.

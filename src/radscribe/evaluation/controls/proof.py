@@ -12,13 +12,13 @@ import torch
 from radscribe.data.dataset import PreparedDataset
 from radscribe.drafting.features import entities_of_films
 from radscribe.drafting.reporter import Reporter
+from radscribe.drafting.sides import named_side, peak_side
 from radscribe.evaluation.controls.baselines import pooled_films
 from radscribe.evaluation.controls.drafted_maps import DraftedMaps, drafted_maps
 from radscribe.evaluation.controls.evidence import (
     Pointing,
     paired_hits_p_value,
     peak_in_mask,
-    peak_side,
     pointing,
 )
 from radscribe.evaluation.controls.films import image_sources, stratified_rows
@@ -144,7 +144,7 @@ def _hits(maps: DraftedMaps, lesions: Lesions, films: Sequence[int]) -> _Hits:
         if not sides:
             continue
         for text, shown in maps.of(row, films[row]):
-            named = _named_side(text)
+            named = named_side(text)
             right = [name for name in _rightly_stated(text, study.labels) if sides.get(name) == named]
             if shown is None or named is None or not right:
                 continue
@@ -162,17 +162,10 @@ def _sides_named(lesions: Lesions, evaluation: Evaluation) -> list[bool]:
         sides = lesions.sides(study)
         for text in report_sentences(evaluation.reports[study.study_id]):
             own = [sides[name] for name in _rightly_stated(text, study.labels) if name in sides]
-            side = _named_side(text)
+            side = named_side(text)
             if own and side:
                 correct.append(side in own)
     return correct
-
-
-def _named_side(text: str) -> str | None:
-    """The side that a sentence names, None where it names none or both."""
-    words = set(text.lower().replace(".", " ").replace(",", " ").split())
-    named = [side for side in ("left", "right") if side in words]
-    return named[0] if len(named) == 1 else None
 
 
 def _rightly_stated(text: str, truth: Sequence[int]) -> list[str]:
