@@ -27,12 +27,7 @@ def read_deep(image: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFil
 
     Transparent parts are black. ``again`` opens the same file once more: Pillow gives colours one byte at a time.
     """
-    if image.mode in GREY_MODES:
-        levels, opacity = _grey(image)
-    elif _layout(image) == GREY_ALPHA:
-        levels, opacity = _grey_and_alpha(image)
-    else:
-        levels, opacity = _colours(image, again)
+    levels, opacity = _levels(image, again)
     if opacity is None:
         return stretch(levels, *black_and_white(subsample(levels.ravel()), levels))
     shown: Pixels = np.zeros(levels.shape, np.uint8)
@@ -42,6 +37,22 @@ def read_deep(image: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFil
     for rows in bands(len(shown), shown.shape[1]):
         shown[rows] = (shown[rows].astype(np.uint32) * opacity[rows] + OPAQUE // 2) // OPAQUE
     return shown
+
+
+def read_full_depth(image: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFile]) -> npt.NDArray[np.uint16]:
+    """All grey levels (uint16, height x width) of ``image``, transparent parts black; ``again`` as in ``read_deep``."""
+    levels, opacity = _levels(image, again)
+    full = np.clip(levels, 0, OPAQUE).astype(np.uint16)
+    if opacity is not None:
+        full[opacity == 0] = 0
+    return full
+
+
+def _levels(image: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFile]) -> tuple[Levels, Levels | None]:
+    """The levels and the opacity (None where all is opaque)."""
+    if image.mode in GREY_MODES:
+        return _grey(image)
+    return _grey_and_alpha(image) if _layout(image) == GREY_ALPHA else _colours(image, again)
 
 
 def _layout(image: ImageFile.ImageFile) -> str:

@@ -6,6 +6,8 @@ body part): names, dates and identifiers of a patient never leave this module.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from pydicom import Dataset, uid
@@ -14,10 +16,10 @@ from pydicom.uid import UID
 from radscribe.imaging.body_part import shows_chest
 from radscribe.imaging.fields import COMPLETE, code, make_readable, whole
 from radscribe.imaging.header import read_header
-from radscribe.imaging.levels import Pixels, check_size, contrast_warnings
+from radscribe.imaging.levels import Levels, Pixels, check_size, contrast_warnings
 from radscribe.imaging.orientation import upright
 from radscribe.imaging.pixel_data import NATIVE, decode_pixels, find_pixels
-from radscribe.imaging.presentation import grey_levels, grey_of_colours
+from radscribe.imaging.presentation import full_depth, grey_levels, grey_of_colours
 from radscribe.imaging.quiet import quiet
 from radscribe.imaging.refusal import RefusedFilm
 
@@ -84,26 +86,56 @@ def read_dicom(file: BinaryIO, source: str) -> tuple[Pixels, str | None, tuple[s
         RefusedFilm: for any other file, with the reason.
     """
     warnings: list[str] = []
+    with _refused(source):
+        stored, photometric, header, view = _decoded(file, source, warnings)
+        if stored.ndim == 2:
+            grey = grey_levels(stored, header, warnings)
+        else:
+            grey = grey_of_colours(stored, photometric)
+            warnings += contrast_warnings(grey)
+        return upright(grey, header.get("PatientOrientation") or (), view), view, tuple(warnings)
+
+
+def read_full_dicom(file: BinaryIO, source: str) -> tuple[Levels, int, int]:
+    """As ``read_dicom``, with all levels of a grey film: uint8 or uint16, and which to show as black and as white.
+
+    Raises:
+        RefusedFilm: as ``read_dicom``.
+    """
+    with _refused(source):
+        stored, photometric, header, view = _decoded(file, source, [])
+        black, white = 0, 255
+        if stored.ndim == 3:
+            levels: Levels = grey_of_colours(stored, photometric)
+        elif stored.itemsize == 1 or header.BitsStored <= 8:
+            levels = grey_levels(stored, header)
+        else:
+            levels, black, white = full_depth(stored, header)
+        return upright(levels, header.get("PatientOrientation") or (), view), black, white
+
+
+@contextmanager
+def _refused(source: str) -> Iterator[None]:
+    """Turns whatever is wrong with a file into a ``RefusedFilm``."""
     try:
         with quiet("pydicom"):
-            header, syntax = read_header(file, source, TAGS_READ)
-            make_readable(header, warnings)
-            _check_kind(header, source)
-            element = find_pixels(file, syntax, source)
-            _check_shape(header, syntax, source, warnings)
-            stored, photometric = decode_pixels(file, element, header, syntax, source)
-            if stored.ndim == 2:
-                grey = grey_levels(stored, header, warnings)
-            else:
-                grey = grey_of_colours(stored, photometric)
-                warnings += contrast_warnings(grey)
-            view = VIEWS.get(code(header, "ViewPosition"))
-            return upright(grey, header.get("PatientOrientation") or (), view), view, tuple(warnings)
+            yield
     except RefusedFilm:
         raise
     except Exception as error:  # on damaged bytes the parsers and decoders can raise almost anything
         # "from None": the exception may quote values of the file
         raise RefusedFilm(source, f"its DICOM content is damaged or incomplete ({type(error).__name__})") from None
+
+
+def _decoded(file: BinaryIO, source: str, warnings: list[str]) -> tuple[Levels, str, Dataset, str | None]:
+    """The stored values, their photometric interpretation, the header and the view, all checked."""
+    header, syntax = read_header(file, source, TAGS_READ)
+    make_readable(header, warnings)
+    _check_kind(header, source)
+    element = find_pixels(file, syntax, source)
+    _check_shape(header, syntax, source, warnings)
+    stored, photometric = decode_pixels(file, element, header, syntax, source)
+    return stored, photometric, header, VIEWS.get(code(header, "ViewPosition"))
 
 
 def _check_kind(header: Dataset, source: str) -> None:

@@ -49,11 +49,60 @@ def grey_levels(stored: Levels, header: Dataset, warnings: list[str] | None = No
         ValueError: when rescaled levels are not numbers or too large.
     """
     warnings = [] if warnings is None else warnings
+    shown, _ = _grey_table(stored, header, _after_modality(header, _values(stored), warnings), warnings)
+    return look_up(shown, stored.view(f"u{stored.itemsize}"))
+
+
+def full_depth(stored: Levels, header: Dataset) -> tuple[npt.NDArray[np.uint16], int, int]:
+    """``stored`` (height x width, 16 bits) with all its levels, from 0 on, bright = dense: uint16; padding is 0.
+
+    The second and third value are the levels that ``grey_levels`` shows as black and as white; they may lie beyond
+    those of the film. Without rescaling levels keep their distance, else they are spread over all 16 bits.
+
+    Raises:
+        ValueError: as ``grey_levels``.
+    """
+    values = _values(stored)
+    levels = _after_modality(header, values, [])
+    shown, padding = _grey_table(stored, header, levels, [])
+    low = -(2 ** (header.BitsStored - 1)) if stored.dtype.kind == "i" else 0
+    valid = np.logical_and(values >= low, values < low + 2**header.BitsStored)
+    least, most = float(levels[valid].min()), float(levels[valid].max())
+    exact = levels.dtype.kind in "iu" and most - least < 2**16
+    deep = (levels.astype(np.float64) - least) * (1 if exact else (2**16 - 1) / max(most - least, 1e-9))
+    if header.PhotometricInterpretation == "MONOCHROME1":
+        deep = deep[valid].max() - deep
+    table: npt.NDArray[np.uint16] = np.rint(deep).clip(0, 2**16 - 1).astype(np.uint16)
+    black, white = _shown_ends(table[valid & ~padding], shown[valid & ~padding])
+    table[padding] = 0
+    return look_up(table, stored.view("u2")), black, white
+
+
+def _values(stored: Levels) -> Levels:
+    """All values that pixels of the type of ``stored`` can have, in the order of their unsigned codes."""
+    return np.arange(256**stored.itemsize, dtype=f"u{stored.itemsize}").view(stored.dtype)
+
+
+def _shown_ends(deep: npt.NDArray[np.uint16], shown: Pixels) -> tuple[int, int]:
+    """The levels that would be shown as 0 and 255, on the line through those that are neither."""
+    inner = np.flatnonzero((shown > 0) & (shown < 255))
+    if inner.size:
+        ends = inner[[deep[inner].argmin(), deep[inner].argmax()]]
+        (first, last), (dark, bright) = deep[ends].tolist(), shown[ends].tolist()
+        if bright > dark:
+            step = (last - first) / (bright - dark)
+            return round(first - dark * step), round(last + (255 - bright) * step)
+    black, white = deep[shown == 0], deep[shown == 255]
+    return int(black.max()) if black.size else 0, int(white.min()) if white.size else 2**16 - 1
+
+
+def _grey_table(
+    stored: Levels, header: Dataset, levels: Levels, warnings: list[str]
+) -> tuple[Pixels, npt.NDArray[np.bool_]]:
+    """For each possible value of ``stored``, whose ``levels`` are given: its grey, and if it is padding."""
     codes = stored.view(f"u{stored.itemsize}")
-    values = np.arange(256**stored.itemsize, dtype=codes.dtype).view(stored.dtype)
-    padding = _padding(header, values)
-    levels = _after_modality(header, values, warnings)
-    counts = histogram(codes, len(values))
+    padding = _padding(header, _values(stored))
+    counts = histogram(codes, len(levels))
     shown = _in_window(header, levels, warnings)
     if shown is not None and np.ptp(shown[counts > 0]) == 0:
         warnings.append("its window or VOI table makes all of the picture one grey and is disregarded")
@@ -66,7 +115,7 @@ def grey_levels(stored: Levels, header: Dataset, warnings: list[str] | None = No
     if header.PhotometricInterpretation == "MONOCHROME1":
         shown = 255 - shown
     shown[padding] = 0
-    return look_up(shown, codes)
+    return shown, padding
 
 
 def grey_of_colours(stored: Levels, photometric: str) -> Pixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import SEEK_END
 from typing import BinaryIO, cast
 
@@ -10,8 +11,8 @@ from PIL import Image, ImageOps
 
 from radscribe.imaging.bounded import BoundedFile
 from radscribe.imaging.codestream import MOST_SCANS, SCAN
-from radscribe.imaging.deep_png import is_deep, read_deep
-from radscribe.imaging.levels import Pixels, bands, check_size
+from radscribe.imaging.deep_png import is_deep, read_deep, read_full_depth
+from radscribe.imaging.levels import Levels, Pixels, bands, check_size
 from radscribe.imaging.quiet import quiet
 from radscribe.imaging.refusal import RefusedFilm
 
@@ -34,6 +35,15 @@ def read_picture(file: BinaryIO, source: str, longest: int | None = None) -> Pix
     Raises:
         RefusedFilm: for a damaged, truncated, animated, empty or oversized picture.
     """
+    return cast(Pixels, _read(file, source, longest, read_deep))
+
+
+def read_full_picture(file: BinaryIO, source: str) -> Levels:
+    """As ``read_picture``, at its full size and with all levels of a picture of 16 bits: uint8 or uint16."""
+    return _read(file, source, None, read_full_depth)
+
+
+def _read(file: BinaryIO, source: str, longest: int | None, deep: Callable[..., Levels]) -> Levels:
     bounded = BoundedFile(file, source, HEADER_BYTES)
     try:
         with quiet("PIL"), Image.open(cast(BinaryIO, bounded), formats=("PNG", "JPEG")) as image:
@@ -48,7 +58,7 @@ def read_picture(file: BinaryIO, source: str, longest: int | None = None) -> Pix
                     image.draft("L", (max(1, int(share * image.width)), max(1, int(share * image.height))))
             bounded.bytes_left = file.seek(0, SEEK_END) * 2  # after the header, the size of the file sets the limit
             if is_deep(image):
-                return read_deep(image, lambda: Image.open(cast(BinaryIO, bounded), formats=("PNG",)))
+                return deep(image, lambda: Image.open(cast(BinaryIO, bounded), formats=("PNG",)))
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
             return _grey(image)
