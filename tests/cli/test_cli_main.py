@@ -24,8 +24,9 @@ VERBS = {
     "maps",
     "calibrate",
     "import",
+    "serve",
 }
-GROUPS = {"prepare", "export", "index", "bench"}
+GROUPS = {"prepare", "export", "index", "bench", "audit"}
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

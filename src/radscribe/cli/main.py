@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from radscribe.cli.ablate import ablate
+from radscribe.cli.audit import app as audit_app
 from radscribe.cli.bench import app as bench_app
 from radscribe.cli.boxes import boxes
 from radscribe.cli.calibrate import calibrate
@@ -23,6 +24,7 @@ from radscribe.cli.maps import maps
 from radscribe.cli.prepare import app as prepare_app
 from radscribe.cli.rexrank import rexrank
 from radscribe.cli.score import score
+from radscribe.cli.serve import serve
 from radscribe.cli.train import train
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.records import NOTICE
@@ -35,13 +37,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=f"Drafts chest X-ray reports with the evidence for each sentence. {NOTICE}",
 )
-for verb in (inspect, train, calibrate, generate, rexrank, evaluate, boxes, maps, score, compare, ablate):
+for verb in (inspect, train, calibrate, generate, rexrank, evaluate, boxes, maps, score, compare, ablate, serve):
     app.command()(verb)
 app.command("import")(import_file)
 app.add_typer(prepare_app, name="prepare")
 app.add_typer(export_app, name="export")
 app.add_typer(index_app, name="index")
 app.add_typer(bench_app, name="bench")
+app.add_typer(audit_app, name="audit")
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,59 @@
+"""Runs the service until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from radscribe.core.errors import RadscribeError
+from radscribe.core.locks import try_lock
+from radscribe.drafting.sentence_maps import kind_for
+from radscribe.drafting.session import drafting
+from radscribe.serve.app import create_app
+from radscribe.serve.database import open_database
+from radscribe.serve.service import DraftService
+from radscribe.serve.settings import ServeConfig
+
+# The films of a killed or stopped service are finished within this time, or given up.
+STOP_SECONDS = 30
+
+
+def run_service(config: ServeConfig, checkpoint: str | Path | None, device: str, ready: Callable[[str], None]) -> None:
+    """Serve drafts of ``checkpoint`` on ``device`` until interrupted; ``ready`` gets the address once it is open.
+
+    Raises:
+        WrongUse: the model has no map of the kind ``config.evidence``, or the URL names no database.
+        RadscribeError: the port or the folder is taken, or checkpoint or database cannot be opened.
+    """
+    os.umask(0o077)  # films and drafts are for nobody else on this machine
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with try_lock(config.data / "lock") as held:
+        if not held:
+            raise RadscribeError(f"--data {config.data}: another service uses it; stop that one or name another folder")
+        with _bound(config.host, config.port) as opened, drafting(checkpoint, device) as reporter:
+            kind_for(reporter.system.model, config.evidence)
+            app = create_app(DraftService(reporter, config, open_database(config.database_url)))
+            host = f"[{config.host}]" if ":" in config.host else config.host
+            ready(f"http://{host}:{opened.getsockname()[1]}")
+            settings = uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+            uvicorn.Server(settings).run(sockets=[opened])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or error
+        raise RadscribeError(f"--host {host} --port {port}: {reason}; stop what uses it or choose another") from None
