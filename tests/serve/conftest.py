@@ -43,27 +43,35 @@ def film(phantoms: PreparedDataset) -> Callable[[int], bytes]:
 
 
 @pytest.fixture
-def service(reporter: Reporter, tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
-    """Starts a service with these settings; its client has it as ``app.state.service``."""
+def unstarted(reporter: Reporter, tmp_path: Path) -> Callable[..., TestClient]:
+    """Makes a service with these settings, which runs within ``with``; its client has it as ``app.state.service``."""
+
+    def make(model: Any = reporter, **settings: Any) -> TestClient:
+        known = {"data": tmp_path / "data", "decoding": DecodingLimits(workers=1)}
+        config = ServeConfig(**(known | settings))
+        config.data.mkdir(exist_ok=True)
+        made = DraftService(model, config, open_database(config.database_url))
+        app = create_app(made)
+        app.state.service = made
+        return TestClient(app, LOCAL_URL)
+
+    return make
+
+
+@pytest.fixture
+def service(unstarted: Callable[..., TestClient]) -> Iterator[Callable[..., TestClient]]:
+    """Starts services as ``unstarted`` makes them, until the test ends."""
     with ExitStack() as stack:
-
-        def start(model: Any = reporter, **settings: Any) -> TestClient:
-            known = {"data": tmp_path / "data", "decoding": DecodingLimits(workers=1)}
-            config = ServeConfig(**(known | settings))
-            config.data.mkdir(exist_ok=True)
-            made = DraftService(model, config, open_database(config.database_url))
-            app = create_app(made)
-            app.state.service = made
-            return stack.enter_context(TestClient(app, LOCAL_URL))
-
-        yield start
+        yield lambda *model, **settings: stack.enter_context(unstarted(*model, **settings))
 
 
 @pytest.fixture(scope="module")
 def client(reporter: Reporter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """One service for all tests of a file."""
     config = ServeConfig(data=tmp_path_factory.mktemp("service"), decoding=DecodingLimits(workers=1))
-    app = create_app(DraftService(reporter, config, open_database(config.database_url)))
+    made = DraftService(reporter, config, open_database(config.database_url))
+    app = create_app(made)
+    app.state.service = made
     with TestClient(app, LOCAL_URL) as client:
         yield client
 

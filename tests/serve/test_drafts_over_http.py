@@ -12,26 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 from radiographs import RAMP, dicom
+from stand_in import StandIn
 from starlette.testclient import TestClient
 
-from radscribe.core.records import NOTICE, Draft
+from radscribe.core.records import NOTICE
 from radscribe.drafting.batch import draft_line
 from radscribe.drafting.reporter import Reporter
 
 Films = Callable[[int], bytes]
 Post = Callable[..., Any]
 NOBODY = "0" * 32
-
-
-class Abstaining:
-    """A reporter that drafts nothing."""
-
-    def __init__(self, other: Reporter) -> None:
-        self.system, self.fingerprint, self.threads = other.system, other.fingerprint, 1
-        self.gate = self.calibration = None
-
-    def drafts(self, views: Any, names: list[str], evidence: str) -> list[Draft]:
-        return [Draft(name, "", (), (), None, {}, abstain=True, reasons=("Turned.",)) for name in names]
 
 
 def changed(client: TestClient, name: str, version: int, **change: Any) -> Any:
@@ -183,26 +173,37 @@ def test_a_wrong_page_is_refused(query: str, client: TestClient) -> None:
 def test_an_abstention_comes_with_its_reasons_instead_of_a_draft(
     service: Callable[..., TestClient], post: Post, film: Films, reporter: Reporter
 ) -> None:
-    client = service(model=Abstaining(reporter))
+    client = service(model=StandIn(reporter, abstain=True))
     record = post(client, film(1)).json()
-    assert record["abstain"] is True and record["reasons"] == ["Turned."] and record["notice"] == NOTICE
+    assert record["abstain"] is True and record["reasons"] == ["It is turned."] and record["notice"] == NOTICE
 
 
-def test_the_state_of_the_service_and_its_figures(service: Callable[..., TestClient], post: Post, film: Films) -> None:
-    client = service()
+def test_the_state_of_the_service_and_its_figures(
+    service: Callable[..., TestClient], post: Post, film: Films, reporter: Reporter
+) -> None:
+    client = service(StandIn(reporter))
     assert client.get("/healthz").json() == {"status": "ok"} and client.get("/readyz").json() == {"status": "ready"}
-    record = post(client, film(1)).json()
-    accepted = [{"index": index, "action": "accepted"} for index in range(len(record["draft"]["sentences"]))]
-    stated = [name for sentence in record["draft"]["sentences"] for name in sentence["conditions"]]
-    assert changed(client, record["id"], 1, sentences=accepted, status="final").status_code == 200
+    name = post(client, film(1)).json()["id"]
+    post(client, film(1))
+    decided = [{"index": 0, "action": "edited", "text": "Small left effusion."}, {"index": 1, "action": "accepted"}]
+    assert changed(client, name, 1, sentences=decided[:1]).status_code == 200
+    assert not [line for line in client.get("/metrics").text.splitlines() if line.startswith("radscribe_edits_total")]
+    assert changed(client, name, 2, sentences=decided, status="final").status_code == 200
     answer = client.get("/metrics")
     lines = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
     assert answer.headers["content-type"].startswith("text/plain")
-    assert lines["radscribe_drafts_total"] == "1.0" and lines["radscribe_queue_length"] == "0.0"
-    assert lines['radscribe_requests_total{method="POST",route="/v1/drafts",status="201"}'] == "1.0"
-    assert lines['radscribe_request_seconds_count{method="POST",route="/v1/drafts"}'] == "1.0"
-    counted = sum(float(value) for name, value in lines.items() if name.startswith("radscribe_edits_total{"))
-    assert counted == len(stated)
+    expected = {
+        "radscribe_drafts_total": "1.0",
+        "radscribe_abstentions_total": "0.0",
+        "radscribe_queue_length": "0.0",
+        'radscribe_findings_total{finding="pleural effusion"}': "1.0",
+        'radscribe_edits_total{action="edited",finding="pleural effusion"}': "1.0",
+        'radscribe_edits_total{action="accepted",finding="pneumothorax"}': "1.0",
+        'radscribe_requests_total{method="POST",route="/v1/drafts",status="201"}': "1.0",
+        'radscribe_requests_total{method="POST",route="/v1/drafts",status="200"}': "1.0",
+        'radscribe_request_seconds_count{method="POST",route="/v1/drafts"}': "2.0",
+    }
+    assert {name: lines.get(name) for name in expected} == expected
 
 
 def test_a_service_without_model_or_database_is_not_ready(service: Callable[..., TestClient]) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, BinaryIO
 from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import UploadFile
 
@@ -30,6 +31,13 @@ from radscribe.serve.settings import LOCAL
 from radscribe.serve.store import NoSuchDraft, StaleVersion
 
 RETRY_SECONDS = 2
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 MOST_FIELDS, FIELD_BYTES = 16, 2**16
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchDraft, 404),
@@ -89,9 +97,15 @@ def create_app(service: DraftService) -> FastAPI:
         finally:
             await service.stop()
 
-    # No pages that fetch scripts from elsewhere.
+    # No pages that fetch scripts from elsewhere, and no word on requests to whatever the environment names.
     app = FastAPI(
-        title="radscribe", version=__version__, description=NOTICE, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="radscribe",
+        version=__version__,
+        description=NOTICE,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=NO_TELEMETRY,
     )
     app.add_middleware(Guard, config=service.config, metrics=service.metrics)
     app.add_exception_handler(RadscribeError, _refused)
