@@ -11,7 +11,7 @@ import typer
 from radscribe.cli.shared import Checkpoint, Device
 from radscribe.core.errors import RadscribeError
 
-NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "multipart", "prometheus_client")
+NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "multipart", "prometheus_client", "highdicom", "fhir", "reportlab")
 
 
 def serve(

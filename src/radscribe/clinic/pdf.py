@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -25,7 +24,7 @@ from radscribe.clinic.objects import coded, film_of, new_object
 from radscribe.clinic.remarks import HEDGED, model_line, remarks
 from radscribe.clinic.source import SourceFilm, iso_date
 from radscribe.core.records import DraftSentence
-from radscribe.drafting.picture import draw_draft
+from radscribe.drafting.picture import draft_picture
 from radscribe.drafting.text import statements
 
 TITLE = "Draft chest radiograph report"
@@ -114,9 +113,6 @@ def _notes(sentence: DraftSentence) -> Sequence[str]:
 
 
 def _picture(case: Case) -> Image:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "draft.png"
-        draw_draft(case.draft, case.view, path)
-        data = BytesIO(path.read_bytes())
+    data = BytesIO(draft_picture(case.draft, case.view))
     width, height = A4[0] - 2 * MARGIN, A4[1] - 2 * MARGIN - FOOT
     return Image(data, width, height, kind="proportional")

@@ -7,6 +7,9 @@ from typing import Any
 
 NOTICE = "Research use only. Not for diagnosis."
 
+# The state of a condition that the model cannot tell.
+NOT_ASSESSED = "not assessed"
+
 SPLITS = ("train", "validate", "test")
 
 

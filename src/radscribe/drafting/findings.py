@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from radscribe.core.records import DraftSentence, Finding, WithheldSentence
+from radscribe.core.records import NOT_ASSESSED, DraftSentence, Finding, WithheldSentence
 from radscribe.drafting.calibration import Calibration
 from radscribe.drafting.doubt import judge
 from radscribe.labels.conditions import BLANK, CONDITIONS, NEGATIVE, STATES
 from radscribe.labels.rules import label_report
-
-NOT_ASSESSED = "not assessed"
 
 
 def doubted(

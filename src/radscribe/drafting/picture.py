@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from radscribe.core.files import replaced
+from radscribe.core.files import replaced, written_whole
 from radscribe.core.records import Draft, DraftSentence, EvidenceMap
 from radscribe.drafting.text import not_assessed, statements
 from radscribe.imaging.drawing import KEYWORD, VALUE, mark
@@ -34,10 +35,15 @@ WORDS_SHOWN = 4
 
 
 def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
-    """Write a PNG of ``draft`` over the model's ``view`` (crop x crop) of its film.
+    """Write the picture of ``draft_picture``; raises ``OSError`` as the disk does."""
+    with written_whole(path) as file:
+        file.write(draft_picture(draft, view))
+
+
+def draft_picture(draft: Draft, view: NDArray[np.uint8]) -> bytes:
+    """A PNG of ``draft`` over the model's ``view`` (crop x crop) of its film.
 
     The film, beside it a panel for each sentence with a map, its contours on the film; the other sentences as a list.
-    Raises ``OSError`` as the disk does.
     """
     mapped = [sentence for sentence in draft.sentences if sentence.evidence]
     others = [sentence for sentence in draft.sentences if not sentence.evidence]
@@ -71,8 +77,9 @@ def draw_draft(draft: Draft, view: NDArray[np.uint8], path: Path) -> None:
         f"{draft.study_id}   ·   {draft.model['name']} {draft.model['fingerprint'][:12]}   ·   {draft.notice}",
         fontsize=9,
     )
-    with replaced(path) as file:  # "tight", because the last row may have more lines than the others
-        figure.savefig(file, format="png", dpi=150, bbox_inches="tight", pad_inches=0.1, metadata={KEYWORD: VALUE})
+    content = BytesIO()  # "tight", because the last row may have more lines than the others
+    figure.savefig(content, format="png", dpi=150, bbox_inches="tight", pad_inches=0.1, metadata={KEYWORD: VALUE})
+    return content.getvalue()
 
 
 def _outline(axis: Any, evidence: EvidenceMap, shape: Sequence[int], colour: str) -> None:

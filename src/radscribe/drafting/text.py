@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from radscribe.core.records import Draft, DraftSentence
-from radscribe.drafting.findings import NOT_ASSESSED
+from radscribe.core.records import NOT_ASSESSED, Draft, DraftSentence
 
 WIDTH = 100
 # The states in plain words.

@@ -20,6 +20,7 @@ from radscribe.core.version import __version__
 from radscribe.imaging.refusal import RefusedFilm
 from radscribe.serve.database import DraftRow
 from radscribe.serve.decoding import FilmTooLarge
+from radscribe.serve.documents import DOCUMENTS
 from radscribe.serve.drafter import QueueFull
 from radscribe.serve.editing import WrongEdit
 from radscribe.serve.films import ID, EmptyFilm, LargeFilm
@@ -111,6 +112,7 @@ def create_app(service: DraftService) -> FastAPI:
     app.add_exception_handler(RadscribeError, _refused)
     app.add_exception_handler(RequestValidationError, _misformed)
     _add_drafts(app, service)
+    _add_documents(app, service)
     _add_state(app, service)
     return app
 
@@ -182,6 +184,22 @@ def _add_drafts(app: FastAPI, service: DraftService) -> None:
         return Response(picture.png, media_type="image/png", headers={"film-window": window})
 
 
+def _add_documents(app: FastAPI, service: DraftService) -> None:
+    def add(document: str, kind: str) -> None:
+        @app.get(
+            f"/v1/drafts/{{name}}/{document}",
+            name=f"read_{document}",
+            response_class=Response,
+            responses=_answers(404, 413, 422, ok={"content": {kind: {}}}),
+        )
+        async def read_document(name: Name) -> Response:
+            """A hospital document of a draft, with the reader's words once it is final."""
+            return Response(await service.document(await _found(service, name), document), media_type=kind)
+
+    for document, kind in DOCUMENTS.items():
+        add(document, kind)
+
+
 def _add_state(app: FastAPI, service: DraftService) -> None:
     @app.get("/healthz")
     async def health() -> dict[str, str]:
@@ -240,6 +258,7 @@ def _shared(row: DraftRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "created": row.created,
+        "changed": row.changed,
         "status": row.status,
         "version": row.version,
         "abstain": row.draft["abstain"],

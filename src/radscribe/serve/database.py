@@ -50,6 +50,7 @@ class DraftRow(Table):
     study_hash: Mapped[str] = mapped_column(Text)  # SHA-256 over the files as they were uploaded
     fingerprint: Mapped[str] = mapped_column(Text)  # of the model
     created: Mapped[str] = mapped_column(Text, index=True)  # UTC, ISO 8601
+    changed: Mapped[str] = mapped_column(Text)  # as created
     status: Mapped[str] = mapped_column(Text)  # "draft" or "final"
     version: Mapped[int] = mapped_column(Integer)
     draft: Mapped[dict[str, Any]] = mapped_column(JSON)  # a line of ``radscribe generate``

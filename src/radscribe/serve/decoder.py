@@ -24,12 +24,13 @@ from radscribe.imaging.refusal import RefusedFilm
 MEBIBYTE = 2**20
 
 
-def decode_films(connection: Connection, config: FilmConfig, memory: int, seconds: float) -> None:
-    """Answers requests until the other end closes; ``memory`` in MiB of address space, ``seconds`` for each film.
+def decode_films(connection: Connection, config: FilmConfig, memory: int) -> None:
+    """Answers requests until the other end closes; ``memory`` in MiB of address space.
 
-    A request is a JSON object with ``path`` and ``task``: "view" for what a model of ``config`` sees (uint8, crop x
-    crop, row by row), "png" for the whole film. An answer is a JSON object (``refused`` with the reason, or what is
-    known of the film) and then the bytes.
+    A request is a JSON object with ``task`` and ``seconds``: "view" of the film in ``path`` for what a model of
+    ``config`` sees (uint8, crop x crop, row by row), "png" for the whole film, "document" with the keys of a
+    ``document_request``. An answer is a JSON object (``refused`` with the reason, or what is known of the film) and
+    then the bytes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service ends its decoders itself
     _limit(memory)
@@ -38,7 +39,7 @@ def decode_films(connection: Connection, config: FilmConfig, memory: int, second
             request = json.loads(connection.recv_bytes())
             # The parent waits no longer either; this holds where the parent is gone.
             spent = sum(os.times()[:2])
-            resource.setrlimit(resource.RLIMIT_CPU, (int(spent + seconds) + 2, resource.RLIM_INFINITY))
+            resource.setrlimit(resource.RLIMIT_CPU, (int(spent + request["seconds"]) + 2, resource.RLIM_INFINITY))
             try:
                 answer, content = _answer(request, config)
             except RefusedFilm as refusal:
@@ -61,6 +62,15 @@ def _limit(memory: int) -> None:
 
 
 def _answer(request: Mapping[str, Any], config: FilmConfig) -> tuple[dict[str, Any], bytes]:
+    if request["task"] == "document":
+        from radscribe.serve.documents import make_document
+
+        try:
+            return {}, make_document(request, config)
+        except (RefusedFilm, OSError, MemoryError):
+            raise
+        except Exception as error:  # the libraries' errors quote values of the film's header
+            raise RefusedFilm("film", f"its document cannot be made ({type(error).__name__})") from None
     path = Path(request["path"])
     if request["task"] == "png":
         full = read_full_film(path, "film")

@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -23,7 +23,8 @@ from radscribe.imaging.refusal import RefusedFilm
 from radscribe.serve.settings import DecodingLimits
 
 LARGEST_HEAD, LARGEST_PNG = 2**16, 2 * MAXIMUM_BYTES
-START_SECONDS = 60.0
+# For loading libraries, by a process that starts or makes documents.
+LIBRARY_SECONDS = 60.0
 
 
 class FilmTooLarge(RefusedFilm):
@@ -59,12 +60,13 @@ class _Process:
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
 
-    def ask(self, task: str, path: Path) -> tuple[dict[str, Any], bytes]:
+    def ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         """The answer to one request of ``decoder.decode_films``; raises ``RefusedFilm``."""
-        connection, seconds = self._ready()
+        connection, starting = self._ready()
+        seconds = self._limits.seconds + (LIBRARY_SECONDS if request["task"] == "document" else 0)
         try:
-            connection.send_bytes(json.dumps({"task": task, "path": str(path)}).encode())
-            deadline = time.monotonic() + seconds
+            connection.send_bytes(json.dumps({**request, "seconds": seconds}).encode())
+            deadline = time.monotonic() + seconds + (LIBRARY_SECONDS if starting else 0)
             head = self._received(connection, deadline, LARGEST_HEAD)
             content = self._received(connection, deadline, LARGEST_PNG)
             answer = json.loads(head)
@@ -92,20 +94,20 @@ class _Process:
         """The process id, None before the first film."""
         return self._process.pid if self._process else None
 
-    def _ready(self) -> tuple[Connection, float]:
-        """The connection to a living process, and the seconds that it has for a film."""
+    def _ready(self) -> tuple[Connection, bool]:
+        """The connection to a living process, and whether it is only starting."""
         if self._process and self._process.is_alive() and self._connection:
-            return self._connection, self._limits.seconds
+            return self._connection, False
         self.close()
         from radscribe.serve.decoder import decode_films
 
         context = multiprocessing.get_context("spawn")  # a fork of a process with threads may lock up
         self._connection, theirs = context.Pipe()
-        arguments = (theirs, self._config, self._limits.memory, self._limits.seconds)
+        arguments = (theirs, self._config, self._limits.memory)
         self._process = context.Process(target=decode_films, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
-        return self._connection, self._limits.seconds + START_SECONDS
+        return self._connection, True
 
     def _received(self, connection: Connection, deadline: float, most: int) -> bytes:
         if not connection.poll(max(0.0, deadline - time.monotonic())):
@@ -130,7 +132,7 @@ class DecodingPool:
             FilmTooLarge: it takes more memory or time than the limits allow.
             RefusedFilm: it is no chest radiograph, or cannot be read.
         """
-        known, content = self._ask("view", path)
+        known, content = self._ask({"task": "view", "path": str(path)})
         try:
             pixels = np.frombuffer(content, np.uint8).reshape(self._side, self._side)
             view, warnings = known["view"], tuple(str(warning) for warning in known["warnings"])
@@ -141,11 +143,15 @@ class DecodingPool:
 
     def picture(self, path: Path) -> FilmPicture:
         """The film in a file for people to look at; raises as ``decode``."""
-        known, content = self._ask("png", path)
+        known, content = self._ask({"task": "png", "path": str(path)})
         try:
             return FilmPicture(content, int(known["black"]), int(known["white"]))
         except (KeyError, TypeError, ValueError):
             raise RefusedFilm("film", "its decoder gave no picture") from None
+
+    def document(self, request: Mapping[str, Any]) -> bytes:
+        """The document of a ``document_request``; raises as ``decode``."""
+        return self._ask({**request, "task": "document"})[1]
 
     def processes(self) -> list[int]:
         """The ids of the processes that run."""
@@ -156,9 +162,9 @@ class DecodingPool:
         for process in self._processes:
             process.close()
 
-    def _ask(self, task: str, path: Path) -> tuple[dict[str, Any], bytes]:
+    def _ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         with self._process() as process:
-            return process.ask(task, path)
+            return process.ask(request)
 
     @contextmanager
     def _process(self) -> Iterator[_Process]:

@@ -82,6 +82,7 @@ class DraftAnswer(BaseModel):
 
     id: str
     created: str = Field(description="UTC, ISO 8601.")
+    changed: str = Field(description="As created.")
     status: Status
     version: int
     abstain: bool = Field(description="Whether there is no draft, for the reasons that follow.")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -18,16 +19,18 @@ from radscribe.drafting.reporter import Reporter
 from radscribe.imaging.refusal import RefusedFilm
 from radscribe.serve.database import Database, DraftRow
 from radscribe.serve.decoding import DecodedFilm, DecodingPool, FilmPicture
+from radscribe.serve.documents import document_request, draft_of, final_draft
 from radscribe.serve.drafter import Drafter
 from radscribe.serve.drift import Drift
 from radscribe.serve.films import FilmStore, StoredStudy
-from radscribe.serve.messages import DraftChange
+from radscribe.serve.messages import DraftChange, Edits
 from radscribe.serve.metrics import Metrics
 from radscribe.serve.settings import ServeConfig
 from radscribe.serve.store import DraftStore, NewDraft
 
 SWEEP_SECONDS = 3600.0
-Film = TypeVar("Film", DecodedFilm, FilmPicture)
+Film = TypeVar("Film", DecodedFilm, FilmPicture, bytes)
+Given = TypeVar("Given")
 
 
 class RefusedStudy(RefusedFilm):
@@ -102,6 +105,15 @@ class DraftService:
         """A film for people to look at; raises ``RefusedFilm`` where it cannot be decoded any more."""
         return await self._decoded(self.decoding.picture, self.films.file(name, place))
 
+    async def document(self, row: DraftRow, name: str) -> bytes:
+        """A document of ``DOCUMENTS`` on a draft, with a reader's words once it is final; raises ``RefusedFilm``."""
+        draft = draft_of(row.draft)
+        if row.status == "final":
+            draft = final_draft(draft, Edits.model_validate(row.edits))
+        paths = [self.films.file(row.id, place) for place in row.draft["read_films"]]
+        request = document_request(name, draft, datetime.fromisoformat(row.changed), paths)
+        return await self._decoded(self.decoding.document, request)
+
     def _ended(self, study_hash: str, task: asyncio.Task[Any]) -> None:
         self._running.pop(study_hash, None)
         if not task.cancelled():
@@ -146,8 +158,8 @@ class DraftService:
             films.append(film)
         return films
 
-    async def _decoded(self, work: Callable[[Path], Film], file: Path) -> Film:
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, work, file)
+    async def _decoded(self, work: Callable[[Given], Film], given: Given) -> Film:
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, work, given)
 
     async def _sweep(self, days: float) -> None:
         while True:

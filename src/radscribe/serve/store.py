@@ -49,11 +49,13 @@ class DraftStore:
 
     def add(self, new: NewDraft, who: str) -> tuple[DraftRow, bool]:
         """Keep a new draft; where the study has one by the same model, that one and False."""
+        at = now()
         row = DraftRow(
             id=new.id,
             study_hash=new.study_hash,
             fingerprint=new.fingerprint,
-            created=now(),
+            created=at,
+            changed=at,
             status="draft",
             version=1,
             draft=dict(new.draft),
@@ -113,7 +115,7 @@ class DraftStore:
             if made_final:
                 row.final = final_text(edits, row.draft)
             row.edits, row.status = edits.model_dump(), change.status or row.status
-            row.version += 1
+            row.version, row.changed = row.version + 1, now()
             words = sha256(json.dumps([row.edits, row.final]).encode()).hexdigest()
             noted = {**summary(change), "version": row.version, "status": row.status, "words": words}
             record(session, who, "finalised" if made_final else "edited", row, noted)

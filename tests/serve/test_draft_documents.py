@@ -1,0 +1,123 @@
+"""A draft as hospital documents: each opens again, and a final draft says what its reader left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from pydicom import Dataset, dcmread
+from radiographs import PATIENT, RAMP, dataset_of, saved
+from stand_in import StandIn
+from starlette.testclient import TestClient
+
+from radscribe.core.records import NOTICE
+from radscribe.drafting.batch import draft_line
+from radscribe.drafting.reporter import Reporter
+from radscribe.serve.documents import DOCUMENTS, READ, draft_of, final_draft
+from radscribe.serve.messages import AddedSentence, Edits, SentenceEdit
+
+Post = Callable[..., Any]
+IDENTIFIED = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.1", "SOPInstanceUID": "1.2.3.1.1"}
+
+
+def film(**fields: Any) -> bytes:
+    dataset = dataset_of(RAMP, **(IDENTIFIED | fields))
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    return saved(dataset)
+
+
+def texts(item: Dataset) -> list[str]:
+    """All words of a structured report."""
+    own = [str(item.TextValue)] if "TextValue" in item else []
+    return own + [text for each in item.get("ContentSequence", []) for text in texts(each)]
+
+
+@pytest.fixture(scope="module")
+def record(client: TestClient, post: Post) -> dict[str, Any]:
+    answer = post(client, film())
+    assert answer.status_code == 201
+    return answer.json()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_document_opens_again_and_carries_the_notice(
+    name: str, client: TestClient, record: dict[str, Any]
+) -> None:
+    answer = client.get(f"/v1/drafts/{record['id']}/{name}")
+    assert answer.status_code == 200 and answer.headers["content-type"] == DOCUMENTS[name], answer.text[:300]
+    if name == "fhir":
+        bundle = answer.json()
+        assert bundle["resourceType"] == "Bundle" and NOTICE in answer.text
+    elif name == "report.pdf":
+        assert answer.content.startswith(b"%PDF")
+    else:
+        opened = dcmread(BytesIO(answer.content))
+        assert answer.content[:128] == bytes(128) and opened.StudyInstanceUID == "1.2.3"
+        assert str(opened.PatientName) == PATIENT
+    if name.endswith("sr.dcm"):
+        assert NOTICE in texts(opened)
+    assert client.get(f"/v1/drafts/{record['id']}/{name}").content == answer.content, "the same again"
+
+
+def test_a_film_without_a_header_has_two_documents(client: TestClient, post: Post) -> None:
+    from pictures import GRADIENT, encoded
+    from PIL import Image
+
+    name = post(client, encoded(Image.fromarray(GRADIENT))).json()["id"]
+    answers = {each: client.get(f"/v1/drafts/{name}/{each}") for each in DOCUMENTS}
+    assert {each for each, answer in answers.items() if answer.status_code == 200} == {"report.pdf", "fhir"}
+    assert all("film" in answer.json()["detail"] for answer in answers.values() if answer.status_code == 422)
+
+
+def test_what_is_not_there_has_no_document(client: TestClient, record: dict[str, Any]) -> None:
+    assert client.get(f"/v1/drafts/{'0' * 32}/report.pdf").status_code == 404
+    assert client.get(f"/v1/drafts/{record['id']}/other.pdf").status_code == 404
+
+
+def test_a_final_draft_says_what_its_reader_left(
+    service: Callable[..., TestClient], post: Post, reporter: Reporter
+) -> None:
+    client = service(StandIn(reporter))
+    name = post(client, film()).json()["id"]
+    before = texts(dcmread(BytesIO(client.get(f"/v1/drafts/{name}/report.sr.dcm").content)))
+    assert "There is a left pleural effusion." in before and READ not in " ".join(before)
+    edits = [{"index": 0, "action": "rejected"}, {"index": 1, "action": "accepted"}]
+    change = {"version": 1, "sentences": edits, "added": [{"text": "The heart is enlarged."}], "status": "final"}
+    assert client.patch(f"/v1/drafts/{name}", json=change).status_code == 200
+    after = texts(dcmread(BytesIO(client.get(f"/v1/drafts/{name}/report.sr.dcm").content)))
+    assert {"No pneumothorax.", "The heart is enlarged."} <= set(after) and READ in " ".join(after)
+    assert not any("effusion" in text for text in after)
+    bundle = client.get(f"/v1/drafts/{name}/fhir").json()
+    stated = {
+        entry["resource"]["code"]["text"]: entry["resource"]["interpretation"][0]["coding"][0]["code"]
+        for entry in bundle["entry"]
+        if entry["resource"]["resourceType"] == "Observation" and "interpretation" in entry["resource"]
+    }
+    assert stated["cardiomegaly"] == "POS" and stated["pneumothorax"] == "NEG" and "pleural effusion" not in stated
+
+
+def test_a_draft_comes_back_from_its_line(reporter: Reporter) -> None:
+    (draft,) = StandIn(reporter).drafts([RAMP.astype("uint8")], ["x"], "best")
+    assert draft_of(json.loads(json.dumps({**draft_line(draft), "read_films": [0]}))) == draft
+
+
+def test_the_findings_of_a_final_draft_are_those_of_its_words(reporter: Reporter) -> None:
+    (draft,) = StandIn(reporter).drafts([RAMP.astype("uint8")], ["x"], "best")
+    edits = Edits(
+        sentences=[
+            SentenceEdit(index=0, action="edited", text="No pleural effusion."),
+            SentenceEdit(index=1, action="accepted"),
+        ],
+        added=[AddedSentence(text="Mild cardiomegaly.", after=-1), AddedSentence(text="A nodule.", after=0)],
+    )
+    final = final_draft(draft, edits)
+    assert final.report == "Mild cardiomegaly. No pleural effusion. A nodule. No pneumothorax."
+    found = {finding.condition: (finding.state, finding.probability) for finding in final.findings}
+    assert found["pneumothorax"] == ("negative", 0.9), "the model's own stays with its probability"
+    assert found["pleural effusion"] == ("negative", None) and found["cardiomegaly"] == ("positive", None)
+    assert found["fracture"] == ("blank", None)
+    assert final.sentences[3] == draft.sentences[1] and final.sentences[0].probabilities == {}
+    assert final.model == draft.model and READ in final.warnings
