@@ -129,7 +129,10 @@ def test_the_verb_calibrates_a_checkpoint_and_its_drafts_say_what_is_not_assesse
     code, out, _ = run("calibrate", str(folder), "--data", str(phantoms.folder), "--split", split)
     assert code == 0 and "not assessed" not in out and "| assessed" in out
     reporter = load_reporter(folder)
+    assert reporter.calibration is not None
     assert reporter.calibration == load_calibration(folder, reporter.fingerprint)
+    means = reporter.calibration.measured["mean_probabilities"]
+    assert list(means) == list(CONDITIONS) and all(0 < value < 1 for value in means.values())
     assert (folder / "calibration.png").stat().st_size > 1000
     card = (folder / "MODEL_CARD.md").read_text()
     run("calibrate", str(folder), "--data", str(phantoms.folder), "--split", split)

@@ -45,12 +45,20 @@ def calibrate(
         raise RadscribeError(f"{dataset.folder}: the {split} split has too few patients to calibrate on; prepare more")
     drafted = drafted_split(studies, draft_reports(reporter, dataset, studies))
     areas = sign_areas(drafted)
+    presence = fit_presence(drafted)
+    means = presence.probabilities(drafted.states, drafted.signs).mean(0)
     calibration = Calibration(
         fingerprint=reporter.fingerprint,
-        presence=fit_presence(drafted),
+        presence=presence,
         not_assessed=tuple(name for name, area in areas.items() if area is None or area < LEAST_AREA),
         sizes=sizes_are_right(drafted),
-        measured={"split": split, "studies": len(studies), "dataset": dataset.fingerprint, "areas": areas},
+        measured={
+            "split": split,
+            "studies": len(studies),
+            "dataset": dataset.fingerprint,
+            "areas": areas,
+            "mean_probabilities": dict(zip(CONDITIONS, means.round(4).tolist(), strict=True)),
+        },
     )
     unseen = held_out(drafted, calibration)
     calibration = replace(calibration, withheld_below=best_threshold(drafted, unseen, calibration.not_assessed))
