@@ -99,7 +99,7 @@ def test_an_answer_that_is_no_film_is_refused(
 ) -> None:
     decoding = pool()
     for answer in (({}, b""), ({"width": 1, "height": 1, "bits": 8, "view": None, "warnings": []}, bytes(7))):
-        monkeypatch.setattr(decoding, "_ask", lambda task, path, answer=answer: answer)
+        monkeypatch.setattr(decoding, "_ask", lambda request, answer=answer: answer)
         with pytest.raises(RefusedFilm, match="gave no film"):
             decoding.decode(tmp_path)
 

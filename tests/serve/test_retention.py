@@ -36,13 +36,17 @@ def test_old_drafts_go_and_young_ones_stay(
             row = session.query(DraftRow).filter_by(id=old).one()
             row.created = (datetime.now(UTC) - timedelta(days=3)).isoformat(timespec="microseconds")
     assert folders(data) == {old, young}
-    (data / "films" / ("f" * 32)).mkdir()  # as a killed service leaves them
-    (data / "films" / "notes").mkdir()
+    left, other = ("f" * 32, "e" * 32)  # by a killed service, and of a database that is not at hand
+    for name in (left, other):
+        (data / "films" / name).mkdir()
+    for name in (left, young):
+        (data / "films" / name / "unkept").touch()
     client = service(data=data, retain=2.5)
     end = time.monotonic() + 20
     while old in folders(data) and time.monotonic() < end:
         time.sleep(0.02)
-    assert folders(data) == {young, "notes"}
+    assert folders(data) == {young, other}
+    assert not list((data / "films").rglob("unkept"))
     assert client.get(f"/v1/drafts/{old}").status_code == 404 and client.get(f"/v1/drafts/{young}").status_code == 200
     with client.app.state.service._database.reading() as session:  # type: ignore[attr-defined]
         lines = session.connection().exec_driver_sql("SELECT who, action, draft FROM audit ORDER BY number").all()

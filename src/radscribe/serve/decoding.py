@@ -70,6 +70,8 @@ class _Process:
             head = self._received(connection, deadline, LARGEST_HEAD)
             content = self._received(connection, deadline, LARGEST_PNG)
             answer = json.loads(head)
+            if not isinstance(answer, dict):
+                raise ValueError("no object")
         except TimeoutError:
             self.close()
             raise FilmTooLarge("film", f"it takes longer to decode than {self._limits.seconds:g} s") from None

@@ -16,6 +16,8 @@ from radscribe.core.errors import RadscribeError
 from radscribe.imaging.header import PREAMBLE
 
 BLOCK = 2**20
+# In the folder of a study that is in no database: not yet, or not for much longer.
+UNKEPT = "unkept"
 ID = re.compile("[0-9a-f]{32}")
 
 
@@ -37,7 +39,11 @@ class StoredStudy:
 
 
 class FilmStore:
-    """A folder of studies. No name that a client sends becomes part of a path."""
+    """A folder of studies. No name that a client sends becomes part of a path.
+
+    A study is marked from ``add`` until ``keep``, and from ``mark`` until ``remove``: what a killed service leaves
+    behind can be told from the films of a database that is not at hand.
+    """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self._folder, self._most = folder, most_bytes
@@ -53,6 +59,7 @@ class FilmStore:
         folder = self._folder / name
         folder.mkdir(parents=True, mode=0o700)
         try:
+            self.mark(name)
             hashes = [self._write(upload, folder / str(place)) for place, upload in enumerate(uploads)]
             for each in (folder, self._folder):
                 _wait_for_disk(each)
@@ -66,18 +73,26 @@ class FilmStore:
         """The file of a film of the study ``name``, an id that ``add`` gave."""
         return self._folder / name / str(place)
 
+    def mark(self, name: str) -> None:
+        """Note that the films of the study ``name`` are in no database, or soon will not be."""
+        if (self._folder / name).is_dir():
+            (self._folder / name / UNKEPT).touch()
+
+    def keep(self, name: str) -> None:
+        """Note that the films of the study ``name`` are in the database."""
+        (self._folder / name / UNKEPT).unlink(missing_ok=True)
+
     def remove(self, name: str) -> None:
         """Delete the films of the study ``name``; nothing happens where there are none."""
         shutil.rmtree(self._folder / name, ignore_errors=True)
 
-    def remove_others(self, names: Collection[str]) -> int:
-        """Delete all studies but ``names``, which a killed service left behind; returns how many."""
-        if not self._folder.is_dir():
-            return 0
-        others = [path.name for path in self._folder.iterdir() if ID.fullmatch(path.name) and path.name not in names]
-        for name in others:
-            self.remove(name)
-        return len(others)
+    def tidy(self, names: Collection[str]) -> None:
+        """Delete what a killed service left behind: the marked studies, but those in the database (``names``)."""
+        for path in list(self._folder.glob(f"*/{UNKEPT}")):
+            if path.parent.name in names:
+                self.keep(path.parent.name)
+            else:
+                self.remove(path.parent.name)
 
     def _write(self, upload: BinaryIO, path: Path) -> bytes:
         """Copy an upload to ``path``; the SHA-256 is that of the bytes as they came."""

@@ -60,7 +60,7 @@ class DraftService:
     async def start(self) -> None:
         """Start drafting, and delete what a killed service left behind and, from now on, what is too old."""
         self.drafter.start()
-        await asyncio.to_thread(lambda: self.films.remove_others(self.store.ids()))
+        await asyncio.to_thread(lambda: self.films.tidy(self.store.ids()))
         if self.config.retain is not None:
             self._sweeper = asyncio.create_task(self._sweep(self.config.retain))
 
@@ -138,6 +138,7 @@ class DraftService:
             new = NewDraft(study.id, study.study_hash, self._fingerprint, line, sizes)
             row, kept = await asyncio.to_thread(self.store.add, new, who)
             if kept:
+                await asyncio.to_thread(self.films.keep, study.id)
                 self.metrics.drafted(line)
                 self.drift.add(views[0], draft)
             return row, kept
@@ -163,9 +164,16 @@ class DraftService:
 
     async def _sweep(self, days: float) -> None:
         while True:
-            for name in await asyncio.to_thread(self.store.remove_older, days):
-                await asyncio.to_thread(self.films.remove, name)
+            await asyncio.to_thread(self._remove_older, days)
             await asyncio.sleep(SWEEP_SECONDS)
+
+    def _remove_older(self, days: float) -> None:
+        names = self.store.older(days)
+        for name in names:
+            self.films.mark(name)
+        self.store.remove(names, days)
+        for name in names:
+            self.films.remove(name)
 
 
 def frontal_first(films: Sequence[DecodedFilm]) -> list[int]:

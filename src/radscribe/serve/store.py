@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -121,25 +121,24 @@ class DraftStore:
             record(session, who, "finalised" if made_final else "edited", row, noted)
             return row, list(decisions(edits, row.draft)) if made_final else []
 
-    def remove_older(self, days: float) -> list[str]:
-        """Delete the drafts that are older than ``days``; returns their ids."""
+    def older(self, days: float) -> list[str]:
+        """The ids of the drafts that are older than ``days``."""
         limit = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="microseconds")
-        with self._database.writing() as session:
-            rows = list(session.scalars(select(DraftRow).where(DraftRow.created < limit)))
-            for row in rows:
+        with self._database.reading() as session:
+            return list(session.scalars(select(DraftRow.id).where(DraftRow.created < limit)))
+
+    def remove(self, names: Sequence[str], days: float) -> None:
+        """Delete the drafts of these ids, which were kept for ``days``; the audit log says so."""
+        for name in names:  # one at a time, so that other writers need not wait for all
+            with self._database.writing() as session:
+                row = _row(session, name)
                 record(session, SYSTEM, "deleted", row, {"retain": days})
                 session.delete(row)
-            return [row.id for row in rows]
 
     def ids(self) -> set[str]:
         """The ids of all drafts."""
         with self._database.reading() as session:
             return set(session.scalars(select(DraftRow.id)))
-
-    def count(self) -> int:
-        """How many drafts there are."""
-        with self._database.reading() as session:
-            return session.scalar(select(func.count()).select_from(DraftRow)) or 0
 
     def check(self) -> None:
         """Write a line, to see that the database can be written; raises what SQLAlchemy does."""
