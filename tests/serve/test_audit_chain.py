@@ -94,9 +94,33 @@ def test_lines_cut_off_at_the_end_are_found_by_an_earlier_hash(
     head = run("audit", "verify", "--data", str(tmp_path / "data"))[1].split()[-1]
     assert run("audit", "verify", "--data", str(tmp_path / "data"), "--contains", head)[0] == 0
     tampered(database, "DELETE FROM audit WHERE number = 5")
-    assert run("audit", "verify", "--data", str(tmp_path / "data"))[0] == 0, "the chain alone cannot know"
+    assert (
+        "line 4 is broken: its draft was changed since" in run("audit", "verify", "--data", str(tmp_path / "data"))[2]
+    )
+    tampered(database, "DELETE FROM audit WHERE number >= 3")
+    tampered(database, "DELETE FROM drafts WHERE number = 3")
+    assert run("audit", "verify", "--data", str(tmp_path / "data"))[0] == 0, "the log alone cannot know"
     code, _, err = run("audit", "verify", "--data", str(tmp_path / "data"), "--contains", head)
-    assert code == 1 and "line 5 is broken" in err and "cut off" in err
+    assert code == 1 and "line 3 is broken" in err and "cut off" in err
+
+
+OTHER_CHANGES = {
+    "final text": ("UPDATE drafts SET final = 'All is well.' WHERE status = 'final'", 5, "changed since"),
+    "draft": ("UPDATE drafts SET draft = replace(draft, 'are', 'is') WHERE number = 1", 1, "changed since"),
+    "edits": ("UPDATE drafts SET edits = replace(edits, '2.0', '9.0') WHERE number = 3", 5, "changed since"),
+    "draft removed": ("DELETE FROM drafts WHERE number = 2", 2, "its draft is gone"),
+    "draft renamed": ("UPDATE drafts SET id = 'x' WHERE number = 1", 6, "there is none for the draft x"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_CHANGES)
+def test_a_draft_that_was_changed_beside_the_service_is_found(
+    name: str, database: sqlite3.Connection, run: Run, tmp_path: Path
+) -> None:
+    statement, line, reason = OTHER_CHANGES[name]
+    assert database.execute(statement).rowcount == 1
+    code, out, err = run("audit", "verify", "--data", str(tmp_path / "data"))
+    assert code == 1 and not out and f"line {line} is broken" in err and reason in err
 
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", "sqlite:///{}/none.db", "sqlite:///{}/other.db"])

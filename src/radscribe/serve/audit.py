@@ -16,6 +16,7 @@ from radscribe.serve.database import AuditRow, DraftRow
 
 # What the first line is chained to.
 BEGINNING = "0" * 64
+DELETED, CONTENT = "deleted", "content"
 FIELDS = ("number", "at", "who", "action", "draft", "study_hash", "fingerprint", "change", "previous")
 
 
@@ -37,6 +38,7 @@ def now() -> str:
 def record(session: Session, who: str, action: str, row: DraftRow, change: Mapping[str, Any]) -> AuditRow:
     """Append a line on the draft ``row``, within the transaction of ``Database.writing`` that makes the change.
 
+    The line holds the hash of all words of the draft after the change, so that ``verify`` finds other changes of them.
     ``change`` must hold no words of a report and nothing else of a patient.
     """
     last = session.scalar(select(AuditRow).order_by(AuditRow.number.desc()).limit(1))
@@ -48,7 +50,7 @@ def record(session: Session, who: str, action: str, row: DraftRow, change: Mappi
         draft=row.id,
         study_hash=row.study_hash,
         fingerprint=row.fingerprint,
-        change=json.dumps(change, sort_keys=True),
+        change=json.dumps({**change, CONTENT: content_hash(row)}, sort_keys=True),
         previous=last.hash if last else BEGINNING,
     )
     line.hash = line_hash(line)
@@ -62,12 +64,21 @@ def line_hash(line: AuditRow) -> str:
     return hashlib.sha256(json.dumps([getattr(line, name) for name in FIELDS]).encode()).hexdigest()
 
 
+def content_hash(row: DraftRow) -> str:
+    """The SHA-256 over a draft, its edits and its final text."""
+    content = json.dumps([row.draft, row.edits, row.final], sort_keys=True)
+    return hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()
+
+
 def verify(session: Session, contains: str | None = None) -> AuditState:
-    """Check the chain from its first line.
+    """Check the chain from its first line, and that each draft is as its last line says.
 
     Lines that are cut off at the end leave a sound chain: a hash that was noted earlier (``contains``) must be in it.
     """
+    if session.get_bind().dialect.name == "postgresql":  # log and drafts of one moment, as SQLite has them anyway
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     head, count, found = BEGINNING, 0, contains is None
+    last: dict[str, tuple[int, str]] = {}
     for line in session.scalars(select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=1000)):
         if line.number != count + 1:
             return AuditState(count, head, count + 1, "it is missing")
@@ -77,6 +88,16 @@ def verify(session: Session, contains: str | None = None) -> AuditState:
             return AuditState(count, head, line.number, "its content was changed")
         head, count = line.hash, line.number
         found = found or head == contains
+        last[line.draft] = count, json.loads(line.change).get(CONTENT, "none")
+        if line.action == DELETED:
+            del last[line.draft]
     if not found:
         return AuditState(count, head, count + 1, "the chain does not hold the given hash: lines were cut off")
+    for row in session.scalars(select(DraftRow).execution_options(yield_per=100)):
+        number, content = last.pop(row.id, (count + 1, ""))
+        if content != content_hash(row):
+            reason = "its draft was changed since" if content else f"there is none for the draft {row.id}"
+            return AuditState(count, head, number, reason)
+    for number, _ in last.values():
+        return AuditState(count, head, number, "its draft is gone, and no line says that it was deleted")
     return AuditState(count, head)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radscribe.core.errors import RadscribeError
-from radscribe.serve.audit import now, record
+from radscribe.serve.audit import DELETED, now, record
 from radscribe.serve.database import CheckRow, Database, DraftRow, FilmRow
 from radscribe.serve.editing import changed, decisions, final_text, summary
 from radscribe.serve.messages import DraftChange, Edits
@@ -116,8 +114,7 @@ class DraftStore:
                 row.final = final_text(edits, row.draft)
             row.edits, row.status = edits.model_dump(), change.status or row.status
             row.version, row.changed = row.version + 1, now()
-            words = sha256(json.dumps([row.edits, row.final]).encode()).hexdigest()
-            noted = {**summary(change), "version": row.version, "status": row.status, "words": words}
+            noted = {**summary(change), "version": row.version, "status": row.status}
             record(session, who, "finalised" if made_final else "edited", row, noted)
             return row, list(decisions(edits, row.draft)) if made_final else []
 
@@ -132,7 +129,7 @@ class DraftStore:
         for name in names:  # one at a time, so that other writers need not wait for all
             with self._database.writing() as session:
                 row = _row(session, name)
-                record(session, SYSTEM, "deleted", row, {"retain": days})
+                record(session, SYSTEM, DELETED, row, {"retain": days})
                 session.delete(row)
 
     def ids(self) -> set[str]:
