@@ -33,7 +33,6 @@ def one_line(answer: tuple[int, str, str]) -> str:
         (("--token-file", "nowhere"), "no such file"),
         (("--checkpoint", "nowhere/at/all"), "no such checkpoint"),
         (("--host", "192.0.2.1", "--token-file", "tokens"), "--host 192.0.2.1"),
-        (("--evidence", "dowsing"), "no such map"),
         (("--db", "mysql://x/y"), "sqlite:///FILE"),
     ],
 )
@@ -43,6 +42,11 @@ def test_a_wrong_use_is_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tokens").write_text("anna 0123456789abcdef\n")
     assert reason in one_line(run("serve", "--port", "0", *options))
+
+
+def test_a_kind_of_map_that_the_model_does_not_have_is_one_line(run: Run, tmp_path: Path, checkpoint: Path) -> None:
+    options = ("--port", "0", "--data", str(tmp_path), "--checkpoint", str(checkpoint), "--evidence", "dowsing")
+    assert "no such map" in one_line(run("serve", *options))
 
 
 def test_a_port_or_folder_in_use_is_one_line(run: Run, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import uvicorn
@@ -34,9 +35,13 @@ def run_service(config: ServeConfig, checkpoint: str | Path | None, device: str,
     with try_lock(config.data / "lock") as held:
         if not held:
             raise RadscribeError(f"--data {config.data}: another service uses it; stop that one or name another folder")
-        with _bound(config.host, config.port) as opened, drafting(checkpoint, device) as reporter:
+        with (
+            _bound(config.host, config.port) as opened,
+            closing(open_database(config.database_url)) as database,  # before the model, which takes longer
+            drafting(checkpoint, device) as reporter,
+        ):
             kind_for(reporter.system.model, config.evidence)
-            app = create_app(DraftService(reporter, config, open_database(config.database_url)))
+            app = create_app(DraftService(reporter, config, database))
             host = f"[{config.host}]" if ":" in config.host else config.host
             ready(f"http://{host}:{opened.getsockname()[1]}")
             settings = uvicorn.Config(
