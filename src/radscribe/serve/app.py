@@ -27,6 +27,7 @@ from radscribe.serve.films import ID, EmptyFilm, LargeFilm
 from radscribe.serve.guard import Guard
 from radscribe.serve.messages import DraftAnswer, DraftChange, DraftList, DraftSummary, Edits, FilmLink, Problem, Status
 from radscribe.serve.metrics import CONTENT_TYPE, present
+from radscribe.serve.page import add_page
 from radscribe.serve.service import DraftService, RefusedStudy
 from radscribe.serve.settings import LOCAL
 from radscribe.serve.store import NoSuchDraft, StaleVersion
@@ -114,6 +115,7 @@ def create_app(service: DraftService) -> FastAPI:
     _add_drafts(app, service)
     _add_documents(app, service)
     _add_state(app, service)
+    add_page(app, *service.model)
     return app
 
 

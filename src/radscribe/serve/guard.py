@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from radscribe.core.records import NOTICE
 from radscribe.serve.metrics import Metrics
+from radscribe.serve.page import is_page
 from radscribe.serve.settings import LOCAL, ServeConfig
 
 Scope = MutableMapping[str, Any]
@@ -84,7 +85,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Status and reason where the request may go no further; notes in ``scope`` who asks."""
         headers = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in scope["headers"]}
-        if scope["path"] not in OPEN:
+        if scope["path"] not in OPEN and not is_page(scope["path"]):
             if self._config.tokens.owners:
                 scheme, _, token = headers.get("authorization", "").partition(" ")
                 owner = self._config.tokens.owner(token.strip()) if scheme.lower() == "bearer" else None

@@ -47,6 +47,7 @@ class DraftService:
     def __init__(self, reporter: Reporter, config: ServeConfig, database: Database) -> None:
         system = reporter.system.config
         self.config, self._fingerprint, self._views = config, reporter.fingerprint, system.views
+        self.model = (system.name, reporter.fingerprint, system.film)
         self.films = FilmStore(config.data / "films", config.film_bytes)
         self._database, self.store = database, DraftStore(database)
         self.drafter = Drafter(reporter, config.queue, config.batch, config.evidence)
