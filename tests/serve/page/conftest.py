@@ -72,6 +72,22 @@ def logic(browser: Any) -> Iterator[Callable[..., Any]]:
     server.server_close()
 
 
+def _started(stack: ExitStack, model: Any, data: Path, **settings: Any) -> str:
+    """The address of a service that runs until ``stack`` ends."""
+    data.mkdir()
+    config = ServeConfig(**({"data": data, "decoding": DecodingLimits(workers=1)} | settings))
+    database = open_database(config.database_url)
+    stack.callback(database.close)
+    app = create_app(DraftService(model, config, database))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    stack.callback(_stop, server, thread)
+    while not server.started and thread.is_alive():
+        time.sleep(0.02)
+    return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+
+
 @pytest.fixture
 def site(reporter: Reporter, tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Starts a real service on a port of its own, by default with scripted drafts; returns its address."""
@@ -79,20 +95,16 @@ def site(reporter: Reporter, tmp_path: Path) -> Iterator[Callable[..., str]]:
 
         def start(model: Any = None, **settings: Any) -> str:
             data = tmp_path / f"data-{len(list(tmp_path.iterdir()))}"
-            data.mkdir()
-            config = ServeConfig(**({"data": data, "decoding": DecodingLimits(workers=1)} | settings))
-            database = open_database(config.database_url)
-            stack.callback(database.close)
-            app = create_app(DraftService(model or Scripted(reporter), config, database))
-            server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=2))
-            thread = threading.Thread(target=server.run, daemon=True)
-            thread.start()
-            stack.callback(_stop, server, thread)
-            while not server.started and thread.is_alive():
-                time.sleep(0.02)
-            return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+            return _started(stack, model or Scripted(reporter), data, **settings)
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def shared_site(reporter: Reporter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with scripted drafts for all tests that look at one study of their own."""
+    with ExitStack() as stack:
+        yield _started(stack, Scripted(reporter), tmp_path_factory.mktemp("shared-site") / "data")
 
 
 def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -40,7 +40,7 @@ def test_a_mark_on_the_film_is_found_where_the_model_sees_it(
 
 
 def test_a_box_is_cut_at_the_edge_of_the_film_and_is_none_beside_it(logic: Logic) -> None:
-    # The view of a narrow film is padded to the left and right: an eighth is cut of 256, the film fills the middle half.
+    # The view of a narrow film is padded to the left and right: the film fills the middle half of 256 pixels.
     given = {"film": {"width": 1000, "height": 2000}, "view": {"resize": 256, "crop": 224}}
     call = "m.boxOnFilm({}, m.viewOnFilm(given.film, given.view), given.film)"
     square = logic("geometry", "m.viewOnFilm(given.film, given.view)", given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def test_differences_are_in_words(before: str, after: str, expected: list[tuple[
 
 def test_a_difference_holds_both_texts_and_no_word_twice(logic: Logic) -> None:
     reports = [study.findings for study in generate(40, seed=7, lateral_share=0.0)]
-    pairs = list(zip(reports, reports[1:], strict=False))
+    pairs = list(pairwise(reports))
     for (before, after), parts in zip(
         pairs, logic("word_diff", "given.map((each) => m.wordDiff(...each))", pairs), strict=True
     ):
