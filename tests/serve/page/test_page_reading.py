@@ -67,8 +67,8 @@ def test_the_draft_stands_beside_its_film_with_all_that_is_known_of_it(study: tu
     ]
     chips = page.locator(".findings .chips").first.locator("li").all_inner_texts()
     assert [" ".join(chip.split()) for chip in chips] == [
-        "◆ lung opacity possible 60 %",
         "▲ pleural effusion present 83 %",
+        "◆ lung opacity possible 60 %",
     ]
     expect(page.get_by_text("Not assessed: fracture.")).to_be_visible()
     expect(page.locator(".withheld")).to_contain_text(
@@ -139,6 +139,43 @@ def test_accepting_rejecting_and_editing_by_keys_are_kept(study: tuple[Any, str,
     assert actions(kept(address, name)) == [(0, "accepted", None), (2, "edited", "The lungs are clear. jkx")]
 
 
+def test_accepting_an_edited_sentence_keeps_its_new_words(study: tuple[Any, str, str]) -> None:
+    page, address, name = study
+    page.keyboard.press("s")
+    expect(row(page, 1).locator(".decided")).to_have_text("✎ edited")
+    expect(row(page, 1).get_by_role("button", name="Accept")).to_be_disabled()
+    page.keyboard.press("Enter")
+    expect(page.locator(".sentence.current .number")).to_have_text("2")
+    page.keyboard.press("a")
+    expect(page.locator(".badge")).to_have_text("✓ final")
+    assert kept(address, name)["final"].startswith("There is a small left pleural effusion. The heart")
+
+
+def test_the_text_is_copied_by_a_key(shared_site: str, opened: Opened, film: Films) -> None:
+    name = send(shared_site, film(next(NUMBERS)))["id"]
+    page = shown(opened, shared_site, name, permissions=["clipboard-read", "clipboard-write"])
+    page.keyboard.press("x")
+    page.keyboard.press("c")
+    expect(page.locator("#status")).to_have_text("The text is copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == " ".join(each.text for each in SENTENCES[1:])
+
+
+def test_the_list_of_studies_gives_way_to_an_open_one_where_there_is_little_room(
+    shared_site: str, opened: Opened, film: Films
+) -> None:
+    name = send(shared_site, film(next(NUMBERS)))["id"]
+    for width, stays in ((1440, False), (1920, True)):
+        page = opened(shared_site, viewport={"width": width, "height": 900})
+        toggle, drop = page.locator("#studies-button"), page.locator("#drop")
+        expect(drop).to_be_visible()
+        page.locator(f'[data-study="{name}"]').click()
+        expect(page.locator(".sentence")).to_have_count(3)
+        expect(drop).to_be_visible(visible=stays)
+        expect(toggle).to_have_attribute("aria-expanded", str(stays).lower())
+        toggle.click()
+        expect(drop).to_be_visible(visible=not stays)
+
+
 def test_leaving_the_editor_by_escape_keeps_the_words(study: tuple[Any, str, str]) -> None:
     page, address, name = study
     page.keyboard.press("e")
@@ -197,7 +234,7 @@ def test_a_contradiction_stops_the_one_key_once(study: tuple[Any, str, str]) -> 
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("There is no pleural effusion.")
     page.keyboard.press("Enter")
-    expect(warning).to_contain_text("The text denies pleural effusion; the model holds it present (83 % present).")
+    expect(warning).to_contain_text("The text denies pleural effusion; the model holds it present (83 %).")
     expect(row(page, 1).locator(".statements")).to_have_text("○ pleural effusion absent")
     page.keyboard.press("a")
     expect(warning).to_be_focused()
@@ -249,7 +286,7 @@ def test_an_abstention_shows_its_reasons_instead_of_a_draft(
     expect(page.locator("#status")).to_contain_text("There is no sentence to accept.")
     page.get_by_label("Add a sentence").fill("The lungs are clear.")
     page.get_by_label("Add a sentence").press("Enter")
-    page.get_by_role("button", name="Accept all and finish").click()
+    page.get_by_role("button", name="Finish", exact=True).click()
     expect(page.locator(".badge")).to_have_text("✓ final")
     assert kept(address, name)["final"] == "The lungs are clear."
 
@@ -266,6 +303,7 @@ def test_film_first_hides_the_draft_until_it_is_asked_for(site: Site, opened: Op
     for hidden in (".sentence", ".chip", "#film-area svg *"):
         expect(page.locator(hidden)).to_have_count(0)
     page.locator("#studies-button").click()
+    expect(page.locator(".study-time").first).to_be_visible()
     expect(page.locator(".study-findings").first).to_be_hidden()
     page.keyboard.press("a")
     expect(page.locator("#status")).to_have_text("The draft is hidden. d shows it.")

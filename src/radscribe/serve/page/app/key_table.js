@@ -25,6 +25,7 @@ export function pageKeys(page, help) {
     { keys: ["e"], shown: "e", does: "Edit the sentence", act: report((panel) => panel.edit()) },
     { keys: ["s"], shown: "s", does: "Change its side: right, left, both", act: report((panel) => panel.turn()) },
     { keys: ["a"], shown: "a", does: "Accept all that is open and finish the report", act: report((panel) => panel.finish()) },
+    { keys: ["c"], shown: "c", does: "Copy the text of the report", act: report((panel) => panel.copy()) },
     { keys: ["n"], shown: "n", does: "Next study", act: () => page.next() },
     { keys: ["d"], shown: "d", does: "Show the draft (film first)", act: () => page.reveal() },
     { keys: ["f"], shown: "f", does: "Film first: hide drafts until you ask for them", act: () => page.toggleFilmFirst() },

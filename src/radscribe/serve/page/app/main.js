@@ -15,6 +15,8 @@ import { followTheme } from "./theme.js";
 import { askForToken } from "./token_dialog.js";
 import { followFiles } from "./upload.js";
 
+// Windows that have room for the list of studies beside film and report.
+const WIDE = "(min-width: 1600px)";
 const FILM_FIRST = "radscribe.film-first";
 
 class Page {
@@ -120,6 +122,7 @@ class Page {
     this.clock = clock;
     this.reading = this._followed(new Reading(this.api, answer, clock));
     this.studies.mark(answer.id);
+    if (!matchMedia(WIDE).matches) showStudies(false);
     this._hidden = this.showFilmFirst() && answer.status !== "final";
     if (this._hidden) this._showCover();
     else this._showReport();
@@ -191,6 +194,12 @@ class Page {
   }
 }
 
+/** Show or hide the list of studies. */
+function showStudies(open) {
+  document.body.classList.toggle("studies-open", open);
+  byId("studies-button").setAttribute("aria-expanded", String(open));
+}
+
 function begin() {
   const page = new Page();
   const keys = pageKeys(page, () => showKeys(keys));
@@ -199,10 +208,8 @@ function begin() {
   followFiles({ input: byId("files"), drop: byId("drop") }, (files) => page.take(files));
   byId("keys-button").addEventListener("click", () => showKeys(keys));
   byId("film-first").addEventListener("click", () => page.toggleFilmFirst());
-  byId("studies-button").addEventListener("click", () => {
-    const open = document.body.classList.toggle("studies-open");
-    byId("studies-button").setAttribute("aria-expanded", String(open));
-  });
+  byId("studies-button").addEventListener("click", () => showStudies(!document.body.classList.contains("studies-open")));
+  showStudies(true);
   for (const event of ["pointermove", "keydown", "wheel"]) addEventListener(event, () => page.clock.touch(), { passive: true });
   document.addEventListener("visibilitychange", () => (document.hidden ? page.clock.pause() : page.clock.resume()));
   const top = document.querySelector(".top");

@@ -1,4 +1,4 @@
-/** One study under a reader's eyes: decisions are shown at once and sent one after another. */
+/** One study under a reader's eyes: decisions are shown at once and sent one after another; final it is when kept. */
 
 import { acceptedRest, changed, edited, openOnes, reviewOf, rewritten } from "../logic/review.js";
 
@@ -51,12 +51,12 @@ export class Reading extends EventTarget {
   /** Accept whatever is open, and make the report final. */
   finish() {
     const changes = acceptedRest(this.review);
-    return this._send({ sentences: changes, status: "final" }, { ...changed(this.review, changes), final: true }, "");
+    return this._send({ sentences: changes, status: "final" }, changed(this.review, changes), "");
   }
 
   /** Make a final report a draft again. */
   reopen() {
-    return this._send({ status: "draft" }, { ...this.review, final: false }, "");
+    return this._send({ status: "draft" }, this.review, "");
   }
 
   /** Whether every sentence was decided on. */
@@ -104,6 +104,10 @@ export class Reading extends EventTarget {
   _pending(answer) {
     const { version, edits, status, final } = answer;
     this.answer = { ...this.answer, version, edits, status, final };
+    if (this.review.final !== (status === "final")) {
+      this.review = { ...this.review, final: status === "final" };
+      this._changed();
+    }
     this.dispatchEvent(new CustomEvent("saved"));
   }
 

@@ -82,7 +82,7 @@ export class StudyList {
         make(
           "span",
           { className: "study-head" },
-          make("span", { className: "mark", "aria-hidden": "true" }, status === "final" ? "✓" : abstain ? "—" : "○"),
+          make("span", { className: "mark", "aria-hidden": "true" }, status === "final" ? "✓" : "○"),
           make("span", { className: "study-time" }, new Date(created).toLocaleString([], { dateStyle: "short", timeStyle: "short" })),
           make("span", { className: "study-state" }, status === "final" ? "final" : "draft"),
           make("span", {}, id.slice(0, 6)),

@@ -28,7 +28,7 @@ export function contradictions(chips, statements) {
 function judged({ condition, standing, presence }, states) {
   const asserted = states.has("positive") || states.has("uncertain");
   const denied = states.has("negative");
-  const likely = presence === null ? "" : ` (${percent(presence)} present)`;
+  const likely = presence === null ? "" : ` (${percent(presence)})`;
   if (asserted && denied) {
     return { kind: "both ways", message: `One sentence states ${condition}, another one denies it.` };
   }
@@ -36,7 +36,7 @@ function judged({ condition, standing, presence }, states) {
     return { kind: "denied", message: `The text denies ${condition}; the model holds it ${standing}${likely}.` };
   }
   if (asserted && standing === "absent" && presence !== null && presence < 0.5) {
-    return { kind: "unlikely", message: `The text states ${condition}; the model holds it absent${likely}.` };
+    return { kind: "unlikely", message: `The text states ${condition}; the model holds it absent (${percent(presence)} present).` };
   }
   if (!states.size && HELD.has(standing)) {
     return { kind: "silent", message: `The text does not mention ${condition}; the model holds it ${standing}${likely}.` };

@@ -29,22 +29,24 @@ export async function exportNames(api) {
  * @param {() => string} text of the report as it stands
  */
 export function exportMenu(api, names, id, text) {
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text());
-      announce("The text is copied.");
-    } catch {
-      alertReader("The browser did not let the page copy the text.");
-    }
-  };
   const items = names.map((name) => button(NAMES[name] ?? name, () => download(api, id, name)));
   const asText = button("Text (TXT)", () => save(new Blob([`${text()}\n`], { type: "text/plain" }), `${id.slice(0, 8)}-report.txt`));
   return make(
     "details",
     { className: "exports" },
     make("summary", {}, "Export"),
-    make("div", { className: "export-list" }, button("Copy text", copy, { key: "c" }), asText, ...items),
+    make("div", { className: "export-list" }, button("Copy text", () => copyText(text()), { key: "c" }), asText, ...items),
   );
+}
+
+/** Copy the text of a report. */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    announce("The text is copied.");
+  } catch {
+    alertReader("The browser did not let the page copy the text.");
+  }
 }
 
 async function download(api, id, name) {

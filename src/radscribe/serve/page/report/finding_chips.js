@@ -11,7 +11,7 @@ const HELD = ["present", "possible", "likely"];
  */
 export function findingChips(draft, select) {
   const chips = chipsOf(draft);
-  const held = chips.filter(({ standing }) => HELD.includes(standing));
+  const held = HELD.flatMap((standing) => chips.filter((chip) => chip.standing === standing));
   const absent = chips.filter(({ standing }) => standing === "absent");
   const unknown = chips.filter(({ standing }) => standing === "not assessed");
   const stating = (condition) => draft.sentences.findIndex((sentence) => condition in sentence.conditions);

@@ -6,7 +6,7 @@ import { contradictions } from "../logic/contradictions.js";
 import { chipsOf } from "../logic/findings.js";
 import { openOnes, standing } from "../logic/review.js";
 import { differenceOf } from "./difference.js";
-import { exportMenu } from "./exports.js";
+import { copyText, exportMenu } from "./exports.js";
 import { findingChips } from "./finding_chips.js";
 import { abstention, notes } from "./notes.js";
 import { SentenceRow } from "./sentence_row.js";
@@ -75,8 +75,10 @@ export class ReportPanel {
   decide(action) {
     if (this._closed() || !this._rows.length) return;
     const index = this._current;
-    this._reading.decide(index, action);
-    announce(`Sentence ${index + 1} is ${action}.`);
+    // New words are accepted as they are; the drafted ones would take their place.
+    const stays = action === "accepted" && this._reading.review.sentences[index].action === "edited";
+    if (!stays) this._reading.decide(index, action);
+    announce(`Sentence ${index + 1} is ${stays ? "edited" : action}.`);
     if (action === "open") return;
     const open = openOnes(this._reading.review);
     if (open.length) this.goTo(open.find((each) => each > index) ?? open[0]);
@@ -113,6 +115,11 @@ export class ReportPanel {
       return;
     }
     if (await this._reading.finish()) announce("The report is final. n goes to the next study.");
+  }
+
+  /** Copy the text of the report as it stands. */
+  copy() {
+    return copyText(this.text);
   }
 
   /** The text of the report as it stands. */
@@ -195,7 +202,8 @@ export class ReportPanel {
   _showHead() {
     const { review, answer } = this._reading;
     const open = openOnes(review).length;
-    const state = review.final ? "✓ final" : open ? `${open} open` : "all decided";
+    const undecided = open ? `${open} open` : "all decided";
+    const state = review.final ? "✓ final" : answer.abstain ? "no draft" : undecided;
     this._head.replaceChildren(
       make("h2", {}, "Report"),
       make("span", { className: review.final ? "badge badge-final" : "badge" }, state),
@@ -210,7 +218,7 @@ export class ReportPanel {
     const opened = this._bar.querySelector("details")?.open;
     const first = final
       ? button("Reopen", () => this._reading.reopen())
-      : button("Accept all and finish", () => this.finish(), { key: "a", className: "primary" });
+      : button(this._reading.draft.abstain ? "Finish" : "Accept all and finish", () => this.finish(), { key: "a", className: "primary" });
     const menu = exportMenu(this._around.api, this._around.exports, this._reading.id, () => this.text);
     if (opened) menu.open = true;
     this._bar.replaceChildren(first, button("Next study", this._around.next, { key: "n" }), menu);

@@ -44,7 +44,7 @@ export class SentenceRow {
     this._showWords();
     this._actionBar.hidden = final || this._editing;
     this._showSides();
-    this._accept.disabled = reviewed.action === "accepted";
+    this._accept.disabled = reviewed.action === "accepted" || reviewed.action === "edited";
     this._reject.disabled = reviewed.action === "rejected";
     this._undo.hidden = reviewed.action === "open";
   }
