@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from radiographs import dicom
 
 from radscribe.drafting.reporter import Reporter
 from radscribe.serve.settings import read_tokens
@@ -182,7 +183,7 @@ def test_a_draft_by_another_model_has_no_map(shared_site: str, opened: Opened, f
     expect(page.locator("#film-area svg *")).to_have_count(0)
 
 
-def test_every_file_that_the_service_makes_can_be_saved(shared_site: str, opened: Opened, film: Films) -> None:
+def test_every_file_that_the_service_makes_can_be_saved(shared_site: str, opened: Opened) -> None:
     names = [path.rpartition("/")[2] for path in made_by(shared_site)]
     page = opened(f"{shared_site}/page/icon.svg")
     described = httpx.get(f"{shared_site}/openapi.json").json()
@@ -191,33 +192,29 @@ def test_every_file_that_the_service_makes_can_be_saved(shared_site: str, opened
     page.route("**/openapi.json", lambda route: route.fulfill(json=described))
     page.route("**/letter.txt", lambda route: route.fulfill(body=b"Dear colleague", content_type="text/plain"))
     page.goto(shared_site)
-    upload(page, film(506))
+    upload(page, dicom(StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.3.1"))
     expect(page.locator(".sentence")).to_have_count(3)
     page.locator(".exports summary").click()
     buttons = page.locator(".export-list button")
     expect(buttons).to_have_count(2 + len(names) + 1)
-    for place in range(2, 3 + len(names)):
-        with page.expect_download() as waiting:
+    saved = {}
+    for place in range(1, 3 + len(names)):
+        with page.expect_download(timeout=60_000) as waiting:  # the first one imports what makes documents
             buttons.nth(place).click()
-        content = Path(waiting.value.path()).read_bytes()
-        assert content
-    assert content == b"Dear colleague" and waiting.value.suggested_filename.endswith("-letter.txt")
-    with page.expect_download() as waiting:
-        buttons.nth(1).click()
-    text = Path(waiting.value.path()).read_text()
-    assert text.startswith("There is a small right pleural effusion. The heart is not enlarged.")
+        saved[waiting.value.suggested_filename.partition("-")[2]] = Path(waiting.value.path()).read_bytes()
+    assert saved.pop("report.txt").startswith(b"There is a small right pleural effusion. The heart is not enlarged.")
+    assert saved.pop("letter.txt") == b"Dear colleague"
+    assert saved.pop("report.pdf").startswith(b"%PDF") and b"DiagnosticReport" in saved.pop("fhir.json")
+    assert set(saved) == {"report.sr.dcm", "findings.sr.dcm", "report.pdf.dcm", "overlay.sc.dcm"}
+    assert all(content[128:132] == b"DICM" for content in saved.values())
 
 
 def test_a_file_that_cannot_be_made_says_why(shared_site: str, opened: Opened, film: Films) -> None:
-    page = opened(f"{shared_site}/page/icon.svg")
-    described = {"paths": {"/v1/drafts/{name}/report.pdf": {"get": {}}}}
-    page.route("**/openapi.json", lambda route: route.fulfill(json=described))
-    page.route("**/report.pdf", lambda route: route.fulfill(status=422, json={"detail": "no font is installed"}))
-    page.goto(shared_site)
+    page = opened(shared_site)
     upload(page, film(507))
     page.locator(".exports summary").click()
-    page.get_by_role("button", name="Report (PDF)").click()
-    expect(alert(page)).to_contain_text("Report (PDF): no font is installed")
+    page.get_by_role("button", name="Report (DICOM SR)").click()
+    expect(alert(page)).to_contain_text("Report (DICOM SR): film: it has no DICOM header", timeout=60_000)
 
 
 def made_by(address: str) -> list[str]:

@@ -1,6 +1,6 @@
 /** The files that the service makes of a draft. */
 
-import { alertReader, announce } from "../app/announcer.js";
+import { alertReader, announce, clearAlert } from "../app/announcer.js";
 import { button, make } from "../app/dom.js";
 
 const ROUTE = /^\/v1\/drafts\/\{[^}]+\}\/([^{}]+)$/;
@@ -53,6 +53,7 @@ async function download(api, id, name) {
   try {
     const answer = await api.fetch(`/v1/drafts/${id}/${name}`);
     save(await answer.blob(), `${id.slice(0, 8)}-${name.includes(".") ? name : `${name}.json`}`);
+    clearAlert();
     announce(`${NAMES[name] ?? name} is saved.`);
   } catch (error) {
     alertReader(`${NAMES[name] ?? name}: ${error.message}`);
