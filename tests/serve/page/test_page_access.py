@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+pytestmark = pytest.mark.slow
 
 Opened = Callable[..., Any]
 Films = Callable[[int], bytes]

@@ -17,6 +17,7 @@ from radscribe.core.records import NOTICE
 from radscribe.drafting.reporter import Reporter
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+pytestmark = pytest.mark.slow
 
 Site = Callable[..., str]
 Opened = Callable[..., Any]

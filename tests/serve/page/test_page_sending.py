@@ -15,6 +15,7 @@ from radscribe.drafting.reporter import Reporter
 from radscribe.serve.settings import read_tokens
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+pytestmark = pytest.mark.slow
 
 Site = Callable[..., str]
 Opened = Callable[..., Any]
@@ -235,6 +236,39 @@ def test_reading_time_is_sent_when_the_reader_goes_on(site: Site, opened: Opened
     page.wait_for_timeout(300)
     record = httpx.get(f"{address}/v1/drafts/{first}").json()
     assert 1 <= record["edits"]["seconds"] < 30 and record["edits"]["sentences"] == []
+
+
+def test_reading_time_is_sent_when_the_page_is_left(shared_site: str, opened: Opened, film: Films) -> None:
+    page = opened(shared_site)
+    upload(page, film(509))
+    expect(page.locator(".sentence")).to_have_count(3)
+    name = page.url.partition("#")[2]
+    page.wait_for_timeout(1300)
+    page.goto(f"{shared_site}/page/icon.svg")
+    page.wait_for_timeout(300)
+    assert 1 <= httpx.get(f"{shared_site}/v1/drafts/{name}").json()["edits"]["seconds"] < 30
+
+
+def test_a_change_that_was_lost_after_the_reader_went_on_is_said(site: Site, opened: Opened, film: Films) -> None:
+    address = site()
+    page = opened(address)
+    for number in (1, 2):
+        upload(page, film(number))
+        expect(page.locator(".study")).to_have_count(number)
+        expect(page.locator(".sentence")).to_have_count(3)
+    left = page.url.partition("#")[2]
+    held: list[Any] = []
+    page.route(
+        "**/v1/drafts/*", lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_()
+    )
+    page.keyboard.press("x")
+    page.keyboard.press("n")
+    expect(page).not_to_have_url(f"{address}/#{left}")
+    held[0].abort()
+    expect(alert(page)).to_contain_text(f"Study {left[:6]}: Your last change was not kept")
+    alert(page).get_by_role("button", name="Open it").click()
+    expect(page).to_have_url(f"{address}/#{left}")
+    expect(page.locator(".decided")).to_have_text(["○ open"] * 3)
 
 
 def test_the_page_asks_nobody_but_its_service(shared_site: str, opened: Opened, film: Films) -> None:

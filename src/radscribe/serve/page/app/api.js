@@ -19,9 +19,9 @@ export class Api {
   }
 
   /** The JSON of an answer. @returns {Promise<any>} */
-  async json(path, { method = "GET", body } = {}) {
+  async json(path, { method = "GET", body, keepalive = false } = {}) {
     const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
-    return (await this.fetch(path, { method, ...sent })).json();
+    return (await this.fetch(path, { method, keepalive, ...sent })).json();
   }
 
   /**

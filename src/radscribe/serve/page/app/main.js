@@ -29,6 +29,7 @@ class Page {
     this._exports = [];
     this._model = null;
     this._hidden = false;
+    this._wanted = null;
     this.studies = new StudyList(
       this.api,
       { list: byId("study-list"), more: byId("more-studies"), none: byId("no-studies") },
@@ -71,8 +72,10 @@ class Page {
 
   /** Open a study of the list. */
   async open(id) {
+    this._wanted = id;
     try {
-      await this._opened(await this.api.json(`/v1/drafts/${encodeURIComponent(id)}`));
+      const answer = await this.api.json(`/v1/drafts/${encodeURIComponent(id)}`);
+      if (this._wanted === id) await this._opened(answer); // else the reader has gone on meanwhile
     } catch (error) {
       alertReader(error.message, { label: "Try again", act: () => this.open(id) });
     }
@@ -115,6 +118,7 @@ class Page {
   }
 
   async _opened(answer) {
+    this._wanted = answer.id;
     this.reading?.leave();
     history.replaceState(null, "", `#${answer.id}`);
     const clock = new ReadingClock();
@@ -163,7 +167,10 @@ class Page {
 
   /** Words that were not kept are shown, so that they can be used again. */
   _lost(reading, text, words) {
-    if (reading !== this.reading) return;
+    if (reading !== this.reading) {
+      alertReader(`Study ${reading.id.slice(0, 6)}: ${text}`, { label: "Open it", act: () => this.open(reading.id) });
+      return;
+    }
     alertReader(
       words ? `${text} Your words: “${words}”` : text,
       words && this.report?.canEdit ? { label: "Put them back", act: () => this.report.edit(words) } : undefined,
@@ -212,6 +219,7 @@ function begin() {
   showStudies(true);
   for (const event of ["pointermove", "keydown", "wheel"]) addEventListener(event, () => page.clock.touch(), { passive: true });
   document.addEventListener("visibilitychange", () => (document.hidden ? page.clock.pause() : page.clock.resume()));
+  addEventListener("pagehide", () => page.reading?.leave());
   const top = document.querySelector(".top");
   new ResizeObserver(() => document.documentElement.style.setProperty("--top", `${top.offsetHeight}px`)).observe(top);
   page.showFilmFirst();

@@ -64,10 +64,10 @@ export class Reading extends EventTarget {
     return openOnes(this.review).length === 0;
   }
 
-  /** Keep the reading time that is not kept yet, when the reader goes on. */
+  /** Keep the reading time that is not kept yet, when the reader goes on, be it to another page. */
   leave() {
     const seconds = this._clock.take();
-    if (seconds >= 1 && !this.review.final) return this._send({ seconds }, this.review, "");
+    if (seconds >= 1 && !this.review.final) return this._send({ seconds }, this.review, "", { keepalive: true });
     return this._sending;
   }
 
@@ -80,18 +80,18 @@ export class Reading extends EventTarget {
     return this._send({ added }, { ...this.review, added }, added.map(({ text }) => text).join(" "));
   }
 
-  _send(change, review, words) {
+  _send(change, review, words, options = {}) {
     this.review = review;
     this._changed();
-    this._sending = this._sending.then(() => this._kept(change, words));
+    this._sending = this._sending.then(() => this._kept(change, words, options));
     return this._sending;
   }
 
-  async _kept(change, words) {
+  async _kept(change, words, options) {
     const seconds = this._clock.take();
     const body = { ...change, seconds: seconds + (change.seconds ?? 0), version: this.answer.version };
     try {
-      this._pending(await this._api.json(`/v1/drafts/${this.id}`, { method: "PATCH", body }));
+      this._pending(await this._api.json(`/v1/drafts/${this.id}`, { method: "PATCH", body, ...options }));
       return true;
     } catch (error) {
       this._clock.put(seconds);

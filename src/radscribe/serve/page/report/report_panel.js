@@ -221,7 +221,7 @@ export class ReportPanel {
       : button(this._reading.draft.abstain ? "Finish" : "Accept all and finish", () => this.finish(), { key: "a", className: "primary" });
     const menu = exportMenu(this._around.api, this._around.exports, this._reading.id, () => this.text);
     if (opened) menu.open = true;
-    this._bar.replaceChildren(first, button("Next study", this._around.next, { key: "n" }), menu);
+    this._bar.replaceChildren(first, button("Next", this._around.next, { key: "n", "aria-label": "Next study" }), menu);
     if (focused) first.focus();
   }
 
