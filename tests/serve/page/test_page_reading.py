@@ -402,6 +402,7 @@ def test_several_films_have_tabs_and_maps_lie_on_the_one_that_was_read(shared_si
     expect(page.locator("#film-area .box-label")).to_have_text("1")
     tabs.first.click()
     expect(tabs.first).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#film-hint")).to_be_hidden()  # the film is loaded
     expect(page.locator("#film-area svg *")).to_have_count(0)
     expect(page.locator(".warnings li")).to_contain_text("1 more were not read")
 
