@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from radscribe.core.records import DraftSentence
 from radscribe.drafting.calibration import (
     CALIBRATION,
     Calibration,
@@ -20,6 +21,7 @@ from radscribe.drafting.calibration import (
     signs_of,
 )
 from radscribe.drafting.doubt import judge
+from radscribe.drafting.findings import findings_believed
 from radscribe.drafting.index_files import CheckpointError
 from radscribe.labels.conditions import BLANK, CONDITIONS, NEGATIVE, NO_FINDING, POSITIVE, STATES, UNCERTAIN
 from radscribe.labels.rules import label_sentence
@@ -175,3 +177,13 @@ def test_a_calibration_refuses_what_makes_no_sense(wrong: dict[str, object]) -> 
             PresenceFit(0.0, (1.0,), (0.0, 0.0), (0.0,) * len(STATES))
         else:
             replace(PLAIN, **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("likely", "state", "probability"), [(0.9, "positive", 0.9), (0.1, "blank", 0.9)])
+def test_no_finding_holds_only_where_it_is_likely(likely: float, state: str, probability: float) -> None:
+    text = "The heart is normal in size."
+    heart = DraftSentence(text, {"cardiomegaly": "negative"}, 0.9, (), None)
+    found = findings_believed(PLAIN, [heart], film(no_finding=likely, cardiomegaly=0.1))
+    normal, size = (found[CONDITIONS.index(name)] for name in ("no finding", "cardiomegaly"))
+    assert (normal.state, normal.probability) == (state, pytest.approx(probability, abs=1e-3))
+    assert (size.state, size.probability) == ("negative", pytest.approx(0.9, abs=1e-3))

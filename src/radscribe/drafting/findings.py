@@ -12,7 +12,7 @@ from torch import Tensor
 from radscribe.core.records import NOT_ASSESSED, DraftSentence, Finding, WithheldSentence
 from radscribe.drafting.calibration import Calibration
 from radscribe.drafting.doubt import judge
-from radscribe.labels.conditions import BLANK, CONDITIONS, NEGATIVE, STATES
+from radscribe.labels.conditions import BLANK, CONDITIONS, NEGATIVE, NO_FINDING, STATES
 from radscribe.labels.rules import label_report
 
 
@@ -43,13 +43,15 @@ def findings_believed(
 ) -> tuple[Finding, ...]:
     """The 18 conditions as a calibrated draft has them: what its sentences state, and how likely that is true.
 
-    Of one that they do not speak of, how likely it is absent.
+    Of one that they do not speak of, how likely it is absent; "no finding" holds where it is likely, too.
     """
     states = np.array(label_report(" ".join(sentence.text for sentence in sentences)))
     for sentence in sentences:  # a hedge is not always read as one
         for name, state in sentence.conditions.items():
             states[CONDITIONS.index(name)] = STATES.index(state)
     present = calibration.presence.probabilities(states[None], signs[None])[0]
+    if present[NO_FINDING] < calibration.hedged_below:
+        states[NO_FINDING] = BLANK  # no sentence says it: the rules read it where none states a finding but devices
     found = []
     for name, state, likely in zip(CONDITIONS, states.tolist(), present.tolist(), strict=True):
         if name in calibration.not_assessed:
