@@ -48,14 +48,13 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
     }
     if tokenizers["tokenizer.json"] == tokenizers["text_tokenizer.json"]:
         del tokenizers["text_tokenizer.json"]
-    knowledge = system.model.save_knowledge(system.knowledge)
+    knowledge = dict(system.model.save_knowledge(system.knowledge))
+    if phrases := system.model.phrases:
+        knowledge[PHRASES] = {"contexts": phrases.contexts, "followers": phrases.followers.int()}
     with replaced_together(folder) as staging:
         write_tensors(staging / "model.safetensors", tensors)
         for name, content in tokenizers.items():
             (staging / name).write_text(content, encoding="utf-8")
-        if phrases := system.model.phrases:
-            pairs = {"contexts": phrases.contexts, "followers": phrases.followers.int()}
-            write_tensors(staging / PHRASES, pairs)
         save_index(staging / "index", system.knowledge.database, fingerprint, texts)
         for name, kept in knowledge.items():
             if name.endswith(".safetensors"):
@@ -74,9 +73,11 @@ def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: b
                 **about,
             },
         )
-    if system.model.phrases is None:
-        (folder / PHRASES).unlink(missing_ok=True)
-    every = {"text_tokenizer.json", *(name for kind in SYSTEMS.values() for name in kind.model.knowledge_files)}
+    every = {
+        "text_tokenizer.json",
+        PHRASES,
+        *(name for kind in SYSTEMS.values() for name in kind.model.knowledge_files),
+    }
     for name in {*every, *FITTED} - {*tokenizers, *knowledge}:  # an older checkpoint's
         (folder / name).unlink(missing_ok=True)
     return fingerprint
