@@ -21,7 +21,7 @@ from radscribe.drafting.calibration import (
     signs_of,
 )
 from radscribe.drafting.doubt import judge
-from radscribe.drafting.findings import findings_believed
+from radscribe.drafting.findings import findings_believed, unsaid_warnings
 from radscribe.drafting.index_files import CheckpointError
 from radscribe.labels.conditions import BLANK, CONDITIONS, NEGATIVE, NO_FINDING, POSITIVE, STATES, UNCERTAIN
 from radscribe.labels.rules import label_sentence
@@ -187,3 +187,12 @@ def test_no_finding_holds_only_where_it_is_likely(likely: float, state: str, pro
     normal, size = (found[CONDITIONS.index(name)] for name in ("no finding", "cardiomegaly"))
     assert (normal.state, normal.probability) == (state, pytest.approx(probability, abs=1e-3))
     assert (size.state, size.probability) == ("negative", pytest.approx(0.9, abs=1e-3))
+
+
+def test_what_is_held_likely_and_is_not_stated_draws_a_warning() -> None:
+    heart = DraftSentence("The heart is enlarged.", {"cardiomegaly": "positive"}, 0.9, (), None)
+    signs = film(no_finding=0.9, cardiomegaly=0.9, lung_opacity=0.97, edema=0.3)
+    held = "The model holds lung opacity likely (97%), and the report does not state it."
+    assert unsaid_warnings(findings_believed(PLAIN, [heart], signs)) == (held,)
+    blind = replace(PLAIN, not_assessed=("lung opacity",))
+    assert unsaid_warnings(findings_believed(blind, [heart], signs)) == ()

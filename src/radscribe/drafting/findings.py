@@ -62,6 +62,21 @@ def findings_believed(
     return tuple(found)
 
 
+def unsaid_warnings(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """A warning for each condition that is more likely there than not while the draft does not say so.
+
+    ``findings`` are a calibrated draft's, with the probability that each is as the draft has it.
+    """
+    return tuple(
+        f"The model holds {found.condition} likely ({1 - found.probability:.0%}), and the report does not state it."
+        for found in findings
+        if found.probability is not None
+        and found.probability < 0.5
+        and found.state in (STATES[BLANK], STATES[NEGATIVE])
+        and found.condition != CONDITIONS[NO_FINDING]
+    )
+
+
 def findings_of(probabilities: Tensor) -> tuple[Finding, ...]:
     """The 18 conditions with their likeliest state and its probability, from those of all states (18 x 4)."""
     chosen = probabilities.argmax(-1).tolist()

@@ -22,7 +22,13 @@ from radscribe.drafting.checkpoint import copy_records, load_checkpoint, save_ch
 from radscribe.drafting.choice import Written, write_chosen
 from radscribe.drafting.evidence_maps import film_activations
 from radscribe.drafting.films import to_tensor
-from radscribe.drafting.findings import doubted, findings_believed, findings_of, findings_stated
+from radscribe.drafting.findings import (
+    doubted,
+    findings_believed,
+    findings_of,
+    findings_stated,
+    unsaid_warnings,
+)
 from radscribe.drafting.gate import Gate
 from radscribe.drafting.gate_files import load_gate, save_gate
 from radscribe.drafting.index_files import CheckpointError
@@ -197,9 +203,11 @@ class Reporter(
             seen = evidence.rows(torch.tensor([row], device=self.device))
             sentences = self._sentences(words, seen, films[row : row + 1], kind)
             withheld: list[WithheldSentence] = []
+            unsaid: tuple[str, ...] = ()
             if self.calibration is not None:
                 sentences, withheld = doubted(sentences, self.calibration, signs[row])
                 findings = findings_believed(self.calibration, sentences, signs[row])
+                unsaid = unsaid_warnings(findings)
             elif states is not None:
                 findings = findings_of(states[row])
             else:
@@ -212,7 +220,7 @@ class Reporter(
                     findings=findings,
                     reference=None if references is None else self._reference(references, row),
                     model=self._named,
-                    warnings=side_warnings(sentences),
+                    warnings=(*side_warnings(sentences), *unsaid),
                     withheld=tuple(withheld),
                     abstain=not sentences,
                     reasons=() if sentences else (NOTHING_LEFT,),
