@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from radscribe.cli.main import app
 from radscribe.core.errors import WrongUse
 from radscribe.data.dataset import PreparedDataset
+from radscribe.drafting.scores import companions_hash, load_scores
 
 
 def test_the_card_has_the_scores_of_the_last_evaluation(
@@ -27,6 +29,10 @@ def test_the_card_has_the_scores_of_the_last_evaluation(
     table = (tmp_path / "promptmrg" / "scorecard.md").read_text()
     assert card.startswith(before.rstrip()) and card.endswith(table) and card.count("## Scores") == 1
     assert "Split test of dataset" in card and "protocol promptmrg" in card
+    scores, scorecard = load_scores(model), json.loads((tmp_path / "promptmrg" / "scorecard.json").read_text())
+    assert scores and scores.fingerprint == scorecard["signature"]["fingerprint"] and scores.studies == 6
+    assert scores.protocol == "promptmrg" and scores.companions == companions_hash(model)
+    assert scores.figures["micro_f1_13"] == scorecard["clinical"]["micro_13"]["f1"]
 
 
 @pytest.mark.parametrize("given", [[], ["--checkpoint", "someone/elses"]])

@@ -20,7 +20,10 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=2, help="Score only the first studies.")] = None,
     protocol: ProtocolName = "full",
     card: Annotated[
-        bool, typer.Option("--card", help="Write the table into the checkpoint's MODEL_CARD.md too.")
+        bool,
+        typer.Option(
+            "--card", help="Write the table into the checkpoint's MODEL_CARD.md too, and its figures into scores.json."
+        ),
     ] = False,
     device: Device = "cpu",
 ) -> None:
@@ -35,12 +38,16 @@ def evaluate(
       radscribe evaluate --checkpoint work/revtaf-iu-small --data work/iu --protocol r2gen-iu --out work/revtaf-iu-test
     """
     from radscribe.core.errors import WrongUse
+    from radscribe.core.files import read_json
     from radscribe.core.outputs import keep_inputs
     from radscribe.data.dataset import PreparedDataset
+    from radscribe.drafting.scores import companions_hash, save_scores
     from radscribe.drafting.session import drafting
     from radscribe.evaluation.card_scores import write_scores
+    from radscribe.evaluation.checkpoint_scores import scores_of
     from radscribe.evaluation.controls.proof import proof_of
     from radscribe.evaluation.evaluate import evaluate as run
+    from radscribe.evaluation.gate import gate_table
 
     if card and (checkpoint is None or not Path(checkpoint).is_dir()):
         raise WrongUse("--card: name the checkpoint's folder with --checkpoint")
@@ -50,7 +57,11 @@ def evaluate(
     with drafting(checkpoint, device) as reporter:
         found = run(reporter, dataset, split, limit, protocol=protocol)
         proof = proof_of(reporter, dataset, found)
+        film = reporter.system.config.film
+        gate = gate_table(reporter.gate, dataset, film, split) if card and reporter.gate else []
     table = found.save(out, proof)
     if card:
-        write_scores(Path(str(checkpoint)), found, table)
+        folder = Path(str(checkpoint))
+        write_scores(folder, found, table)
+        save_scores(scores_of(read_json(out / "scorecard.json"), gate, companions_hash(folder)), folder)
     typer.echo(table)

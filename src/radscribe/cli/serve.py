@@ -34,12 +34,22 @@ def serve(
     queue: Annotated[int, typer.Option(help="Studies that may wait; more are answered with 503.")] = 64,
     batch: Annotated[int, typer.Option(help="Studies drafted together at most.")] = 8,
     evidence: Annotated[str, typer.Option(help="The map of a sentence, as radscribe generate takes it.")] = "best",
+    acceptance: Annotated[
+        Path | None,
+        typer.Option(help="What a checkpoint must show to replace the one that drafted last (default: the package's)."),
+    ] = None,
+    accept_unscored: Annotated[
+        str | None,
+        typer.Option(help="Why a checkpoint that does not show it may replace it; the audit log keeps this."),
+    ] = None,
     device: Device = "cpu",
 ) -> None:
     """Serve drafts over HTTP until it is stopped, with their films, their edits and an audit log.
 
     \b
     Without --token-file only programs and pages of this machine are answered.
+    A checkpoint that did not draft last into --data must have scores (evaluate --card) within the limits of
+    --acceptance.
     Examples:
       radscribe serve
       radscribe serve --host 0.0.0.0 --token-file tokens --retain 30
@@ -58,6 +68,8 @@ def serve(
         queue=queue,
         batch=batch,
         evidence=evidence,
+        acceptance=acceptance,
+        accept_unscored=accept_unscored,
     )
     run_service(config, checkpoint, device, lambda address: typer.echo(f"radscribe: serving {address}", err=True))
 

@@ -25,9 +25,10 @@ from radscribe.models.systems import SYSTEMS
 
 FORMAT = "radscribe-checkpoint/1"
 PHRASES = "phrases.safetensors"
+SCORES = "scores.json"
 RECORDS = ("training.jsonl", "curves.png", "MODEL_CARD.md")
-# What was fitted to the weights: of no use to others.
-FITTED = (CALIBRATION, "calibration.png", *GATE_FILES)
+# What was fitted to the weights or measured with them: of no use to others.
+FITTED = (CALIBRATION, "calibration.png", *GATE_FILES, SCORES)
 
 
 def save_checkpoint(folder: Path, system: System, about: dict[str, Any], half: bool, texts: bool) -> str:
@@ -169,8 +170,8 @@ def checkpoint_names() -> set[str]:
 
 
 def copy_records(source: Path, target: Path) -> None:
-    """Copies what training and calibration left to look at (log, curves, model card) from one checkpoint folder to
-    another."""
-    for name in (*RECORDS, "calibration.png"):
+    """Copies what training, calibration and evaluation left to look at (log, curves, model card, scores) from one
+    checkpoint folder to another."""
+    for name in (*RECORDS, "calibration.png", SCORES):
         if (source / name).exists() and source.resolve() != target.resolve():
             shutil.copyfile(source / name, target / name)

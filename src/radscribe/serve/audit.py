@@ -16,7 +16,9 @@ from radscribe.serve.database import AuditRow, DraftRow
 
 # What the first line is chained to.
 BEGINNING = "0" * 64
-DELETED, CONTENT = "deleted", "content"
+DELETED, DRAFTED, CONTENT = "deleted", "drafted", "content"
+# The action of a line that is on no draft: another model drafts from here on.
+MODEL = "model"
 FIELDS = ("number", "at", "who", "action", "draft", "study_hash", "fingerprint", "change", "previous")
 
 
@@ -41,16 +43,38 @@ def record(session: Session, who: str, action: str, row: DraftRow, change: Mappi
     The line holds the hash of all words of the draft after the change, so that ``verify`` finds other changes of them.
     ``change`` must hold no words of a report and nothing else of a patient.
     """
+    return append(
+        session,
+        who,
+        action,
+        draft=row.id,
+        study_hash=row.study_hash,
+        fingerprint=row.fingerprint,
+        change={**change, CONTENT: content_hash(row)},
+    )
+
+
+def append(
+    session: Session,
+    who: str,
+    action: str,
+    *,
+    fingerprint: str,
+    change: Mapping[str, Any],
+    draft: str = "",
+    study_hash: str = "",
+) -> AuditRow:
+    """Append a line, as ``record`` does; without ``draft`` and ``study_hash`` it is on the service as a whole."""
     last = session.scalar(select(AuditRow).order_by(AuditRow.number.desc()).limit(1))
     line = AuditRow(
         number=last.number + 1 if last else 1,
         at=now(),
         who=who,
         action=action,
-        draft=row.id,
-        study_hash=row.study_hash,
-        fingerprint=row.fingerprint,
-        change=json.dumps({**change, CONTENT: content_hash(row)}, sort_keys=True),
+        draft=draft,
+        study_hash=study_hash,
+        fingerprint=fingerprint,
+        change=json.dumps(change, sort_keys=True),
         previous=last.hash if last else BEGINNING,
     )
     line.hash = line_hash(line)
@@ -88,6 +112,8 @@ def verify(session: Session, contains: str | None = None) -> AuditState:
             return AuditState(count, head, line.number, "its content was changed")
         head, count = line.hash, line.number
         found = found or head == contains
+        if line.action == MODEL:
+            continue
         last[line.draft] = count, json.loads(line.change).get(CONTENT, "none")
         if line.action == DELETED:
             del last[line.draft]

@@ -12,10 +12,12 @@ import uvicorn
 
 from radscribe.core.errors import RadscribeError
 from radscribe.core.locks import try_lock
+from radscribe.drafting.acceptance import read_acceptance
 from radscribe.drafting.sentence_maps import kind_for
 from radscribe.drafting.session import drafting
 from radscribe.serve.app import create_app
 from radscribe.serve.database import open_database
+from radscribe.serve.model_change import admit
 from radscribe.serve.service import DraftService
 from radscribe.serve.settings import ServeConfig
 
@@ -28,8 +30,10 @@ def run_service(config: ServeConfig, checkpoint: str | Path | None, device: str,
 
     Raises:
         WrongUse: the model has no map of the kind ``config.evidence``, or the URL names no database.
-        RadscribeError: the port or the folder is taken, or checkpoint or database cannot be opened.
+        RadscribeError: the port or the folder is taken, checkpoint or database cannot be opened, or another model
+            drafted last and this one is not accepted in its place.
     """
+    acceptance = read_acceptance(config.acceptance)
     os.umask(0o077)  # films and drafts are for nobody else on this machine
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with try_lock(config.data / "lock") as held:
@@ -41,6 +45,7 @@ def run_service(config: ServeConfig, checkpoint: str | Path | None, device: str,
             drafting(checkpoint, device) as reporter,
         ):
             kind_for(reporter.system.model, config.evidence)
+            admit(database, reporter, acceptance, config.accept_unscored)
             app = create_app(DraftService(reporter, config, database))
             host = f"[{config.host}]" if ":" in config.host else config.host
             ready(f"http://{host}:{opened.getsockname()[1]}")

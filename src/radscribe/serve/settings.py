@@ -13,6 +13,7 @@ from radscribe.core.text_files import read_text
 from radscribe.imaging.film import MAXIMUM_FILE_BYTES
 
 SHORTEST_TOKEN = 16
+SHORTEST_REASON, LONGEST_REASON = 8, 500
 LOCAL = "local"
 
 
@@ -93,6 +94,10 @@ class ServeConfig:
     upload_seconds: float = 120.0
     # The kind of map that sentences show, as ``radscribe generate`` takes it.
     evidence: str = "best"
+    # What a model must show to take the place of another; None is the file that comes with the package.
+    acceptance: Path | None = None
+    # Why a model that does not show it may take that place all the same; for the audit log, so nothing of a patient.
+    accept_unscored: str | None = None
     decoding: DecodingLimits = field(default_factory=DecodingLimits)
 
     def __post_init__(self) -> None:
@@ -102,6 +107,11 @@ class ServeConfig:
             raise WrongUse(f"--port {self.port}: no such port; choose one between 0 and 65535")
         if self.retain is not None and self.retain <= 0:
             raise WrongUse(f"--retain {self.retain:g}: give a number of days above 0, or leave it out to keep all")
+        reason = self.accept_unscored
+        if reason is not None and not (
+            reason.isprintable() and SHORTEST_REASON <= len(reason.strip()) <= LONGEST_REASON
+        ):
+            raise WrongUse(f"--accept-unscored: give the reason in {SHORTEST_REASON} to {LONGEST_REASON} characters")
         if min(self.queue, self.batch, self.films, self.film_bytes, self.request_bytes) < 1:
             raise WrongUse("--queue, --batch and the limits of films and bytes must be 1 or more")
 

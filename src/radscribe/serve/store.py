@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radscribe.core.errors import RadscribeError
-from radscribe.serve.audit import DELETED, now, record
+from radscribe.serve.audit import DELETED, DRAFTED, now, record
 from radscribe.serve.database import CheckRow, Database, DraftRow, FilmRow
 from radscribe.serve.editing import changed, decisions, final_text, summary
 from radscribe.serve.messages import DraftChange, Edits
@@ -65,7 +65,7 @@ class DraftStore:
             with self._database.writing() as session:
                 session.add(row)
                 session.flush()
-                record(session, who, "drafted", row, {"films": len(new.films), "abstain": new.draft["abstain"]})
+                record(session, who, DRAFTED, row, {"films": len(new.films), "abstain": new.draft["abstain"]})
         except IntegrityError:
             found = self.find(new.study_hash, new.fingerprint)
             if found is None:
