@@ -1,4 +1,4 @@
-"""Every figure that the trust pages quote is that of the packaged checkpoint's scores; the limits are those enforced."""
+"""Every figure that the trust pages quote is that of the packaged checkpoint; the limits are those enforced."""
 
 from __future__ import annotations
 

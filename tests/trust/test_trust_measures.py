@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from trust_tables import ROOT, quoted, table, known_tests
+from trust_tables import ROOT, known_tests, quoted, table
 
 RISKS = ("id", "hazard", "harm", "cause", "measure", "code", "tests", "what remains")
 THREATS = ("id", "kind", "threat", "measure", "code", "tests", "what remains")
