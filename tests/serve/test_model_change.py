@@ -149,16 +149,17 @@ def test_other_thresholds_beside_the_same_weights_are_another_model(
     admit(database, model("first", micro_f1_13=0.3, mean_area=0.8), LIMITS)
 
 
-def test_the_command_refuses_and_takes_a_reason(checkpoint: Path, tmp_path: Path, run: Run) -> None:
+def test_the_command_refuses_and_takes_a_reason(checkpoint: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     database = open_database(f"sqlite:///{data / 'radscribe.db'}")
     drafted(database, "f" * 64)
     shutil.copytree(checkpoint, tmp_path / "model")
     options = ("--checkpoint", str(tmp_path / "model"), "--data", str(data))
-    code, out, err = run("serve", "--port", "0", *options)
-    assert code == 1 and not out and err.count("\n") == 1
-    assert err.startswith("radscribe: --checkpoint model: it may not take the place of the model ffffffffffff: ")
+    with pytest.raises(AssertionError) as refused:
+        Running(*options).kill()
+    line = "radscribe: --checkpoint model: it may not take the place of the model ffffffffffff: it has no scores.json"
+    assert line in str(refused.value) and str(refused.value).count("\n") == 1
     service = Running(*options, "--accept-unscored", "Trial on phantoms")
     service.stop()
     assert lines(database)[-1][2]["reason"] == "Trial on phantoms"
