@@ -22,10 +22,12 @@ from radscribe.cli.index import app as index_app
 from radscribe.cli.inspect import inspect
 from radscribe.cli.maps import maps
 from radscribe.cli.prepare import app as prepare_app
+from radscribe.cli.receive import receive
 from radscribe.cli.rexrank import rexrank
 from radscribe.cli.score import score
 from radscribe.cli.serve import serve
 from radscribe.cli.train import train
+from radscribe.cli.worklist import worklist
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.core.records import NOTICE
 from radscribe.core.version import __version__
@@ -37,7 +39,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=f"Drafts chest X-ray reports with the evidence for each sentence. {NOTICE}",
 )
-for verb in (inspect, train, calibrate, generate, rexrank, evaluate, boxes, maps, score, compare, ablate, serve):
+for verb in (
+    inspect,
+    train,
+    calibrate,
+    generate,
+    rexrank,
+    evaluate,
+    boxes,
+    maps,
+    score,
+    compare,
+    ablate,
+    serve,
+    worklist,
+    receive,
+):
     app.command()(verb)
 app.command("import")(import_file)
 app.add_typer(prepare_app, name="prepare")

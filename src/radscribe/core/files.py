@@ -58,6 +58,15 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
+def wait_for_disk(folder: Path) -> None:
+    """Return once the names of new files in ``folder`` are on the disk; raises ``OSError`` as the disk does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def replaced_together(folder: Path) -> Iterator[Path]:
     """A folder to write files into, which take their places in ``folder`` only when the block ends well.

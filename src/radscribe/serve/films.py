@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from radscribe.core.errors import RadscribeError
+from radscribe.core.files import wait_for_disk
 from radscribe.imaging.header import PREAMBLE
 
 BLOCK = 2**20
@@ -62,7 +63,7 @@ class FilmStore:
             self.mark(name)
             hashes = [self._write(upload, folder / str(place)) for place, upload in enumerate(uploads)]
             for each in (folder, self._folder):
-                _wait_for_disk(each)
+                wait_for_disk(each)
         except BaseException:
             self.remove(name)
             raise
@@ -113,11 +114,3 @@ class FilmStore:
             file.flush()
             os.fsync(file.fileno())
         return digest.digest()
-
-
-def _wait_for_disk(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
-from radscribe.core.records import Draft
 from radscribe.drafting.batch import draft_line
 from radscribe.drafting.reporter import Reporter
 from radscribe.imaging.refusal import RefusedFilm
@@ -25,6 +23,7 @@ from radscribe.serve.drift import Drift
 from radscribe.serve.films import FilmStore, StoredStudy
 from radscribe.serve.messages import DraftChange, Edits
 from radscribe.serve.metrics import Metrics
+from radscribe.serve.reading import frontal_first, with_warnings
 from radscribe.serve.settings import ServeConfig
 from radscribe.serve.store import DraftStore, NewDraft
 
@@ -134,7 +133,7 @@ class DraftService:
                 draft = await asyncio.wrap_future(self.drafter.submit(views, study.id))
             finally:
                 self.drafter.release()
-            line = {**draft_line(_with_warnings(draft, films, len(read))), "read_films": read}
+            line = {**draft_line(with_warnings(draft, films, len(read))), "read_films": read}
             sizes = [(film.width, film.height, film.bits) for film in films]
             new = NewDraft(study.id, study.study_hash, self._fingerprint, line, sizes)
             row, kept = await asyncio.to_thread(self.store.add, new, who)
@@ -175,19 +174,3 @@ class DraftService:
         self.store.remove(names, days)
         for name in names:
             self.films.remove(name)
-
-
-def frontal_first(films: Sequence[DecodedFilm]) -> list[int]:
-    """The numbers of a study's films as a model reads them: the first that is not said to be lateral, then the rest."""
-    order = list(range(len(films)))
-    first = next((place for place in order if films[place].view == "frontal"), None)
-    if first is None:
-        first = next((place for place in order if films[place].view is None), 0)
-    return [first, *(place for place in order if place != first)]
-
-
-def _with_warnings(draft: Draft, films: Sequence[DecodedFilm], read: int) -> Draft:
-    found = [warning for film in films for warning in film.warnings]
-    if read < len(films):
-        found.append(f"The model reads {read} film(s) of a study; {len(films) - read} more were not read.")
-    return replace(draft, warnings=tuple(dict.fromkeys((*found, *draft.warnings))))
