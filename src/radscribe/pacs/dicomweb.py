@@ -66,13 +66,15 @@ class DicomwebArchive:
             filters = {"ModalitiesInStudy": modality}
             if since:
                 filters["StudyDate"] = f"{since:%Y%m%d}-"
+            listed: dict[str, str] = {}
             offset, new = 0, True
             while new:  # an archive that does not count from the offset gives the same page again
                 with self._asking("search for studies"):
                     page = self._client.search_for_studies(limit=PAGE, offset=offset, search_filters=filters)
                     studies = {uid: _first(each, COUNT) for each in page if UID.fullmatch(uid := _first(each, STUDY))}
-                offset, new = offset + len(page), not studies.keys() <= found.keys()
-                found |= studies
+                offset, new = offset + len(page), not studies.keys() <= listed.keys()
+                listed |= studies
+            found |= listed
         return found
 
     def listing(self, study: str) -> str:
@@ -172,11 +174,9 @@ class DicomwebArchive:
             raise ArchiveError(f"{self._url}: could not {what}: its answer ended early") from None
         except requests.ConnectionError:
             raise ArchiveUnreachable(f"{self._url}: nobody answers; is it running, and is the address right?") from None
-        except OSError as error:
-            if isinstance(error, requests.RequestException):
-                raise ArchiveError(f"{self._url}: could not {what} ({type(error).__name__})") from None
-            raise
         except Exception as error:  # a damaged answer makes the parsers raise almost anything
+            if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+                raise  # of our own disk
             raise ArchiveError(
                 f"{self._url}: could not {what}: its answer cannot be read ({type(error).__name__})"
             ) from None

@@ -1,0 +1,52 @@
+"""Films, archives and works for the tests of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+from cases import case_of_file, film_dataset
+from fake_archive import FakeArchive
+
+from radscribe.clinic.folder import OBJECTS, write_documents
+from radscribe.pacs.dicomweb import DicomwebArchive
+from radscribe.pacs.http_session import Login
+
+
+@pytest.fixture(scope="session")
+def film() -> Callable[..., bytes]:
+    """The DICOM file of a film of the study of this number."""
+
+    def make(study: int = 1, number: int = 1, **fields: Any) -> bytes:
+        root = f"1.2.826.{study}"
+        known = {"StudyInstanceUID": root, "SeriesInstanceUID": f"{root}.1", "SOPInstanceUID": f"{root}.1.{number}"}
+        content = BytesIO()
+        film_dataset(80, 70, **(known | {"InstanceNumber": number} | fields)).save_as(content, enforce_file_format=True)
+        return content.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeArchive]:
+    """An archive that goes wrong when it is bidden."""
+    archive = FakeArchive()
+    yield archive
+    archive.close()
+
+
+@pytest.fixture
+def archive(fake: FakeArchive) -> DicomwebArchive:
+    """``fake`` as the program sees it, with little patience."""
+    return DicomwebArchive(fake.url, Login(), timeout=(1.0, 0.5))
+
+
+@pytest.fixture(scope="session")
+def documents(film: Callable[..., bytes], tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """The documents of a draft of ``film()``."""
+    folder = tmp_path_factory.mktemp("documents")
+    (folder / "film.dcm").write_bytes(film())
+    write_documents(case_of_file(folder / "film.dcm"), folder)
+    return [(folder / name).read_bytes() for name in OBJECTS]
