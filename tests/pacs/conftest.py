@@ -19,11 +19,11 @@ from radscribe.pacs.http_session import Login
 def film() -> Callable[..., bytes]:
     """The DICOM file of a film of the study of this number."""
 
-    def make(study: int = 1, number: int = 1, **fields: Any) -> bytes:
+    def make(study: int = 1, number: int = 1, rows: int = 80, columns: int = 70, **fields: Any) -> bytes:
         root = f"1.2.826.{study}"
         known = {"StudyInstanceUID": root, "SeriesInstanceUID": f"{root}.1", "SOPInstanceUID": f"{root}.1.{number}"}
-        content = BytesIO()
-        film_dataset(80, 70, **(known | {"InstanceNumber": number} | fields)).save_as(content, enforce_file_format=True)
+        content, fields = BytesIO(), known | {"InstanceNumber": number} | fields
+        film_dataset(rows, columns, **fields).save_as(content, enforce_file_format=True)
         return content.getvalue()
 
     return make
