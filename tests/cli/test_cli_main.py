@@ -25,6 +25,8 @@ VERBS = {
     "calibrate",
     "import",
     "serve",
+    "worklist",
+    "receive",
 }
 GROUPS = {"prepare", "export", "index", "bench", "audit"}
 

@@ -150,6 +150,17 @@ def test_peers_that_speak_no_dicom_leave_it_alive(receiving: Callable[..., int],
     assert send(port, [film()]) == [0]
 
 
+def test_a_unit_of_gigabytes_is_not_read(receiving: Callable[..., int], film: Film) -> None:
+    port = receiving()
+    with socket.create_connection(("127.0.0.1", port)) as opened:
+        opened.settimeout(10)
+        with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
+            opened.sendall(struct.pack(">BBL", 1, 0, 2**31))
+            for _ in range(200):
+                opened.sendall(bytes(2**20))
+    assert send(port, [film()]) == [0]
+
+
 def test_a_port_that_is_taken_is_one_line(receiving: Callable[..., int], queue: FilmQueue) -> None:
     port = receiving()
     taken = Receiver(ReceiverConfig(port=port), queue).listening()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -40,6 +40,8 @@ SYNTAXES = (
 VERIFICATION = "1.2.840.10008.1.1"
 TITLE = re.compile(r"[ -\[\]-~]{1,16}")
 LAST_FRAGMENT = 0x02
+# A unit has at most as many bytes as this side says (16 kB), one that asks for an association hardly more.
+UNIT_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class Receiver:
         for kind in RADIOGRAPH_CLASSES:
             entity.add_supported_context(kind, list(SYNTAXES))
         handlers: list[Any] = [
+            (evt.EVT_CONN_OPEN, _bound_units),
             (evt.EVT_C_ECHO, self._echo),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_PDU_RECV, self._count),
@@ -176,3 +179,17 @@ class Receiver:
             if received > 2 * self._config.film_bytes:
                 event.assoc.abort()
                 return
+
+
+def _bound_units(event: evt.Event) -> None:
+    """End the connection of a peer that announces a unit of more than ``UNIT_BYTES``: pynetdicom would read it all."""
+    opened: Any = event.assoc.dul.socket
+    plain: Callable[[int], bytearray] = opened.recv
+
+    def recv(count: int) -> bytearray:
+        if count > UNIT_BYTES:
+            opened.close()
+            raise OSError("the peer announces too large a unit")
+        return plain(count)
+
+    opened.recv = recv
