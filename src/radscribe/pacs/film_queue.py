@@ -31,10 +31,10 @@ class FilmQueue:
 
         The same film again replaces itself. Raises ``OSError`` as the disk does.
         """
-        folder = self._folder / _name(study)
+        folder = self._folder / folder_name(study)
         with self._changing:
             folder.mkdir(parents=True, exist_ok=True)
-            with written_whole(folder / f"{_name(film)}.dcm") as file:
+            with written_whole(folder / f"{folder_name(film)}.dcm") as file:
                 file.write(content)
             for each in (folder, self._folder):
                 wait_for_disk(each)
@@ -77,7 +77,8 @@ def _films(folder: Path) -> list[Path]:
     return [path for path in folder.glob("*.dcm") if not path.name.endswith(PARTIAL)]
 
 
-def _name(uid: str) -> str:
+def folder_name(uid: str) -> str:
+    """What a study or film of this UID is called on the disk."""
     return hashlib.sha256(uid.encode()).hexdigest()[:32]
 
 

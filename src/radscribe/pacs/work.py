@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from radscribe.core.progress import progress
 from radscribe.imaging.refusal import RefusedFilm
 from radscribe.pacs.drafting import StudyDrafter
 from radscribe.pacs.errors import ArchiveError, ArchiveUnreachable
+from radscribe.pacs.film_queue import folder_name
 from radscribe.pacs.state import End, StudyState, WorkState
 
 UNDRAFTED = ("abstained", "refused")
@@ -163,8 +163,8 @@ class StudyWork:
 
 
 def study_name(study: str) -> str:
-    """What a study is called in messages: they shall not hold its identifiers."""
-    return hashlib.sha256(study.encode()).hexdigest()[:12]
+    """What a study (its UID, or its folder in a queue) is called in messages, which shall not hold its identifiers."""
+    return folder_name(study)[:12] if "." in study else study[:12]
 
 
 def note(study: str, message: str) -> None:
