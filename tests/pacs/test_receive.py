@@ -25,7 +25,7 @@ from test_work import Drafter
 from radscribe.clinic.folder import OBJECTS
 from radscribe.core.errors import RadscribeError, WrongUse
 from radscribe.imaging.refusal import RefusedFilm
-from radscribe.pacs import film_queue
+from radscribe.pacs import film_queue, receive
 from radscribe.pacs.errors import ArchiveError, ArchiveUnreachable
 from radscribe.pacs.film_queue import FilmQueue
 from radscribe.pacs.receive import Hospital, ReceiveConfig, Reception
@@ -258,8 +258,11 @@ class Sent:
 
     def __init__(self) -> None:
         self.found: list[bytes] = []
+        self.errors: list[Exception] = []
 
     def store(self, study: str, documents: Sequence[bytes]) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
         self.found.append(documents[0])
 
 
@@ -269,7 +272,8 @@ def reception(queue: FilmQueue, tmp_path: Path) -> Iterator[tuple[Callable[[floa
     sent, lines = Sent(), list[str]()
     with opened_state(tmp_path / "list.db") as state:
         work = StudyWork(state, Reads(), Hospital(queue, sent), BackOff(), tmp_path)  # type: ignore[arg-type]
-        yield lambda settle: Reception(ReceiveConfig(settle), work, queue, lines.append).one_pass(), sent, lines
+        receptions = {settle: Reception(ReceiveConfig(settle), work, queue, lines.append) for settle in (0, 60)}
+        yield lambda settle: receptions[int(settle)].one_pass(), sent, lines
 
 
 def test_a_study_is_drafted_once_it_gets_no_more_films(
@@ -282,6 +286,24 @@ def test_a_study_is_drafted_once_it_gets_no_more_films(
     assert sent.found == [] and len(kept(queue)) == 2
     one_pass(0)
     assert sent.found == [b"1,2 1"] and kept(queue) == [] and lines == ["studies: 1 stored"]
+
+
+def test_a_peer_that_is_gone_is_asked_again_later_and_films_are_kept(
+    queue: FilmQueue, film: Film, reception: tuple[Callable[[float], None], Sent, list[str]],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    one_pass, sent, lines = reception
+    sent.errors = [ArchiveUnreachable("ARCHIVE@host:104: nobody answers")]
+    for study in (1, 2):
+        queue.add(f"{STUDY}{study}", "1.1", film(study))
+    one_pass(0)
+    one_pass(0)
+    assert capsys.readouterr().err.count("nobody answers; it is tried again in 10 s") == 1 and len(kept(queue)) == 2
+    now, later = time.monotonic, time.time() + 11
+    monkeypatch.setattr(receive.time, "monotonic", lambda: now() + 11)
+    monkeypatch.setattr(receive.time, "time", lambda: later)
+    one_pass(0)
+    assert len(sent.found) == 2 and kept(queue) == [] and lines == ["studies: 2 stored"]
 
 
 def test_films_of_a_drafted_study_are_not_drafted_again(

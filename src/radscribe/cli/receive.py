@@ -50,13 +50,15 @@ def receive(
     from radscribe.pacs.receiver import Receiver, ReceiverConfig, read_caller
     from radscribe.pacs.senders import Folder, read_peer
     from radscribe.pacs.session import study_work
-    from radscribe.pacs.work import BackOff
 
+    settings = ReceiveConfig(settle)
     config = ReceiverConfig(aet, host, port, tuple(map(read_caller, allow or ())))
-    settings, queue = ReceiveConfig(settle), FilmQueue(data / "films")
+    queue = FilmQueue(data / "films")
     sender = Folder(out) if out else read_peer(send_to or "", aet)
     with (
-        study_work(data / "studies.db", Hospital(queue, sender), checkpoint, device, evidence, BackOff()) as work,
+        study_work(
+            data / "studies.db", Hospital(queue, sender), checkpoint, device, evidence, settings.back_off
+        ) as work,
         Receiver(config, queue).listening() as opened,
     ):
         if again:

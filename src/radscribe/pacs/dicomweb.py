@@ -29,7 +29,7 @@ TIMEOUT = (10.0, 60.0)
 # More than any body that is sent: dicomweb-client sends longer ones in chunks, without their size, and archives have
 # answered 200 to such and stored nothing.
 NEVER_CHUNKED = 2**40
-MOST_FILMS = 16
+MOST_FILMS = 64
 UNREACHABLE = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,

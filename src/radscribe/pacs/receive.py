@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from radscribe.core.errors import WrongUse
 from radscribe.pacs.errors import ArchiveUnreachable
 from radscribe.pacs.film_queue import FilmQueue
 from radscribe.pacs.senders import Sender
-from radscribe.pacs.work import UNDRAFTED, StudyWork, note
+from radscribe.pacs.work import UNDRAFTED, BackOff, StudyWork, note
 
 LOOK_SECONDS = 0.5
 
@@ -23,6 +23,7 @@ class ReceiveConfig:
 
     # Seconds without another film after which a study is drafted.
     settle: float = 60.0
+    back_off: BackOff = field(default_factory=BackOff)
 
     def __post_init__(self) -> None:
         if not 0 <= self.settle < math.inf:
@@ -61,6 +62,7 @@ class Reception:
 
     def __init__(self, config: ReceiveConfig, work: StudyWork, queue: FilmQueue, say: Callable[[str], None]) -> None:
         self._config, self._work, self._queue, self._say = config, work, queue, say
+        self._failures, self._resting = 0, 0.0
 
     def run(self) -> None:
         """Draft until interrupted."""
@@ -73,10 +75,15 @@ class Reception:
         for study, seconds in self._queue.studies().items():
             if seconds >= self._config.settle:
                 self._list(study)
+        if time.monotonic() < self._resting:
+            return
         try:
             done = self._work.run()
-        except ArchiveUnreachable:  # said already of the study, which waits; the others are tried in the next pass
+        except ArchiveUnreachable:  # said already of the study; the others would fare no better
+            self._failures += 1
+            self._resting = time.monotonic() + self._config.back_off.seconds(self._failures)
             return
+        self._failures = 0
         if done.outcomes:
             self._say(f"studies: {done}")
 
