@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pytest
 from cases import case_of_file, film_dataset
 from fake_archive import FakeArchive
+from numpy.typing import NDArray
 
 from radscribe.clinic.folder import OBJECTS, write_documents
 from radscribe.pacs.dicomweb import DicomwebArchive
@@ -17,13 +19,23 @@ from radscribe.pacs.http_session import Login
 
 @pytest.fixture(scope="session")
 def film() -> Callable[..., bytes]:
-    """The DICOM file of a film of the study of this number."""
+    """The DICOM file of a film of the study of this number: of noise, or of ``pixels`` (grey levels, uint8)."""
 
-    def make(study: int = 1, number: int = 1, rows: int = 80, columns: int = 70, **fields: Any) -> bytes:
+    def make(
+        study: int = 1,
+        number: int = 1,
+        rows: int = 80,
+        columns: int = 70,
+        pixels: NDArray[np.uint8] | None = None,
+        **fields: Any,
+    ) -> bytes:
         root = f"1.2.826.{study}"
         known = {"StudyInstanceUID": root, "SeriesInstanceUID": f"{root}.1", "SOPInstanceUID": f"{root}.1.{number}"}
         content, fields = BytesIO(), known | {"InstanceNumber": number} | fields
-        film_dataset(rows, columns, **fields).save_as(content, enforce_file_format=True)
+        dataset = film_dataset(*((rows, columns) if pixels is None else pixels.shape), **fields)
+        if pixels is not None:
+            dataset.PixelData = (pixels.astype("<u2") << 4).tobytes()
+        dataset.save_as(content, enforce_file_format=True)
         return content.getvalue()
 
     return make

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cases import BORN, IDENTIFIER, run_checker
 from orthanc import TITLE, Orthanc
 from pydicom import Dataset, dcmread
 from receiving import COMMAND, Receiving, send
+
+from radscribe.data.dataset import PreparedDataset
 
 Film = Callable[..., bytes]
 Run = Callable[..., tuple[int, str, str]]
@@ -44,10 +47,10 @@ def complete(orthanc: Orthanc, films: int = 1) -> bool:
 
 
 def test_twenty_studies_are_drafted_into_orthanc_once(
-    orthanc: Orthanc, film: Film, checkpoint: Path, tmp_path: Path, run: Run
+    orthanc: Orthanc, film: Film, phantoms: PreparedDataset, checkpoint: Path, tmp_path: Path, run: Run
 ) -> None:
     for study in range(1, STUDIES + 1):
-        orthanc.put(film(study=study, Modality="CR" if study % 2 else "DX"))
+        orthanc.put(film(study, pixels=np.array(phantoms.pixels[study]), Modality="CR" if study % 2 else "DX"))
     orthanc.put(film(study=99, BodyPartExamined="HAND"))
     state = tmp_path / "list.db"
     arguments = ("worklist", "--dicomweb", orthanc.dicomweb, "--checkpoint", str(checkpoint), "--state", str(state),
@@ -55,6 +58,7 @@ def test_twenty_studies_are_drafted_into_orthanc_once(
     code, out, err = run(*arguments)
     assert code == 0 and not out and "refused: it shows HAND, not a chest" in err
     assert not any(secret in err for secret in SECRETS)
+    assert f"studies: {STUDIES} stored, 1 refused" in err
     studies = orthanc.studies()
     assert len(studies.pop("1.2.826.99")) == 1 and len(studies) == STUDIES
     for files in studies.values():
@@ -125,7 +129,7 @@ def test_a_film_that_was_answered_outlives_a_kill_and_comes_back_as_documents(
     service = Receiving(*options, "--settle", "0")
     try:
         end = time.monotonic() + 60
-        while "1 stored" not in service.log() and time.monotonic() < end:
+        while "studies: 1 " not in service.log() and time.monotonic() < end:
             time.sleep(0.1)
         assert complete(orthanc), service.log()
         assert not list((tmp_path / "data" / "films").iterdir())
