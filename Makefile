@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE :=
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --upgrade pip
-	$(INSTALL) torch==2.13.0 -e .
+	$(INSTALL) torch==2.13.0 -e '.[serve]'
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

@@ -22,8 +22,9 @@ def test_another_film_word_probability_or_model_has_another_key() -> None:
         draft_key(replace(DRAFT, findings=DRAFT.findings[1:]), "1.2"),
         draft_key(replace(DRAFT, model={"name": "tiny", "fingerprint": "f" * 64}), "1.2"),
         draft_key(replace(DRAFT, abstain=True), "1.2"),
+        draft_key(DRAFT, "1.2", "anna"),
     ]
-    assert len({draft_key(DRAFT, "1.2"), *others}) == 6
+    assert len({draft_key(DRAFT, "1.2"), *others}) == 7
 
 
 def test_uids_are_valid_and_follow_from_their_parts() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import Dataset, dcmread
+from pypdf import PdfReader
 from radiographs import PATIENT, RAMP, dataset_of, saved
 from stand_in import StandIn
 from starlette.testclient import TestClient
@@ -16,10 +18,13 @@ from starlette.testclient import TestClient
 from radscribe.core.records import NOTICE
 from radscribe.drafting.batch import draft_line
 from radscribe.drafting.reporter import Reporter
-from radscribe.serve.documents import DOCUMENTS, READ, draft_of, final_draft
+from radscribe.serve.documents import DOCUMENTS, draft_of, final_draft
 from radscribe.serve.messages import AddedSentence, Edits, SentenceEdit
+from radscribe.serve.settings import read_tokens
 
 Post = Callable[..., Any]
+UNREAD = "Drafted by software, verified by nobody."
+TOKENS = {"anna": "0123456789abcdef", "": "fedcba9876543210"}
 IDENTIFIED = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.1", "SOPInstanceUID": "1.2.3.1.1"}
 
 
@@ -83,12 +88,12 @@ def test_a_final_draft_says_what_its_reader_left(
     client = service(StandIn(reporter))
     name = post(client, film()).json()["id"]
     before = texts(dcmread(BytesIO(client.get(f"/v1/drafts/{name}/report.sr.dcm").content)))
-    assert "There is a left pleural effusion." in before and READ not in " ".join(before)
+    assert "There is a left pleural effusion." in before and UNREAD in before
     edits = [{"index": 0, "action": "rejected"}, {"index": 1, "action": "accepted"}]
     change = {"version": 1, "sentences": edits, "added": [{"text": "The heart is enlarged."}], "status": "final"}
     assert client.patch(f"/v1/drafts/{name}", json=change).status_code == 200
     after = texts(dcmread(BytesIO(client.get(f"/v1/drafts/{name}/report.sr.dcm").content)))
-    assert {"No pneumothorax.", "The heart is enlarged."} <= set(after) and READ in " ".join(after)
+    assert {"No pneumothorax.", "The heart is enlarged."} <= set(after) and UNREAD not in after
     assert not any("effusion" in text for text in after)
     bundle = client.get(f"/v1/drafts/{name}/fhir").json()
     stated = {
@@ -97,6 +102,42 @@ def test_a_final_draft_says_what_its_reader_left(
         if entry["resource"]["resourceType"] == "Observation" and "interpretation" in entry["resource"]
     }
     assert stated["cardiomegaly"] == "POS" and stated["pneumothorax"] == "NEG" and "pleural effusion" not in stated
+
+
+def words(document: str, content: bytes) -> str:
+    """What a document says, on one line."""
+    if document == "fhir":
+        return content.decode()
+    if document == "report.pdf":
+        return " ".join("".join(page.extract_text() for page in PdfReader(BytesIO(content)).pages).split())
+    return " ".join(texts(dcmread(BytesIO(content))))
+
+
+@pytest.mark.parametrize(("owner", "named"), [("anna", "anna"), ("", "a reader")])
+def test_a_final_draft_names_who_finished_it_and_is_no_signed_report(
+    owner: str, named: str, service: Callable[..., TestClient], post: Post, reporter: Reporter, tmp_path: Path
+) -> None:
+    (tmp_path / "tokens").write_text("".join(f"{name} {token}\n" for name, token in TOKENS.items()))
+    client = service(StandIn(reporter), tokens=read_tokens(tmp_path / "tokens"))
+    asks = {name: {"authorization": f"Bearer {token}"} for name, token in TOKENS.items()}
+    other = next(name for name in TOKENS if name != owner)
+    address = f"/v1/drafts/{post(client, film(), headers=asks[other]).json()['id']}"
+    decided = [{"index": index, "action": "accepted"} for index in (0, 1)]
+    for version, (who, status) in enumerate([(other, "final"), (other, "draft"), (owner, "final")], start=1):
+        change = {"version": version, "sentences": decided if status == "final" else [], "status": status}
+        assert client.patch(address, json=change, headers=asks[who]).status_code == 200
+    for document in ("report.pdf", "report.sr.dcm", "findings.sr.dcm", "fhir"):
+        content = client.get(f"{address}/{document}", headers=asks[owner]).content
+        said = words(document, content)
+        assert f"{named} accepted, edited or rejected every sentence. Not signed." in said, (document, said)
+        assert NOTICE in said and UNREAD not in said
+        if document.endswith("sr.dcm"):
+            assert dcmread(BytesIO(content)).VerificationFlag == "UNVERIFIED"
+
+
+def test_an_undecided_draft_is_verified_by_nobody_in_each_document(client: TestClient, record: dict[str, Any]) -> None:
+    for document in ("report.pdf", "report.sr.dcm", "findings.sr.dcm", "fhir"):
+        assert UNREAD in words(document, client.get(f"/v1/drafts/{record['id']}/{document}").content)
 
 
 def test_a_draft_comes_back_from_its_line(reporter: Reporter) -> None:
@@ -120,4 +161,4 @@ def test_the_findings_of_a_final_draft_are_those_of_its_words(reporter: Reporter
     assert found["pleural effusion"] == ("negative", None) and found["cardiomegaly"] == ("positive", None)
     assert found["fracture"] == ("blank", None)
     assert final.sentences[3] == draft.sentences[1] and final.sentences[0].probabilities == {}
-    assert final.model == draft.model and READ in final.warnings
+    assert final.model == draft.model

@@ -34,6 +34,7 @@ def one_line(answer: tuple[int, str, str]) -> str:
         (("--checkpoint", "nowhere/at/all"), "no such checkpoint"),
         (("--host", "192.0.2.1", "--token-file", "tokens"), "--host 192.0.2.1"),
         (("--db", "mysql://x/y"), "sqlite:///FILE"),
+        (("--open", "empty"), "the folder has no DICOM, PNG or JPEG file"),
     ],
 )
 def test_a_wrong_use_is_one_line(
@@ -41,6 +42,7 @@ def test_a_wrong_use_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tokens").write_text("anna 0123456789abcdef\n")
+    (tmp_path / "empty").mkdir()
     assert reason in one_line(run("serve", "--port", "0", *options))
 
 
@@ -69,6 +71,28 @@ def test_the_command_line_loads_nothing_of_the_service() -> None:
     names = "'fastapi', 'sqlalchemy', 'uvicorn', 'pydantic'"
     code = f"import sys, radscribe.cli.main; print(sorted({{{names}}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_films_that_are_named_are_in_the_list_in_their_order_once(
+    checkpoint: Path, film: Callable[[int], bytes], tmp_path: Path
+) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    for name, content in {"a.png": film(1), "b.png": film(2), "c.png": b"\x89PNG\r\n\x1a\nno film"}.items():
+        (films / name).write_bytes(content)
+    (films / "notes.txt").write_text("no film either")
+    options = ("--checkpoint", str(checkpoint), "--data", str(tmp_path / "data"), "--open", str(films))
+    seen = []
+    for _ in range(2):
+        service = Running(*options)
+        drafts = httpx.get(f"{service.address}/v1/drafts", timeout=60).json()["drafts"]
+        assert service.stop() in (1, 130)
+        seen.append([draft["id"] for draft in drafts])
+        refusals = [line for line in service.log().splitlines() if "c.png" in line]
+        assert len(refusals) == 1 and "it has no draft" in refusals[0] and "Traceback" not in service.log()
+    assert seen[0] == seen[1] and len(seen[0]) == 2
+    first, second = (tmp_path / "data" / "films" / name / "0" for name in seen[0])
+    assert first.read_bytes() == film(1) and second.read_bytes() == film(2)
 
 
 def test_it_starts_says_where_and_stops(checkpoint: Path, tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,20 +62,37 @@ def demo(
     say("drafting")
     # The first three test films that show something: a normal film has little to point at.
     shown = [study for study in found.studies if study.labels[NO_FINDING] != POSITIVE][:3]
-    _draft(reporter, dataset, shown, out)
+    draft_films(reporter, dataset, shown, out)
     say(f"done: {out}/scorecard.md, {out}/drafts.jsonl, {out}/draft-1.png to {out}/draft-{len(shown)}.png")
+    print(f"\nRead these drafts beside their films, in a browser:\n  {page_command(out, reporter.fingerprint)}")
 
 
-def _draft(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Study], out: Path) -> None:
-    """Draft ``studies``: a picture of each, the drafts in drafts.jsonl, and their texts on the screen."""
-    from radscribe.core.files import write_json_lines
+def page_command(out: Path, fingerprint: str) -> str:
+    """The command that opens the reading page on the drafts of a demo in ``out``, and on none of another model."""
+    program = Path(sys.executable).with_name("radscribe")
+    with suppress(ValueError):  # another environment's program keeps its whole path
+        program = program.relative_to(Path.cwd())
+    data = out / f"page-{fingerprint[:8]}"
+    command = (program, "serve", "--checkpoint", out / "checkpoint", "--data", data, "--open", out / "films")
+    return shlex.join(map(str, command))
+
+
+def draft_films(reporter: Reporter, dataset: PreparedDataset, studies: Sequence[Study], out: Path) -> None:
+    """Draft ``studies``: a picture of each, its film in films/, the drafts in drafts.jsonl, their texts printed."""
+    from PIL import Image
+
+    from radscribe.core.files import write_json_lines, written_whole
     from radscribe.drafting.batch import draft_line
     from radscribe.drafting.picture import draw_draft
     from radscribe.imaging.crop import centre_crop
 
     lines = []
+    (out / "films").mkdir(exist_ok=True)
     for number, study in enumerate(studies, 1):
-        view = centre_crop(dataset.film(study), reporter.system.config.film)
+        film = dataset.film(study)
+        with written_whole(out / "films" / f"film-{number}.png") as file:
+            Image.fromarray(film).save(file, "PNG")
+        view = centre_crop(film, reporter.system.config.film)
         draft = reporter.drafts([view], [study.study_id])[0]
         draw_draft(draft, view, out / f"draft-{number}.png")
         lines.append(draft_line(draft))

@@ -42,6 +42,10 @@ def serve(
         str | None,
         typer.Option(help="Why a checkpoint that does not show it may replace it; the audit log keeps this."),
     ] = None,
+    films: Annotated[
+        list[Path] | None,
+        typer.Option("--open", help="Film to draft at the start, a study of its own; a folder stands for its films."),
+    ] = None,
     device: Device = "cpu",
 ) -> None:
     """Serve drafts over HTTP until it is stopped, with their films, their edits and an audit log.
@@ -52,9 +56,11 @@ def serve(
     --acceptance.
     Examples:
       radscribe serve
+      radscribe serve --open films
       radscribe serve --host 0.0.0.0 --token-file tokens --retain 30
     """
     require_extra()
+    from radscribe.drafting.batch import films_among
     from radscribe.serve.run import run_service
     from radscribe.serve.settings import ServeConfig, Tokens, read_tokens
 
@@ -71,7 +77,8 @@ def serve(
         acceptance=acceptance,
         accept_unscored=accept_unscored,
     )
-    run_service(config, checkpoint, device, lambda address: typer.echo(f"radscribe: serving {address}", err=True))
+    opened = list(films_among(films or []))
+    run_service(config, checkpoint, device, lambda line: typer.echo(f"radscribe: {line}", err=True), opened)
 
 
 def require_extra() -> None:

@@ -29,6 +29,7 @@ class Case:
     made: datetime
     source: SourceFilm | None = None  # the header; None for a PNG or JPEG
     others: tuple[SourceFilm, ...] = ()  # the study's other films that the model read
+    reader: str | None = None  # who decided on every sentence; None where nobody did
 
     def __post_init__(self) -> None:
         if self.made.tzinfo is None:
@@ -53,6 +54,7 @@ def case_of(
     made: datetime,
     source: SourceFilm | None,
     others: tuple[SourceFilm, ...] = (),
+    reader: str | None = None,
 ) -> Case:
     """The case of a draft of the film in ``path``.
 
@@ -65,6 +67,7 @@ def case_of(
         made: when, with its zone.
         source: the film's header, where it is DICOM.
         others: the headers of the study's other films that the model read; those of another study are left out.
+        reader: who decided on every sentence of the draft, as documents name them; None where nobody did.
     """
     if source is None:
         geometry, film = FilmGeometry(pixels.shape[0], pixels.shape[1], config), sha256_of(path)
@@ -72,4 +75,4 @@ def case_of(
         geometry = FilmGeometry(source.rows, source.columns, config, source.orientation, source.view)
         study, film = source.header.StudyInstanceUID, source.uid
         others = tuple(each for each in others if each.header.StudyInstanceUID == study and each.uid != film)
-    return Case(draft, pixels, view, geometry, draft_key(draft, film), made, source, others)
+    return Case(draft, pixels, view, geometry, draft_key(draft, film, reader), made, source, others, reader)

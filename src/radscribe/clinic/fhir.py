@@ -71,8 +71,8 @@ def _entries(case: Case) -> list[dict[str, Any]]:
         "code": _concept(_coding(REPORT)),
         "issued": case.made.isoformat(timespec="seconds"),
         "result": [_reference(case, name) for name in observations],
-        "conclusion": " ".join([case.draft.report, *remarks(case.draft)]).strip(),
-        "text": _narrative([f"{each.text} {statements(each)}" for each in case.draft.sentences] + remarks(case.draft)),
+        "conclusion": " ".join([case.draft.report, *remarks(case)]).strip(),
+        "text": _narrative([f"{each.text} {statements(each)}" for each in case.draft.sentences] + remarks(case)),
         **shared,
     }
     if case.source:

@@ -67,7 +67,7 @@ def findings_report(case: Case) -> hd.sr.Comprehensive3DSR:
         referenced_images=None,
         title=hd.sr.CodedConcept("126000", "DCM", "Imaging Measurement Report"),
     )
-    for line in remarks(case.draft):
+    for line in remarks(case):
         content[0].ContentSequence.append(
             TextContentItem(coded(COMMENT), line, relationship_type=RelationshipTypeValues.CONTAINS)
         )

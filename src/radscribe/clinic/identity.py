@@ -11,13 +11,13 @@ from radscribe.core.records import Draft
 from radscribe.core.version import __version__
 
 
-def draft_key(draft: Draft, film: str) -> str:
-    """What identifies a draft of a film: SHA-256 of all it says but its name and its files, and of ``film``.
+def draft_key(draft: Draft, film: str, reader: str | None = None) -> str:
+    """What identifies a draft of a film: SHA-256 of all it says but its name and its files, of ``film`` and ``reader``.
 
-    ``film`` is the film's SOP Instance UID or, where it has none, the SHA-256 of the file.
+    ``film`` is the film's SOP Instance UID or, where it has none, the SHA-256 of the file; ``reader`` as in ``Case``.
     """
     named = replace(draft, study_id="", sentences=tuple(replace(each, map=None) for each in draft.sentences))
-    content = json.dumps([__version__, film, asdict(named)], sort_keys=True)
+    content = json.dumps([__version__, film, reader, asdict(named)], sort_keys=True)
     return hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()
 
 

@@ -41,7 +41,7 @@ def narrative(case: Case) -> hd.sr.ComprehensiveSR:
     content.extend(observation_context(case))
     if case.draft.sentences:
         content.append(_section(codes.LN.Findings, [_sentence(each, film) for each in case.draft.sentences]))
-    summary = [TextContentItem(codes.DCM.Summary, line, _CONTAINS) for line in remarks(case.draft)]
+    summary = [TextContentItem(codes.DCM.Summary, line, _CONTAINS) for line in remarks(case)]
     content.append(_section(codes.LN.Summary, summary))
     content.append(_section(codes.LN.KeyImages, [_image(each, _CONTAINS) for each in (film, *case.others)]))
     root.ContentSequence = content

@@ -17,7 +17,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from radscribe.clinic.case import Case
 from radscribe.clinic.geometry import Box
 from radscribe.clinic.objects import film_of, new_object
-from radscribe.clinic.remarks import ABSENT_MAP, model_line
+from radscribe.clinic.remarks import ABSENT_MAP, model_line, origin_line
 from radscribe.core.records import EvidenceMap
 from radscribe.drafting.picture import COLOURS, LEVELS
 from radscribe.drafting.text import statements
@@ -30,8 +30,8 @@ CHARACTER = 7.6  # pixels of a letter's width, at most on average
 def overlay_picture(case: Case) -> NDArray[np.uint8]:
     """The upright film with contours and boxes of its evidence, the words below: height x width x 3, RGB.
 
-    The words are the sentences in the colour of their evidence, the notice, the model, and the draft's abstention and
-    warnings.
+    The words are the sentences in the colour of their evidence, the draft's abstention and warnings, who wrote and
+    who read it, the notice and the model.
     """
     height, width = case.pixels.shape
     scale = LONGEST / max(height, width)
@@ -89,7 +89,7 @@ def _words(case: Case) -> list[tuple[str, str]]:
     elif not found:
         found = [(ABSENT_MAP, "white")]
     found += [(f"Warning: {warning}", "white") for warning in draft.warnings]
-    return [*found, (f"{draft.notice} {model_line(draft)}", "white")]
+    return [*found, (origin_line(case), "white"), (f"{draft.notice} {model_line(draft)}", "white")]
 
 
 def _outline(axes: Any, case: Case, evidence: EvidenceMap, box: Box | None, colour: str) -> None:

@@ -58,7 +58,7 @@ def report_pdf(case: Case) -> bytes:
     content += [written(_identity(case.source) if case.source else f"Film {case.draft.study_id}", plain), Spacer(1, 8)]
     for sentence in case.draft.sentences:
         content += [written(sentence.text, plain), *(written(note, small) for note in _notes(sentence))]
-    content += [Spacer(1, 8), *(written(line, small) for line in remarks(case.draft)), Spacer(1, 8), _picture(case)]
+    content += [Spacer(1, 8), *(written(line, small) for line in remarks(case)), Spacer(1, 8), _picture(case)]
 
     def draw_foot(canvas: Any, document: Any) -> None:
         canvas.setFont(FONT, 6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from radscribe.clinic.case import Case
 from radscribe.core.records import Draft
 from radscribe.core.version import __version__
 from radscribe.drafting.text import not_assessed
@@ -15,9 +16,17 @@ def model_line(draft: Draft) -> str:
     return f"Model {draft.model['name']}, fingerprint {draft.model['fingerprint']}, radscribe {__version__}."
 
 
-def remarks(draft: Draft) -> list[str]:
-    """The notice and the model first, then abstention, warnings, withheld sentences and what is not assessed."""
-    lines = [draft.notice, "Drafted by software, verified by nobody.", model_line(draft)]
+def origin_line(case: Case) -> str:
+    """Who wrote the draft and who read it, in one line."""
+    if case.reader is None:
+        return "Drafted by software, verified by nobody."
+    return f"Drafted by software; {case.reader} accepted, edited or rejected every sentence. Not signed."
+
+
+def remarks(case: Case) -> list[str]:
+    """The notice, origin and model first, then abstention, warnings, withheld sentences and what is not assessed."""
+    draft = case.draft
+    lines = [draft.notice, origin_line(case), model_line(draft)]
     if draft.abstain:
         lines += [f"No draft: {reason}" for reason in draft.reasons or ("the model abstains.",)]
     lines += [f"Warning: {warning}" for warning in draft.warnings]

@@ -76,7 +76,7 @@ def generate_files(
         RadscribeError: a picture or a document cannot be written.
     """
     kind_for(reporter.system.model, evidence)  # before any output is opened
-    files = list(_films(paths))
+    files = list(films_among(paths))
     if lateral is not None and (len(files) != 1 or reporter.system.config.views == 1):
         raise WrongUse(
             f"--lateral {lateral}: needs one frontal film and a model of two views, not {len(files)} films and "
@@ -178,7 +178,11 @@ def study_ids(files: Sequence[Path]) -> list[str]:
     return names
 
 
-def _films(paths: Sequence[Path]) -> Iterator[Path]:
+def films_among(paths: Sequence[Path]) -> Iterator[Path]:
+    """The films that a user names: files as they are, and the films of folders; what is passed over is printed.
+
+    Raises ``WrongUse`` for a folder that has no film or cannot be read.
+    """
     for path in paths:
         if path.is_dir():
             try:

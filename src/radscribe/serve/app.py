@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, BinaryIO
 
@@ -88,13 +88,15 @@ def _answers(*refusals: int, ok: dict[str, Any] | None = None) -> dict[int | str
     return {**found, 200: ok} if ok else found
 
 
-def create_app(service: DraftService) -> FastAPI:
-    """The service over HTTP; it starts and stops with the application."""
+def create_app(service: DraftService, prepare: Callable[[], Awaitable[None]] | None = None) -> FastAPI:
+    """The service over HTTP; it starts and stops with the application, and answers once ``prepare`` is done."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await service.start()
         try:
+            if prepare:
+                await prepare()
             yield
         finally:
             await service.stop()

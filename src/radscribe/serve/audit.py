@@ -16,7 +16,7 @@ from radscribe.serve.database import AuditRow, DraftRow
 
 # What the first line is chained to.
 BEGINNING = "0" * 64
-DELETED, DRAFTED, CONTENT = "deleted", "drafted", "content"
+FINALISED, DELETED, DRAFTED, CONTENT = "finalised", "deleted", "drafted", "content"
 # The action of a line that is on no draft: another model drafts from here on.
 MODEL = "model"
 FIELDS = ("number", "at", "who", "action", "draft", "study_hash", "fingerprint", "change", "previous")

@@ -29,7 +29,6 @@ DOCUMENTS = {
     "overlay.sc.dcm": DICOM,
     "fhir": "application/fhir+json",
 }
-READ = "A reader accepted, edited or rejected every sentence of this draft."
 WRITTEN = "A reader wrote this sentence."
 
 
@@ -59,9 +58,7 @@ def final_draft(draft: Draft, edits: Edits) -> Draft:
     before = {finding.condition: finding for finding in draft.findings}
     states = zip(CONDITIONS, label_report(report), strict=True)
     findings = tuple(_finding(before.get(name), name, STATES[state]) for name, state in states)
-    return replace(
-        draft, report=report, sentences=tuple(kept), findings=findings, withheld=(), warnings=(*draft.warnings, READ)
-    )
+    return replace(draft, report=report, sentences=tuple(kept), findings=findings, withheld=())
 
 
 def _written(text: str) -> DraftSentence:
@@ -76,9 +73,15 @@ def _finding(before: Finding | None, condition: str, state: str) -> Finding:
     return Finding(condition, state, None)
 
 
-def document_request(name: str, draft: Draft, made: datetime, paths: Sequence[Path]) -> dict[str, Any]:
-    """What ``make_document`` needs, as JSON holds it; ``paths`` are the files of the films that the model read."""
-    return {"name": name, "draft": asdict(draft), "made": made.isoformat(), "paths": [str(path) for path in paths]}
+def document_request(
+    name: str, draft: Draft, made: datetime, paths: Sequence[Path], reader: str | None
+) -> dict[str, Any]:
+    """What ``make_document`` needs, as JSON holds it.
+
+    ``paths`` are the files of the films that the model read, ``reader`` is who made the draft final.
+    """
+    files = [str(path) for path in paths]
+    return {"name": name, "draft": asdict(draft), "made": made.isoformat(), "paths": files, "reader": reader}
 
 
 def make_document(request: Mapping[str, Any], config: FilmConfig) -> bytes:
@@ -109,7 +112,8 @@ def make_document(request: Mapping[str, Any], config: FilmConfig) -> bytes:
     others = [read_source(path) for path in paths[1:]] if source else []
     draft, made = draft_of(request["draft"]), datetime.fromisoformat(request["made"])
     view = centre_crop(fit(pixels, config.resize), config)
-    case = case_of(draft, paths[0], pixels, view, config, made, source, tuple(filter(None, others)))
+    read = tuple(filter(None, others))
+    case = case_of(draft, paths[0], pixels, view, config, made, source, read, request["reader"])
     if name == "fhir":
         return json.dumps(fhir_bundle(case), ensure_ascii=False).encode()
     if name == "report.pdf":

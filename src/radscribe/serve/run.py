@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -18,6 +19,7 @@ from radscribe.drafting.session import drafting
 from radscribe.serve.app import create_app
 from radscribe.serve.database import open_database
 from radscribe.serve.model_change import admit
+from radscribe.serve.opening import open_films
 from radscribe.serve.service import DraftService
 from radscribe.serve.settings import ServeConfig
 
@@ -25,8 +27,16 @@ from radscribe.serve.settings import ServeConfig
 STOP_SECONDS = 30
 
 
-def run_service(config: ServeConfig, checkpoint: str | Path | None, device: str, ready: Callable[[str], None]) -> None:
-    """Serve drafts of ``checkpoint`` on ``device`` until interrupted; ``ready`` gets the address once it is open.
+def run_service(
+    config: ServeConfig,
+    checkpoint: str | Path | None,
+    device: str,
+    say: Callable[[str], None],
+    films: Sequence[Path] = (),
+) -> None:
+    """Serve drafts of ``checkpoint`` on ``device`` until interrupted, ``films`` drafted first.
+
+    ``say`` gets a line with the address once it is open, and one for each of ``films`` that is refused.
 
     Raises:
         WrongUse: the model has no map of the kind ``config.evidence``, or the URL names no database.
@@ -46,9 +56,10 @@ def run_service(config: ServeConfig, checkpoint: str | Path | None, device: str,
         ):
             kind_for(reporter.system.model, config.evidence)
             admit(database, reporter, acceptance, config.accept_unscored)
-            app = create_app(DraftService(reporter, config, database))
+            service = DraftService(reporter, config, database)
+            app = create_app(service, partial(open_films, service, films, say))
             host = f"[{config.host}]" if ":" in config.host else config.host
-            ready(f"http://{host}:{opened.getsockname()[1]}")
+            say(f"serving http://{host}:{opened.getsockname()[1]}")
             settings = uvicorn.Config(
                 app,
                 log_level="warning",

@@ -24,7 +24,7 @@ from radscribe.serve.films import FilmStore, StoredStudy
 from radscribe.serve.messages import DraftChange, Edits
 from radscribe.serve.metrics import Metrics
 from radscribe.serve.reading import frontal_first, with_warnings
-from radscribe.serve.settings import ServeConfig
+from radscribe.serve.settings import ServeConfig, reader_name
 from radscribe.serve.store import DraftStore, NewDraft
 
 SWEEP_SECONDS = 3600.0
@@ -107,11 +107,12 @@ class DraftService:
 
     async def document(self, row: DraftRow, name: str) -> bytes:
         """A document of ``DOCUMENTS`` on a draft, with a reader's words once it is final; raises ``RefusedFilm``."""
-        draft = draft_of(row.draft)
+        draft, reader = draft_of(row.draft), None
         if row.status == "final":
             draft = final_draft(draft, Edits.model_validate(row.edits))
+            reader = reader_name(await asyncio.to_thread(self.store.finisher, row.id))
         paths = [self.films.file(row.id, place) for place in row.draft["read_films"]]
-        request = document_request(name, draft, datetime.fromisoformat(row.changed), paths)
+        request = document_request(name, draft, datetime.fromisoformat(row.changed), paths, reader)
         return await self._decoded(self.decoding.document, request)
 
     def _ended(self, study_hash: str, task: asyncio.Task[Any]) -> None:

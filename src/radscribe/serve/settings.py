@@ -15,6 +15,7 @@ from radscribe.imaging.film import MAXIMUM_FILE_BYTES
 SHORTEST_TOKEN = 16
 SHORTEST_REASON, LONGEST_REASON = 8, 500
 LOCAL = "local"
+UNNAMED = "token "  # begins what an owner without a name is called; a name has no space
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Tokens:
         return found
 
 
+def reader_name(who: str) -> str:
+    """How documents name ``who`` of the audit log: a token's owner by name, everybody else as a reader."""
+    return "a reader" if who == LOCAL or who.startswith(UNNAMED) else who
+
+
 def read_tokens(path: Path) -> Tokens:
     """The tokens in a file: on each line a token, or the name of its owner and the token; ``#`` begins a comment.
 
@@ -45,7 +51,7 @@ def read_tokens(path: Path) -> Tokens:
             continue
         if len(words) > 2 or len(words[-1]) < SHORTEST_TOKEN:
             raise WrongUse(f"{path}: line {number} is no token; {fix}")
-        owner = words[0] if len(words) == 2 else f"token {len(owners) + 1}"
+        owner = words[0] if len(words) == 2 else f"{UNNAMED}{len(owners) + 1}"
         owners.append((owner, hashlib.sha256(words[-1].encode()).digest()))
     if not owners:
         raise WrongUse(f"{path}: it has no token; {fix}")

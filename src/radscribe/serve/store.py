@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radscribe.core.errors import RadscribeError
-from radscribe.serve.audit import DELETED, DRAFTED, now, record
-from radscribe.serve.database import CheckRow, Database, DraftRow, FilmRow
+from radscribe.serve.audit import DELETED, DRAFTED, FINALISED, now, record
+from radscribe.serve.database import AuditRow, CheckRow, Database, DraftRow, FilmRow
 from radscribe.serve.editing import changed, decisions, final_text, summary
 from radscribe.serve.messages import DraftChange, Edits
 
@@ -115,8 +115,14 @@ class DraftStore:
             row.edits, row.status = edits.model_dump(), change.status or row.status
             row.version, row.changed = row.version + 1, now()
             noted = {**summary(change), "version": row.version, "status": row.status}
-            record(session, who, "finalised" if made_final else "edited", row, noted)
+            record(session, who, FINALISED if made_final else "edited", row, noted)
             return row, list(decisions(edits, row.draft)) if made_final else []
+
+    def finisher(self, name: str) -> str:
+        """Who made the final draft of this id final, as the audit log has it."""
+        final = select(AuditRow.who).where(AuditRow.draft == name, AuditRow.action == FINALISED)
+        with self._database.reading() as session:
+            return session.scalars(final.order_by(AuditRow.number.desc()).limit(1)).one()
 
     def older(self, days: float) -> list[str]:
         """The ids of the drafts that are older than ``days``."""
