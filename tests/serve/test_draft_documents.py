@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -138,6 +140,23 @@ def test_a_final_draft_names_who_finished_it_and_is_no_signed_report(
 def test_an_undecided_draft_is_verified_by_nobody_in_each_document(client: TestClient, record: dict[str, Any]) -> None:
     for document in ("report.pdf", "report.sr.dcm", "findings.sr.dcm", "fhir"):
         assert UNREAD in words(document, client.get(f"/v1/drafts/{record['id']}/{document}").content)
+
+
+def test_documents_of_a_draft_show_the_film_as_its_own_model_saw_it(
+    unstarted: Callable[..., TestClient], post: Post, reporter: Reporter
+) -> None:
+    later, config = StandIn(reporter), reporter.system.config
+    later.fingerprint = "f" * 64
+    later.system = SimpleNamespace(config=replace(config, film=replace(config.film, crop=32)))  # type: ignore[assignment]
+    made = []
+    for model in (StandIn(reporter), later):
+        with unstarted(model) as client:
+            address = "/v1/drafts"
+            if not made:
+                post(client, film())
+            (draft,) = client.get(address).json()["drafts"]
+            made.append([client.get(f"{address}/{draft['id']}/{each}").content for each in DOCUMENTS])
+    assert made[0] == made[1] and made[0][2].startswith(b"%PDF")
 
 
 def test_a_draft_comes_back_from_its_line(reporter: Reporter) -> None:

@@ -37,6 +37,8 @@ def test_a_draft_is_what_generate_writes(
     expected = draft_line(reporter.draft(tmp_path / f"{record['id']}.png"))
     assert answer.status_code == 201 and answer.headers["location"] == f"/v1/drafts/{record['id']}"
     assert record["draft"].pop("read_films") == [0]
+    cut = reporter.system.config.film
+    assert record["draft"].pop("view") == {"resize": cut.resize, "crop": cut.crop}
     assert record["draft"] == json.loads(json.dumps(expected)) and record["draft"]["sentences"]
     assert record["notice"] == record["draft"]["notice"] == NOTICE == answer.headers["x-radscribe-notice"]
     assert (record["status"], record["version"], record["final"]) == ("draft", 1, None)

@@ -66,7 +66,7 @@ def _answer(request: Mapping[str, Any], config: FilmConfig) -> tuple[dict[str, A
         from radscribe.serve.documents import make_document
 
         try:
-            return {}, make_document(request, config)
+            return {}, make_document(request)
         except (RefusedFilm, OSError, MemoryError):
             raise
         except Exception as error:  # the libraries' errors quote values of the film's header

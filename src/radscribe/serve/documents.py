@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -73,19 +73,12 @@ def _finding(before: Finding | None, condition: str, state: str) -> Finding:
     return Finding(condition, state, None)
 
 
-def document_request(
-    name: str, draft: Draft, made: datetime, paths: Sequence[Path], reader: str | None
-) -> dict[str, Any]:
-    """What ``make_document`` needs, as JSON holds it.
+def make_document(request: Mapping[str, Any]) -> bytes:
+    """A document, for the process that reads films; what it is made of comes as JSON holds it.
 
-    ``paths`` are the files of the films that the model read, ``reader`` is who made the draft final.
-    """
-    files = [str(path) for path in paths]
-    return {"name": name, "draft": asdict(draft), "made": made.isoformat(), "paths": files, "reader": reader}
-
-
-def make_document(request: Mapping[str, Any], config: FilmConfig) -> bytes:
-    """The document of a ``document_request``; films are cut as ``config`` says. For the process that reads films.
+    Args:
+        request: ``name`` of the document; ``draft`` as a mapping; when it is ``made``; ``paths``, the files of the
+            films that the model read; ``view``, what it saw of them; ``reader``, who made the draft final, or None.
 
     Raises:
         RefusedFilm: the film has no header that the document could refer to, or no document can be made of it.
@@ -99,6 +92,7 @@ def make_document(request: Mapping[str, Any], config: FilmConfig) -> bytes:
     from radscribe.clinic.source import read_source
 
     name, paths = request["name"], [Path(path) for path in request["paths"]]
+    config = FilmConfig(**request["view"])
     pixels = read_film(paths[0], "film", longest=config.resize).pixels
     plain = DOCUMENTS[name] != DICOM
     try:

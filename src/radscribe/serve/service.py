@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -17,7 +17,7 @@ from radscribe.drafting.reporter import Reporter
 from radscribe.imaging.refusal import RefusedFilm
 from radscribe.serve.database import Database, DraftRow
 from radscribe.serve.decoding import DecodedFilm, DecodingPool, FilmPicture
-from radscribe.serve.documents import document_request, draft_of, final_draft
+from radscribe.serve.documents import draft_of, final_draft
 from radscribe.serve.drafter import Drafter
 from radscribe.serve.drift import Drift
 from radscribe.serve.films import FilmStore, StoredStudy
@@ -47,6 +47,8 @@ class DraftService:
         system = reporter.system.config
         self.config, self._fingerprint, self._views = config, reporter.fingerprint, system.views
         self.model = (system.name, reporter.fingerprint, system.film)
+        # Kept with each draft: its maps and boxes are in shares of this, whatever model runs later.
+        self._view = {"resize": system.film.resize, "crop": system.film.crop}
         self.films = FilmStore(config.data / "films", config.film_bytes)
         self._database, self.store = database, DraftStore(database)
         self.drafter = Drafter(reporter, config.queue, config.batch, config.evidence)
@@ -111,8 +113,14 @@ class DraftService:
         if row.status == "final":
             draft = final_draft(draft, Edits.model_validate(row.edits))
             reader = reader_name(await asyncio.to_thread(self.store.finisher, row.id))
-        paths = [self.films.file(row.id, place) for place in row.draft["read_films"]]
-        request = document_request(name, draft, datetime.fromisoformat(row.changed), paths, reader)
+        request = {
+            "name": name,
+            "draft": asdict(draft),
+            "made": row.changed,
+            "paths": [str(self.films.file(row.id, place)) for place in row.draft["read_films"]],
+            "view": row.draft["view"],
+            "reader": reader,
+        }
         return await self._decoded(self.decoding.document, request)
 
     def _ended(self, study_hash: str, task: asyncio.Task[Any]) -> None:
@@ -134,7 +142,7 @@ class DraftService:
                 draft = await asyncio.wrap_future(self.drafter.submit(views, study.id))
             finally:
                 self.drafter.release()
-            line = {**draft_line(with_warnings(draft, films, len(read))), "read_films": read}
+            line = {**draft_line(with_warnings(draft, films, len(read))), "read_films": read, "view": self._view}
             sizes = [(film.width, film.height, film.bits) for film in films]
             new = NewDraft(study.id, study.study_hash, self._fingerprint, line, sizes)
             row, kept = await asyncio.to_thread(self.store.add, new, who)

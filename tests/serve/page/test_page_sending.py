@@ -172,16 +172,24 @@ def test_a_study_that_is_gone_is_said(shared_site: str, opened: Opened) -> None:
     expect(alert(page)).to_contain_text("there is no draft of this id")
 
 
-def test_a_draft_by_another_model_has_no_map(shared_site: str, opened: Opened, film: Films) -> None:
+def test_a_draft_by_another_model_says_so_and_keeps_its_maps_where_that_model_drew_them(
+    shared_site: str, opened: Opened, film: Films
+) -> None:
     page = opened(f"{shared_site}/page/icon.svg")
-    other = {"name": "other", "fingerprint": "f" * 64, "view": {"resize": 256, "crop": 224}}
-    page.route("**/v1/model", lambda route: route.fulfill(json=other))
     page.goto(shared_site)
     upload(page, film(505))
-    expect(page.locator(".sentence")).to_have_count(3)
-    expect(alert(page)).to_contain_text("Another model wrote this draft")
-    expect(page.locator("#film-area canvas")).to_be_visible()
-    expect(page.locator("#film-area svg *")).to_have_count(0)
+    box = page.locator("#film-area svg .box").last
+    expect(box).to_be_visible()
+    hint = page.get_by_text("Another model wrote this draft")
+    expect(hint).to_have_count(0)
+    sides = ("x", "y", "width", "height")
+    drawn = [box.get_attribute(side) for side in sides]
+    other = {"name": "other", "fingerprint": "f" * 64, "view": {"resize": 256, "crop": 224}}
+    page.route("**/v1/model", lambda route: route.fulfill(json=other))
+    page.reload()
+    expect(hint).to_contain_text("scripted, fingerprint")
+    expect(box).to_be_visible()
+    assert [box.get_attribute(side) for side in sides] == drawn
 
 
 def test_every_file_that_the_service_makes_can_be_saved(shared_site: str, opened: Opened) -> None:
@@ -255,6 +263,7 @@ def test_a_change_that_was_lost_after_the_reader_went_on_is_said(site: Site, ope
     for number in (1, 2):
         upload(page, film(number))
         expect(page.locator(".study")).to_have_count(number)
+        expect(page.locator(".study").first).to_have_attribute("aria-current", "true")
         expect(page.locator(".sentence")).to_have_count(3)
     left = page.url.partition("#")[2]
     held: list[Any] = []

@@ -130,10 +130,8 @@ class Page {
     this._hidden = this.showFilmFirst() && answer.status !== "final";
     if (this._hidden) this._showCover();
     else this._showReport();
-    const same = answer.draft.model?.fingerprint === this._model.fingerprint;
-    if (!same && !answer.abstain) alertReader("Another model wrote this draft than the one that runs now; its maps are not shown.");
     try {
-      await this.films.open(answer, same ? this._model.view : null);
+      await this.films.open(answer);
     } catch (error) {
       alertReader(`The film cannot be shown: ${error.message}`, { label: "Try again", act: () => this.open(answer.id) });
       return;
@@ -181,6 +179,7 @@ class Page {
     this.report = new ReportPanel(byId("report"), this.reading, {
       api: this.api,
       exports: this._exports,
+      model: this._model,
       showEvidence: (index) => this._showEvidence(index),
       next: () => this.next(),
     });

@@ -37,11 +37,9 @@ export class FilmPanel {
    * Show the film of a study that the model read first.
    *
    * @param {any} answer of the service
-   * @param {?import("../logic/geometry.js").ViewSettings} view of the model; null where it is not known
    */
-  async open(answer, view) {
+  async open(answer) {
     this._study = answer;
-    this._view = view;
     this._evidence = null;
     this.view.showEvidence(null);
     await this.show(this._mapped());
@@ -66,7 +64,7 @@ export class FilmPanel {
       const { film, window } = await this.load(study.films[place]);
       if (this._study !== study || this._place !== place) return;
       byId("film-hint").hidden = true;
-      this.view.open(film, window, place === this._mapped() ? this._view : null);
+      this.view.open(film, window, place === this._mapped() ? study.draft.view : null);
       this.view.showEvidence(this._evidence);
     } catch (error) {
       if (this._study === study) byId("film-hint").textContent = `The film cannot be shown: ${error.message}`;

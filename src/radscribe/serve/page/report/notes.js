@@ -13,6 +13,11 @@ export function abstention(draft) {
   );
 }
 
+/** Says that the model that runs now did not write a draft. */
+export function anotherModel({ model }) {
+  return make("p", { className: "hint" }, `Another model wrote this draft, and drew its maps, than the one that runs now: ${named(model)}.`);
+}
+
 /** @returns {HTMLElement[]} */
 export function notes(draft) {
   const withheld = (draft.withheld ?? []).map(({ text, reason }) => make("li", {}, make("q", {}, text), ` ${reason}`));
@@ -24,13 +29,16 @@ export function notes(draft) {
 }
 
 function source({ model, reference }) {
-  const named = model?.name ? `${model.name}, fingerprint ${model.fingerprint.slice(0, 12)}` : "not named";
-  const lines = [make("p", {}, `Model: ${named}.`)];
+  const lines = [make("p", {}, `Model: ${named(model)}.`)];
   if (reference) {
     const near = reference.distance === null ? "" : `, distance ${reference.distance.toFixed(2)}`;
     lines.push(make("p", {}, `Written beside the training report ${reference.study_id}${near}`, reference.report ? ": " : "; its text is not attached.", reference.report && make("q", {}, reference.report)));
   }
   return lines;
+}
+
+function named({ name, fingerprint }) {
+  return `${name}, fingerprint ${fingerprint.slice(0, 12)}`;
 }
 
 function section(title, name, ...children) {

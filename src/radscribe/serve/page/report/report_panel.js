@@ -8,7 +8,7 @@ import { openOnes, standing } from "../logic/review.js";
 import { differenceOf } from "./difference.js";
 import { copyText, exportMenu } from "./exports.js";
 import { findingChips } from "./finding_chips.js";
-import { abstention, notes } from "./notes.js";
+import { abstention, anotherModel, notes } from "./notes.js";
 import { SentenceRow } from "./sentence_row.js";
 import { StatementReader } from "./statement_reader.js";
 
@@ -16,6 +16,7 @@ import { StatementReader } from "./statement_reader.js";
  * @typedef {object} Surroundings
  * @property {import("../app/api.js").Api} api
  * @property {string[]} exports
+ * @property {{fingerprint: string}} model that runs now
  * @property {(index: ?number) => void} showEvidence of a sentence, null for none
  * @property {() => void} next goes to the next study
  */
@@ -171,7 +172,8 @@ export class ReportPanel {
       make(
         "div",
         { className: "report-body" },
-        draft.abstain ? abstention(draft) : "",
+        draft.model.fingerprint !== this._around.model.fingerprint && anotherModel(draft),
+        draft.abstain && abstention(draft),
         findingChips(draft, (index) => this.goTo(index)),
         make("ol", { className: "sentences", "aria-label": "Sentences" }, ...this._rows.map(({ element }) => element)),
         this._added,
