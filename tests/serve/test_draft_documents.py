@@ -17,7 +17,7 @@ from radiographs import PATIENT, RAMP, dataset_of, saved
 from stand_in import StandIn
 from starlette.testclient import TestClient
 
-from radscribe.core.records import NOTICE
+from radscribe.core.records import NOTICE, Finding
 from radscribe.drafting.batch import draft_line
 from radscribe.drafting.reporter import Reporter
 from radscribe.serve.documents import DOCUMENTS, draft_of, final_draft
@@ -181,3 +181,23 @@ def test_the_findings_of_a_final_draft_are_those_of_its_words(reporter: Reporter
     assert found["fracture"] == ("blank", None)
     assert final.sentences[3] == draft.sentences[1] and final.sentences[0].probabilities == {}
     assert final.model == draft.model
+
+
+def test_a_finding_stays_as_the_model_meant_it_while_its_sentence_stands(reporter: Reporter) -> None:
+    (draft,) = StandIn(reporter).drafts([RAMP.astype("uint8")], ["x"], "best")
+    lines = replace(draft.sentences[0], text="Possibly left picc line.", conditions={"support devices": "uncertain"})
+    draft = replace(
+        draft,
+        sentences=(lines, draft.sentences[1]),
+        findings=(Finding("support devices", "uncertain", 0.4), Finding("pneumothorax", "negative", 0.9)),
+    )
+    accepted = [SentenceEdit(index=index, action="accepted") for index in (0, 1)]
+
+    def state(*more: str, sentences: list[SentenceEdit] = accepted) -> tuple[str, float | None]:
+        edits = Edits(sentences=sentences, added=[AddedSentence(text=text) for text in more])
+        (found,) = (each for each in final_draft(draft, edits).findings if each.condition == "support devices")
+        return found.state, found.probability
+
+    assert state() == state("The heart is enlarged.") == ("uncertain", 0.4)
+    assert state("A chest tube is seen.") == ("positive", None)
+    assert state(sentences=[SentenceEdit(index=0, action="rejected"), accepted[1]]) == ("blank", None)

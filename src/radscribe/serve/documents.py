@@ -55,9 +55,19 @@ def final_draft(draft: Draft, edits: Edits) -> Draft:
         kept += [_written(each.text) for each in edits.added if each.after == index]
     kept += [_written(each.text) for each in edits.added if each.after is None]
     report = " ".join(sentence.text for sentence in kept)
+    # The rules that read reports may read a sentence otherwise than the model meant it: while all that is said of a
+    # condition stands as it was drafted, its finding does too.
+    changed = [
+        sentence for sentence in (*draft.sentences, *kept) if (sentence in draft.sentences) != (sentence in kept)
+    ]
+    touched = {condition for sentence in changed for condition in sentence.conditions}
+    said = {condition for sentence in kept for condition in sentence.conditions} - touched
     before = {finding.condition: finding for finding in draft.findings}
     states = zip(CONDITIONS, label_report(report), strict=True)
-    findings = tuple(_finding(before.get(name), name, STATES[state]) for name, state in states)
+    findings = tuple(
+        before[name] if name in said and name in before else _finding(before.get(name), name, STATES[state])
+        for name, state in states
+    )
     return replace(draft, report=report, sentences=tuple(kept), findings=findings, withheld=())
 
 
