@@ -87,14 +87,14 @@ STATES = {state.__name__: state for state in (
 )}  # fmt: skip
 
 
-def violations(page: Any) -> list[str]:
-    """What axe finds in light and in dark colours: each rule with the elements that break it."""
+def violations(page: Any, part: str = "html") -> list[str]:
+    """What axe finds in a part of the page, in light and in dark colours: each rule with the elements that break it."""
     found = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(300)  # colours change slowly
-        answer = axe.Axe().run(page, options=OPTIONS).response
-        assert len(answer["passes"]) > 10, "axe has run"
+        answer = axe.Axe().run(page, part, OPTIONS).response
+        assert len(answer["passes"]) > 5, "axe has run"
         for rule in answer["violations"]:
             found.append(f"{rule['id']} in {scheme}: {[node['html'][:99] for node in rule['nodes']]}")
     return found
@@ -126,9 +126,10 @@ def test_axe_finds_nothing_on_a_phone(study: Callable[..., Any]) -> None:
     reading(page)
     assert violations(page) == []
     page.locator(".findings summary").click()
-    page.locator("#studies-button").click()
-    page.evaluate("scrollTo(0, 0)")  # what a bar covers in part is no smaller for it
+    page.evaluate("scrollTo(0, 0)")  # the bar at the foot may cover a part of what lies under it
     assert violations(page) == []
+    page.locator("#studies-button").click()
+    assert violations(page, "#studies") == []
 
 
 def test_axe_finds_nothing_without_a_draft(reporter: Reporter, site: Site, opened: Opened, film: Films) -> None:
