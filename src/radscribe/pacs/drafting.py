@@ -13,7 +13,7 @@ from radscribe.clinic.folder import OBJECTS
 from radscribe.drafting.reporter import Reporter
 from radscribe.imaging.refusal import RefusedFilm
 from radscribe.serve.decoding import DecodedFilm, DecodingPool
-from radscribe.serve.documents import document_request
+from radscribe.serve.documents import document_request, view_of
 from radscribe.serve.reading import frontal_first, with_warnings
 
 DRAFT_NAME = "study"
@@ -46,14 +46,16 @@ class StudyDrafter:
         films, files, reasons = self._decoded(paths)
         if not films:
             raise RefusedFilm("study", "; ".join(dict.fromkeys(reasons)) or "it has no film")
-        read = frontal_first(films)[: self._reporter.system.config.views]
+        config = self._reporter.system.config
+        read = frontal_first(films)[: config.views]
         views = np.stack([films[place].pixels for place in read])
         draft = with_warnings(self._reporter.drafts([views], [DRAFT_NAME], self._evidence)[0], films, len(read))
         if reasons:
             refused = f"{len(reasons)} film(s) of the study could not be read."
             draft = replace(draft, warnings=(*draft.warnings, refused))
-        made, chosen = datetime.now().astimezone(), [files[place] for place in read]
-        contents = [self._pool.document(document_request(name, draft, made, chosen)) for name in OBJECTS]
+        made, chosen = datetime.now().astimezone().isoformat(), [files[place] for place in read]
+        view = view_of(config.film)
+        contents = [self._pool.document(document_request(name, draft, made, chosen, view)) for name in OBJECTS]
         return StudyDocuments(tuple(contents), "; ".join(draft.reasons) if draft.abstain else "")
 
     def _decoded(self, paths: Sequence[Path]) -> tuple[list[DecodedFilm], list[Path], list[str]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -83,12 +83,30 @@ def _finding(before: Finding | None, condition: str, state: str) -> Finding:
     return Finding(condition, state, None)
 
 
-def make_document(request: Mapping[str, Any]) -> bytes:
-    """A document, for the process that reads films; what it is made of comes as JSON holds it.
+def view_of(film: FilmConfig) -> dict[str, int]:
+    """What a model that cuts films as ``film`` says sees of them, as a draft keeps it: maps are in shares of that."""
+    return {"resize": film.resize, "crop": film.crop}
+
+
+def document_request(
+    name: str, draft: Draft, made: str, paths: Sequence[Path], view: Mapping[str, int], reader: str | None = None
+) -> dict[str, Any]:
+    """What ``make_document`` needs, as JSON holds it.
 
     Args:
-        request: ``name`` of the document; ``draft`` as a mapping; when it is ``made``; ``paths``, the files of the
-            films that the model read; ``view``, what it saw of them; ``reader``, who made the draft final, or None.
+        name: the document.
+        draft: the draft.
+        made: when, by ISO 8601.
+        paths: the files of the films that the model read.
+        view: what it saw of them (``view_of``).
+        reader: who made the draft final; None for one that is not.
+    """
+    files = [str(path) for path in paths]
+    return {"name": name, "draft": asdict(draft), "made": made, "paths": files, "view": view, "reader": reader}
+
+
+def make_document(request: Mapping[str, Any]) -> bytes:
+    """The document of a ``document_request``. For the process that reads films.
 
     Raises:
         RefusedFilm: the film has no header that the document could refer to, or no document can be made of it.

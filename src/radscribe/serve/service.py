@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -17,7 +16,7 @@ from radscribe.drafting.reporter import Reporter
 from radscribe.imaging.refusal import RefusedFilm
 from radscribe.serve.database import Database, DraftRow
 from radscribe.serve.decoding import DecodedFilm, DecodingPool, FilmPicture
-from radscribe.serve.documents import draft_of, final_draft
+from radscribe.serve.documents import document_request, draft_of, final_draft, view_of
 from radscribe.serve.drafter import Drafter
 from radscribe.serve.drift import Drift
 from radscribe.serve.films import FilmStore, StoredStudy
@@ -47,8 +46,7 @@ class DraftService:
         system = reporter.system.config
         self.config, self._fingerprint, self._views = config, reporter.fingerprint, system.views
         self.model = (system.name, reporter.fingerprint, system.film)
-        # Kept with each draft: its maps and boxes are in shares of this, whatever model runs later.
-        self._view = {"resize": system.film.resize, "crop": system.film.crop}
+        self._view = view_of(system.film)  # kept with each draft, whatever model runs later
         self.films = FilmStore(config.data / "films", config.film_bytes)
         self._database, self.store = database, DraftStore(database)
         self.drafter = Drafter(reporter, config.queue, config.batch, config.evidence)
@@ -113,14 +111,8 @@ class DraftService:
         if row.status == "final":
             draft = final_draft(draft, Edits.model_validate(row.edits))
             reader = reader_name(await asyncio.to_thread(self.store.finisher, row.id))
-        request = {
-            "name": name,
-            "draft": asdict(draft),
-            "made": row.changed,
-            "paths": [str(self.films.file(row.id, place)) for place in row.draft["read_films"]],
-            "view": row.draft["view"],
-            "reader": reader,
-        }
+        paths = [self.films.file(row.id, place) for place in row.draft["read_films"]]
+        request = document_request(name, draft, row.changed, paths, row.draft["view"], reader)
         return await self._decoded(self.decoding.document, request)
 
     def _ended(self, study_hash: str, task: asyncio.Task[Any]) -> None:
