@@ -39,13 +39,11 @@ def seconds_of_product(kind: torch.dtype) -> float:
 def threads(count: int | Literal["auto"] | None) -> Iterator[None]:
     """Compute with ``count`` processor threads within the block; None changes nothing.
 
-    "auto" is for small networks: one thread where bfloat16 makes operations too short to divide among threads, else
-    all.
+    "auto" is for small networks: one, as their operations are too short to divide among threads, which then wait for
+    each other and for the thread that loads the next films.
     """
     before = torch.get_num_threads()
-    if count == "auto":
-        count = 1 if multiplies_bfloat16() else before
-    torch.set_num_threads(count or before)
+    torch.set_num_threads(1 if count == "auto" else count or before)
     try:
         yield
     finally:
