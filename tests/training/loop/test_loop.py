@@ -115,14 +115,12 @@ def test_a_training_computes_with_its_own_threads_and_gives_them_back(tmp_path: 
         replace(CONFIG, threads=0)
 
 
-def test_small_networks_share_their_work_out_only_where_bfloat16_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_networks_compute_with_one_thread() -> None:
     config = from_mapping(TrainingConfig, {"threads": "auto"})
     with threads(3):
-        for fast, count in ((True, 1), (False, 3)):
-            monkeypatch.setattr("radscribe.core.compute.multiplies_bfloat16", lambda fast=fast: fast)
-            with threads(config.threads):
-                assert torch.get_num_threads() == count
-            assert torch.get_num_threads() == 3
+        with threads(config.threads):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
     with pytest.raises(RecipeError, match="threads: expected int, found 'many'"):
         from_mapping(TrainingConfig, {"threads": "many"})
 
