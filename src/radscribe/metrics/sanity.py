@@ -18,7 +18,8 @@ _PRIOR = pattern(
     (?:previous|prior|earlier|old|last|outside)
         (?:\w+ ){0,2}(?:exam\w*|stud(?:y|ies)|radiographs?|films?|x-?rays?|imag(?:e|es|ing)|ct|chest);
     previously; since the (?:last|prior|previous); again (?:seen|noted|demonstrated|identified|visuali[sz]ed|present);
-    redemonstrat\w+; stable; (?:re)?new(?:ly)?; worse(?:n\w+)?; improv\w+; persist\w*; resolv\w+; progress\w+;
+    redemonstrat\w+; stable; remain(?:s|ed)?; still; now; (?:re)?new(?:ly)?; worse(?:n\w+)?; improv\w+; persist\w*;
+    resolv\w+; progress\w+;
     (?:has|have) (?:increased|decreased|developed|cleared)
     """
 )
@@ -42,7 +43,7 @@ _DENIED = (
 
 
 def mentions_prior(report: str) -> bool:
-    """Whether a report mentions an earlier film ("unchanged", "compared to", "new", "stable")."""
+    """Whether a report mentions an earlier film ("unchanged", "compared to", "new", "remains")."""
     return bool(_PRIOR.search(one_line(report.lower())))
 
 
