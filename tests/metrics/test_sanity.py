@@ -66,7 +66,8 @@ def test_an_earlier_film_is_noticed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Prior granulomatous disease.", "Old rib fracture.", "Postsurgical changes.", "The remaining lung is clear."]
+    "text",
+    ["Prior granulomatous disease.", "Old rib fracture.", "Postsurgical changes.", "The remaining lung is clear."],
 )
 def test_an_earlier_illness_is_no_earlier_film(text: str) -> None:
     assert not mentions_prior(text)
