@@ -26,7 +26,7 @@ MODEL = ROOT / "src" / "radscribe" / "pretrained" / "revtaf-iu-small"
 LONGEST_LICENCE = 60  # characters; some packages put the whole text there
 NOT_STATED = "not stated by the package"
 # The extras that a user installs; what only others need is for development.
-OPTIONAL = ("clinic", "serve", "nlg", "cxrfescore", "approximate")
+OPTIONAL = ("clinic", "serve", "pacs", "nlg", "cxrfescore", "approximate")
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ class FakeArchive:
         self.files: dict[str, bytes] = {}
         self.asked: Counter[str] = Counter()
         self.heads: list[tuple[str, dict[str, str]]] = []
+        self.queries: list[tuple[str, set[str]]] = []
         self.faults: list[tuple[str, Fault]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"archive": self}))
         self._server.daemon_threads = True
@@ -76,6 +77,7 @@ class Handler(BaseHTTPRequestHandler):
         name, match = next((name, m) for name in wanted if (m := re.fullmatch(ROUTES[name], parts.path)))
         self.archive.asked[name] += 1
         self.archive.heads.append((name, dict(self.headers)))
+        self.archive.queries.append((f"{self.command} {parts.path}", set(self.query)))
         length = int(self.headers.get("Content-Length") or 0)
         self.body, self.groups = self.rfile.read(length), match.groups()
         for place, (route, fault) in enumerate(self.archive.faults):

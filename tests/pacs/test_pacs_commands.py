@@ -142,6 +142,20 @@ def test_once_ends_with_an_error_where_a_study_failed_and_the_next_run_completes
     assert oct(os.umask(os.umask(0o022))) == "0o22"  # as it was
 
 
+def test_a_study_that_names_two_patients_is_refused_and_nothing_is_stored(
+    fake: FakeArchive, film: Film, checkpoint: Path, tmp_path: Path, run: Run
+) -> None:
+    for number, patient in enumerate(("ID-1", "ID-2"), start=1):
+        fake.put(film(number=number, PatientID=patient))
+    fake.put(film(study=2))
+    code, _, err = run(
+        "worklist", "--dicomweb", fake.url, "--once", "--checkpoint", str(checkpoint), "--since", "all",
+        "--state", str(tmp_path / "list.db"), "--evidence", "none",
+    )  # fmt: skip
+    assert code == 0 and "refused: its films name more than one patient; correct them in the archive\n" in err
+    assert len(fake.files) == 3 + 4 and not any(secret in err for secret in ("ID-1", "ID-2", "1.2.826"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -73,8 +73,9 @@ def test_licences_are_those_that_the_installed_packages_state(bill: dict[str, An
 
 def test_packages_that_a_user_needs_are_told_from_those_of_development(bill: dict[str, Any]) -> None:
     scopes = {name: each["scope"] for name, each in packages(bill).items()}
+    optional = ("fastapi", "highdicom", "psycopg-binary", "dicomweb-client", "pynetdicom", "starlette")
     assert {scopes[name] for name in ("torch", "pydicom", "numpy")} == {"required"}
-    assert {scopes[name] for name in ("fastapi", "highdicom", "psycopg-binary", "starlette")} == {"optional"}
+    assert {scopes[name] for name in optional} == {"optional"}
     assert {scopes[name] for name in ("pytest", "mypy", "mkdocs")} == {"excluded"}
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Checkpoint, Device
+from radscribe.cli.shared import AcceptanceFile, AcceptUnscored, Checkpoint, Device
 from radscribe.cli.worklist import Evidence, require_pacs, say
 from radscribe.core.errors import WrongUse
 
@@ -31,12 +31,15 @@ def receive(
         bool, typer.Option("--again", help="Try studies, too, that were given up after many failures.")
     ] = False,
     evidence: Evidence = "best",
+    acceptance: AcceptanceFile = None,
+    accept_unscored: AcceptUnscored = None,
     device: Device = "cpu",
 ) -> None:
     """Receive CR and DX films by DICOM C-STORE, draft each study and send reports, PDF and overlay on, once each.
 
     \b
     A film that was answered with success is on the disk: stopped or killed at any time, it goes on where it was.
+    A checkpoint that did not draft last into --data must have scores within the limits of --acceptance.
     Examples:
       radscribe receive --send-to ARCHIVE@192.0.2.5:104
       radscribe receive --host 0.0.0.0 --allow MODALITY1 --allow ROUTER@192.0.2.7 --send-to ARCHIVE@192.0.2.5:104
@@ -49,16 +52,15 @@ def receive(
     from radscribe.pacs.receive import Hospital, ReceiveConfig, Reception
     from radscribe.pacs.receiver import Receiver, ReceiverConfig, read_caller
     from radscribe.pacs.senders import Folder, read_peer
-    from radscribe.pacs.session import study_work
+    from radscribe.pacs.session import ModelChoice, study_work
 
     settings = ReceiveConfig(settle)
     config = ReceiverConfig(aet, host, port, tuple(map(read_caller, allow or ())))
+    choice = ModelChoice(checkpoint, device, evidence, acceptance, accept_unscored)
     queue = FilmQueue(data / "films")
     sender = Folder(out) if out else read_peer(send_to or "", aet)
     with (
-        study_work(
-            data / "studies.db", Hospital(queue, sender), checkpoint, device, evidence, settings.back_off
-        ) as work,
+        study_work(data / "studies.db", Hospital(queue, sender), choice, settings.back_off) as work,
         Receiver(config, queue).listening() as opened,
     ):
         if again:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Checkpoint, Device
+from radscribe.cli.shared import AcceptanceFile, AcceptUnscored, Checkpoint, Device
 from radscribe.core.errors import RadscribeError
 
 NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "multipart", "prometheus_client", "highdicom", "fhir", "reportlab")
@@ -34,14 +34,8 @@ def serve(
     queue: Annotated[int, typer.Option(help="Studies that may wait; more are answered with 503.")] = 64,
     batch: Annotated[int, typer.Option(help="Studies drafted together at most.")] = 8,
     evidence: Annotated[str, typer.Option(help="The map of a sentence, as radscribe generate takes it.")] = "best",
-    acceptance: Annotated[
-        Path | None,
-        typer.Option(help="What a checkpoint must show to replace the one that drafted last (default: the package's)."),
-    ] = None,
-    accept_unscored: Annotated[
-        str | None,
-        typer.Option(help="Why a checkpoint that does not show it may replace it; the audit log keeps this."),
-    ] = None,
+    acceptance: AcceptanceFile = None,
+    accept_unscored: AcceptUnscored = None,
     films: Annotated[
         list[Path] | None,
         typer.Option("--open", help="Film to draft at the start, a study of its own; a folder stands for its films."),

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 Data = Annotated[Path, typer.Option(help="Prepared dataset, a folder made by `radscribe prepare`.")]
 Checkpoint = Annotated[str | None, typer.Option(help="Checkpoint folder or hub id (default: the packaged one).")]
+AcceptanceFile = Annotated[
+    Path | None,
+    typer.Option(help="What a checkpoint must show to replace the one that drafted last (default: the package's)."),
+]
+AcceptUnscored = Annotated[
+    str | None,
+    typer.Option(help="Why a checkpoint that does not show it may replace it; this is kept."),
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda or another torch device.")]
 ProtocolName = Annotated[
     str, typer.Option(help="How reports are cleaned: full, r2gen-iu, r2gen-mimic, promptmrg or as-is.")

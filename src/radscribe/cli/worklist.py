@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from radscribe.cli.shared import Checkpoint, Device
+from radscribe.cli.shared import AcceptanceFile, AcceptUnscored, Checkpoint, Device
 from radscribe.core.errors import RadscribeError
 
 NEEDED = ("dicomweb_client", "pynetdicom", "highdicom", "fhir", "reportlab")
@@ -37,6 +37,8 @@ def worklist(
         bool, typer.Option("--again", help="Try studies, too, that were given up after many failures.")
     ] = False,
     evidence: Evidence = "best",
+    acceptance: AcceptanceFile = None,
+    accept_unscored: AcceptUnscored = None,
     device: Device = "cpu",
 ) -> None:
     """Draft the new CR and DX studies of an archive, and store reports, PDF and overlay back into it, once each.
@@ -44,6 +46,7 @@ def worklist(
     \b
     Stopped or killed at any time, it goes on where it was when it is started again.
     With --once, exit code 1 means that a study failed or that the archive does not answer.
+    A checkpoint that did not draft last into --state must have scores within the limits of --acceptance.
     Examples:
       radscribe worklist --dicomweb http://127.0.0.1:8042/dicom-web
       radscribe worklist --dicomweb http://127.0.0.1:8042/dicom-web --since 2026-01-31 --once --limit 10
@@ -52,12 +55,13 @@ def worklist(
     require_pacs()
     from radscribe.pacs.dicomweb import DicomwebArchive
     from radscribe.pacs.http_session import read_login
-    from radscribe.pacs.session import study_work
+    from radscribe.pacs.session import ModelChoice, study_work
     from radscribe.pacs.worklist import Watch, WorklistConfig, read_day
 
     config = WorklistConfig(dicomweb, read_day(since), once, interval, settle, limit)
+    choice = ModelChoice(checkpoint, device, evidence, acceptance, accept_unscored)
     archive = DicomwebArchive(dicomweb, read_login(token_file, user, password_file))
-    with study_work(state, archive, checkpoint, device, evidence, config.back_off) as work:
+    with study_work(state, archive, choice, config.back_off) as work:
         if again:
             work.state.take_up_again(work.model)
         say(f"watching {dicomweb}")

@@ -26,6 +26,7 @@ from radscribe.drafting.text import draft_text
 from radscribe.imaging.drawing import is_drawing
 from radscribe.imaging.film import Film
 from radscribe.imaging.film_files import find_films
+from radscribe.imaging.one_patient import OTHER, read_owner, stranger
 from radscribe.imaging.refusal import RefusedFilm
 
 DRAFT_FORMAT = "radscribe-draft/1"
@@ -100,6 +101,8 @@ def generate_files(
             read = [each for each in (path, lateral) if each is not None]
             try:
                 films = [reporter.read(each) for each in read]
+                if lateral is not None and (found := stranger([read_owner(each) for each in read])):
+                    raise RefusedFilm(str(read[found[0]]), OTHER.format(found[1]))
                 views = [reporter.view(film.pixels) for film in films]
             except RefusedFilm as refusal:
                 line = {

@@ -11,6 +11,7 @@ import numpy as np
 
 from radscribe.clinic.folder import OBJECTS
 from radscribe.drafting.reporter import Reporter
+from radscribe.imaging.one_patient import stranger
 from radscribe.imaging.refusal import RefusedFilm
 from radscribe.serve.decoding import DecodedFilm, DecodingPool
 from radscribe.serve.documents import document_request, view_of
@@ -41,11 +42,13 @@ class StudyDrafter:
     def draft(self, paths: Sequence[Path]) -> StudyDocuments:
         """The documents of a study whose films lie in ``paths``; films that cannot be read are left out.
 
-        Raises ``RefusedFilm`` where no film can be read, or no document can be made.
+        Raises ``RefusedFilm`` where no film can be read, where they are of two patients, or no document can be made.
         """
         films, files, reasons = self._decoded(paths)
         if not films:
             raise RefusedFilm("study", "; ".join(dict.fromkeys(reasons)) or "it has no film")
+        if found := stranger([film.owner for film in films]):
+            raise RefusedFilm("study", f"its films name more than one {found[1]}; correct them in the archive")
         config = self._reporter.system.config
         read = frontal_first(films)[: config.views]
         views = np.stack([films[place].pixels for place in read])

@@ -118,7 +118,7 @@ class Receiver:
         for kind in RADIOGRAPH_CLASSES:
             entity.add_supported_context(kind, list(SYNTAXES))
         handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, _bound_units),
+            (evt.EVT_CONN_OPEN, _bound, [config.seconds]),
             (evt.EVT_C_ECHO, self._echo),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_PDU_RECV, self._count),
@@ -181,9 +181,13 @@ class Receiver:
                 return
 
 
-def _bound_units(event: evt.Event) -> None:
-    """End the connection of a peer that announces a unit of more than ``UNIT_BYTES``: pynetdicom would read it all."""
+def _bound(event: evt.Event, seconds: float) -> None:
+    """End the connection of a peer that announces a unit of more than ``UNIT_BYTES``, or is silent within a unit.
+
+    pynetdicom would read the whole unit, and wait for its rest without end.
+    """
     opened: Any = event.assoc.dul.socket
+    opened.socket.settimeout(seconds)
     plain: Callable[[int], bytearray] = opened.recv
 
     def recv(count: int) -> bytearray:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from radscribe.core.errors import RadscribeError
+from radscribe.drafting.succession import LastModel
 
 # Of one study; "drafted" until its documents are stored, "given up" after many failures.
 Status = Literal["waiting", "drafted", "stored", "abstained", "refused", "given up"]
@@ -26,7 +29,14 @@ CREATE TABLE IF NOT EXISTS documents (
     PRIMARY KEY (study, model, place),
     FOREIGN KEY (study, model) REFERENCES studies (study, model) ON DELETE CASCADE
 );
+CREATE TABLE IF NOT EXISTS models (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, noted REAL NOT NULL, fingerprint TEXT NOT NULL, change TEXT NOT NULL
+);
 """
+LATEST = (
+    "SELECT fingerprint, change FROM models ORDER BY number DESC LIMIT 1",
+    "SELECT model, '{}' FROM studies ORDER BY rowid DESC LIMIT 1",
+)
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,21 @@ class WorkState:
                 "WHERE documents.study = studies.study AND documents.model = studies.model) "
                 "THEN 'drafted' ELSE 'waiting' END WHERE status = 'given up' AND model = ?",
                 (model,),
+            )
+
+    def last_model(self) -> LastModel | None:
+        """The model that was noted last; in a list that noted none, that of the latest study."""
+        for query in LATEST:
+            if row := self._connection.execute(query).fetchone():
+                return LastModel(row[0], json.loads(row[1]).get("companions"))
+        return None
+
+    def note_model(self, fingerprint: str, change: Mapping[str, Any]) -> None:
+        """Note that a model drafts from now on, with what ``change_of_model`` says of it."""
+        with self._writing():
+            self._connection.execute(
+                "INSERT INTO models (noted, fingerprint, change) VALUES (?, ?, ?)",
+                (time.time(), fingerprint, json.dumps(change)),
             )
 
     def count(self, *status: Status) -> int:

@@ -12,6 +12,7 @@ import resource
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import astuple
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from radscribe.imaging.crop import FilmConfig, centre_crop
 from radscribe.imaging.film import fit, read_film
 from radscribe.imaging.full_depth import full_size, read_full_film
+from radscribe.imaging.one_patient import read_owner
 from radscribe.imaging.refusal import RefusedFilm
 
 MEBIBYTE = 2**20
@@ -79,4 +81,4 @@ def _answer(request: Mapping[str, Any], config: FilmConfig) -> tuple[dict[str, A
     width, height, bits = full_size(path, film)
     view = centre_crop(fit(film.pixels, config.resize), config)
     known = {"width": width, "height": height, "bits": bits, "view": film.view, "warnings": film.warnings}
-    return known, view.tobytes()
+    return {**known, "owner": astuple(read_owner(path))}, view.tobytes()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from radscribe.imaging.crop import FilmConfig
 from radscribe.imaging.levels import MAXIMUM_BYTES
+from radscribe.imaging.one_patient import Owner
 from radscribe.imaging.refusal import RefusedFilm
 from radscribe.serve.settings import DecodingLimits
 
@@ -41,6 +42,7 @@ class DecodedFilm:
     bits: int  # 8 or 16
     view: str | None  # "frontal" or "lateral" where the file's header says so
     warnings: tuple[str, ...]
+    owner: Owner
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +141,8 @@ class DecodingPool:
             pixels = np.frombuffer(content, np.uint8).reshape(self._side, self._side)
             view, warnings = known["view"], tuple(str(warning) for warning in known["warnings"])
             size = int(known["width"]), int(known["height"]), int(known["bits"])
-            return DecodedFilm(pixels, *size, view if view in ("frontal", "lateral") else None, warnings)
+            owner = Owner(*map(str, known["owner"]))
+            return DecodedFilm(pixels, *size, view if view in ("frontal", "lateral") else None, warnings, owner)
         except (KeyError, TypeError, ValueError):
             raise RefusedFilm("film", "its decoder gave no film") from None
 

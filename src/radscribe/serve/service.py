@@ -13,6 +13,7 @@ import numpy as np
 
 from radscribe.drafting.batch import draft_line
 from radscribe.drafting.reporter import Reporter
+from radscribe.imaging.one_patient import OTHER, stranger
 from radscribe.imaging.refusal import RefusedFilm
 from radscribe.serve.database import Database, DraftRow
 from radscribe.serve.decoding import DecodedFilm, DecodingPool, FilmPicture
@@ -80,7 +81,7 @@ class DraftService:
         """The draft of a study, and whether it is new; the same files, also at the same time, give one draft.
 
         Raises:
-            EmptyFilm, LargeFilm, RefusedStudy: an upload that is no film.
+            EmptyFilm, LargeFilm, RefusedStudy: an upload that is no film, or is one of another patient or study.
             QueueFull: too many studies wait.
         """
         study = await asyncio.to_thread(self.films.add, uploads)
@@ -158,6 +159,9 @@ class DraftService:
             if isinstance(film, BaseException):
                 raise film
             films.append(film)
+        if found := stranger([film.owner for film in films]):
+            place, kind = found
+            raise RefusedStudy(place + 1, RefusedFilm("film", OTHER.format(kind)))
         return films
 
     async def _decoded(self, work: Callable[[Given], Film], given: Given) -> Film:

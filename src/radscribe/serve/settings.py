@@ -113,11 +113,7 @@ class ServeConfig:
             raise WrongUse(f"--port {self.port}: no such port; choose one between 0 and 65535")
         if self.retain is not None and self.retain <= 0:
             raise WrongUse(f"--retain {self.retain:g}: give a number of days above 0, or leave it out to keep all")
-        reason = self.accept_unscored
-        if reason is not None and not (
-            reason.isprintable() and SHORTEST_REASON <= len(reason.strip()) <= LONGEST_REASON
-        ):
-            raise WrongUse(f"--accept-unscored: give the reason in {SHORTEST_REASON} to {LONGEST_REASON} characters")
+        require_reason(self.accept_unscored)
         if min(self.queue, self.batch, self.films, self.film_bytes, self.request_bytes) < 1:
             raise WrongUse("--queue, --batch and the limits of films and bytes must be 1 or more")
 
@@ -130,6 +126,12 @@ class ServeConfig:
     def hosts(self) -> frozenset[str]:
         """The names under which a browser on this machine may ask, where no token is needed."""
         return frozenset({"localhost", "127.0.0.1", "[::1]", self.host})
+
+
+def require_reason(reason: str | None) -> None:
+    """Raises ``WrongUse`` for an ``--accept-unscored`` that is no reason; None is that nobody gave one."""
+    if reason is not None and not (reason.isprintable() and SHORTEST_REASON <= len(reason.strip()) <= LONGEST_REASON):
+        raise WrongUse(f"--accept-unscored: give the reason in {SHORTEST_REASON} to {LONGEST_REASON} characters")
 
 
 def is_loopback(host: str) -> bool:
