@@ -59,6 +59,7 @@ def test_clinical_figures_notice_what_language_figures_hardly_do(phantoms: Prepa
         "The heart remains enlarged.",
         "A small effusion is still present.",
         "The heart is now enlarged.",
+        "There is again an opacity.",
     ],
 )
 def test_an_earlier_film_is_noticed(text: str) -> None:

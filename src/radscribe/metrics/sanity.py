@@ -17,9 +17,8 @@ _PRIOR = pattern(
     unchanged; (?:no|without) (?:significant |substantial )?(?:interval )?change; interval; compar(?:ed|ison)(?! of);
     (?:previous|prior|earlier|old|last|outside)
         (?:\w+ ){0,2}(?:exam\w*|stud(?:y|ies)|radiographs?|films?|x-?rays?|imag(?:e|es|ing)|ct|chest);
-    previously; since the (?:last|prior|previous); again (?:seen|noted|demonstrated|identified|visuali[sz]ed|present);
-    redemonstrat\w+; stable; remain(?:s|ed)?; still; now; (?:re)?new(?:ly)?; worse(?:n\w+)?; improv\w+; persist\w*;
-    resolv\w+; progress\w+;
+    previously; since the (?:last|prior|previous); again; redemonstrat\w+; stable; remain(?:s|ed)?; still; now;
+    (?:re)?new(?:ly)?; worse(?:n\w+)?; improv\w+; persist\w*; resolv\w+; progress\w+;
     (?:has|have) (?:increased|decreased|developed|cleared)
     """
 )
